@@ -258,11 +258,13 @@ pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
     })
 }
 
-/// The components of applications, each with its namespace, in their order.
+/// The components of applications, each with its namespace: application by application, by name.
 pub(in crate::cli) fn components_of(outcomes: &[ApplicationOutcome]) -> Vec<(&str, &str)> {
     let mut components = Vec::new();
     for ApplicationOutcome { namespace, components: ended, .. } in outcomes {
-        components.extend(ended.iter().map(|(name, _)| (namespace.as_str(), name.as_str())));
+        let mut names: Vec<&str> = ended.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        components.extend(names.into_iter().map(|name| (namespace.as_str(), name)));
     }
     components
 }

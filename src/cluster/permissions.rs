@@ -56,6 +56,17 @@ pub enum Operation {
     History,
 }
 
+impl Operation {
+    /// Whether it drives runs.
+    #[must_use]
+    pub fn is_run(self) -> bool {
+        match self {
+            Self::Apply | Self::Rerun => true,
+            Self::Delete | Self::Pause | Self::Plan | Self::Status | Self::History => false,
+        }
+    }
+}
+
 /// Rights of one purpose.
 struct RightRow {
     purpose: RightPurpose,

@@ -14,12 +14,14 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
+use crate::driver::checks::local_gates::untrusted_gates;
 use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects};
 use crate::driver::checks::queries::check_queries;
 use crate::driver::checks::{Warning, check_cluster};
 use crate::driver::component_run::{ComponentRun, Leadership, Predecessors, RunEnd};
-use crate::driver::context::{Context, GateTrust};
+use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
+use crate::driver::other_application::missing_reads;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::prepared_objects::PreparedObjects;
@@ -168,7 +170,11 @@ impl<'a> ApplicationRun<'a> {
                 rights.push(right);
             }
         }
-        if let Some(reason) = access.missing_permissions(rights.into_iter()).await? {
+        let missing = match access.missing_permissions(rights.into_iter()).await? {
+            None => missing_reads(&self.context.session, &request.namespace, components).await?,
+            Some(missing) => Some(missing),
+        };
+        if let Some(reason) = missing {
             let hint = "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`";
             return Err(Failure::refused(reason).hint(hint).into());
         }
@@ -178,7 +184,10 @@ impl<'a> ApplicationRun<'a> {
     /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it. Returns
     /// the views that the run may update.
     pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
-        self.check_gates(components)?;
+        let untrusted = untrusted_gates(self.context, components);
+        if !untrusted.is_empty() {
+            return Err(untrusted.into());
+        }
         let session = &self.context.session;
         let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
         let access = access?;
@@ -205,21 +214,6 @@ impl<'a> ApplicationRun<'a> {
         );
         self.warn_once(Warning { component: None, message });
         Ok(StatusMirror::disabled(session))
-    }
-
-    /// Refuses gates that use this machine, unless the user trusts them.
-    fn check_gates(&self, components: &[PreparedComponent]) -> Result<(), Rejected> {
-        if self.context.limits.gates == GateTrust::Trusted || self.context.probe.is_none() {
-            return Ok(());
-        }
-        let refused = components.iter().filter_map(|prepared| {
-            let what = prepared.desired.gates.local_access()?;
-            let failure = Failure::refused(format!("{what} on this machine"))
-                .hint("allow it with `--trust-gates` if the manifest is yours");
-            Some(Rejection { component: prepared.component.clone(), failure })
-        });
-        let refused: Vec<Rejection> = refused.collect();
-        if refused.is_empty() { Ok(()) } else { Err(refused.into()) }
     }
 
     /// Asks the cluster what would stop the runs, and reports what may.

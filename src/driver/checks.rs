@@ -7,6 +7,7 @@
 
 mod budget;
 pub mod collisions;
+pub mod local_gates;
 pub mod object_dry_run;
 pub mod objects;
 mod pod_dry_run;

@@ -1,17 +1,21 @@
 //! Whether another application is done: by the run records of its components, or, where it has none, by the status of a
 //! KubeVela Application.
 
+use std::collections::BTreeSet;
+
 use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
-
 use serde_json::Value;
 
+use crate::cluster::access_review::AccessReview;
 use crate::cluster::error::ClusterError;
+use crate::cluster::permissions::Right;
 use crate::cluster::record_store;
 use crate::cluster::session::Session;
 use crate::driver::outcome::Failure;
+use crate::driver::prepare::PreparedComponent;
 use crate::plan::record::Record;
-use crate::plan::run::Outcome;
+use crate::plan::run::{Outcome, WorkflowPlace};
 use crate::report::text::list_literals;
 
 /// The phase of an Application whose workflow has succeeded and whose components are healthy.
@@ -24,6 +28,27 @@ pub(super) enum OtherApplication {
     Done,
     /// Not yet; what is missing.
     Missing(String),
+}
+
+/// Which rights a user lacks to read the applications that components wait for, in other namespaces than their own.
+///
+/// # Errors
+/// The server's last error.
+pub(super) async fn missing_reads(
+    session: &Session,
+    own_namespace: &str,
+    components: &[PreparedComponent],
+) -> Result<Option<String>, ClusterError> {
+    let places = components.iter().filter_map(|prepared| prepared.workflow.as_ref());
+    let namespaces: BTreeSet<&str> = places.flat_map(WorkflowPlace::awaited_namespaces).collect();
+    for namespace in namespaces.into_iter().filter(|namespace| *namespace != own_namespace) {
+        let reads = [Right { verb: "list", group: "", resource: "configmaps" }];
+        let access = AccessReview::load(session, namespace).await?;
+        if let Some(missing) = access.missing_permissions(reads.into_iter()).await? {
+            return Ok(Some(missing));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads how an application stands.

@@ -8,6 +8,7 @@ use futures::future::join_all;
 
 use crate::driver::application_run::{Acquired, ApplicationRun, Outcomes};
 use crate::driver::checks::collisions;
+use crate::driver::checks::local_gates::untrusted_gates;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
@@ -180,7 +181,7 @@ async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
     Ok(if run.resumes(&components) { Standing::Resumed } else { Standing::Pending })
 }
 
-/// Makes sure that a request is not rejected, for want of rights or for another reason that is known beforehand.
+/// Makes sure that a request is not rejected, for want of rights or trust, or for another reason that is known beforehand.
 ///
 /// # Errors
 /// The first rejection, and the server's last error.
@@ -189,7 +190,10 @@ pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -
     let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
     let work = async {
         let components = run.read_and_resolve().await?;
-        run.check_rights(&components).await.map(drop)
+        match untrusted_gates(context, &components) {
+            untrusted if untrusted.is_empty() => run.check_rights(&components).await.map(drop),
+            untrusted => Err(untrusted.into()),
+        }
     };
     let checked = tokio::select! {
         biased;

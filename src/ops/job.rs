@@ -8,8 +8,6 @@ use crate::oam::hash::fnv1a;
 use crate::ops::rbac::{self, Operation, RoleRequest, Views};
 use crate::report::structured;
 
-/// The service account of the Job's pods.
-const ACCOUNT: &str = "rollout";
 /// Where the manifests are mounted.
 pub const MOUNT: &str = "/manifests";
 /// What a ConfigMap can hold, less the room that its names take (kubernetes.io, "ConfigMaps": 1 MiB).
@@ -20,6 +18,8 @@ const KEPT_SECONDS: u32 = 86_400;
 const TRIES: u32 = 6;
 /// The variable that holds the index of a pod of an indexed Job (kubernetes.io, "Jobs").
 const INDEX: &str = "JOB_COMPLETION_INDEX";
+/// How much of an application's name is in other names, in characters.
+const LONGEST_SHOWN: usize = 40;
 /// The user of the Job's pods, of no rights: `nonroot` of many images.
 const USER: u32 = 65_532;
 
@@ -40,6 +40,8 @@ pub struct JobRequest<'a> {
     pub identity: Option<&'a str>,
     /// How many pods share the applications; `None` is one pod for all of them.
     pub shards: Option<u16>,
+    /// What tells this Job from another of the same manifests; `None` where nothing does.
+    pub run: Option<&'a str>,
     /// What its service account may do.
     pub operations: &'a [Operation],
     /// Exit codes with which the Job fails; with any other, its pod is replaced.
@@ -47,7 +49,8 @@ pub struct JobRequest<'a> {
 }
 
 /// The Job, with its manifests in a ConfigMap, its service account, its Role and the binding. The Job's name is derived
-/// from the manifests, the image and the flags: the same request gives the same Job.
+/// from the manifests, the image, the flags and the run: the same request gives the same Job. The account and its Roles are
+/// those of the applications: Jobs of other ones have others.
 ///
 /// # Errors
 /// [`FailureKind::Invalid`]: more than a ConfigMap holds.
@@ -58,31 +61,48 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
         return Err(Failure::new(FailureKind::Invalid, reason).hint("print a Job for each of them"));
     }
     let name = job_name(&request);
-    let job = job_object(&name, &request);
+    let account = account_name(request.applications);
+    let job = job_object(&name, &account, &request);
     let documents = [manifests(&name, request.namespace, request.manifests), job];
     let role = RoleRequest {
-        name: ACCOUNT,
+        name: &account,
         namespace: Some(request.namespace),
         operations: request.operations,
         views: Views::None,
         applications: request.applications,
     };
-    let mut text = rbac::roles(role, Some(ACCOUNT));
+    let mut text = rbac::roles(role, Some(&account));
     text.extend(documents.iter().map(|document| format!("---\n{}", structured::to_yaml(document))));
     Ok(text)
 }
 
 /// A name that differs between Jobs, and is the same for the same request.
 fn job_name(request: &JobRequest<'_>) -> String {
-    let work = match request.shards {
-        None => json!([request.manifests, request.image, request.flags]),
-        Some(shards) => json!([request.manifests, request.image, request.flags, shards]),
-    };
-    let work = work.to_string();
+    let mut work = vec![json!(request.manifests), json!(request.image), json!(request.flags)];
+    work.extend(request.shards.map(|shards| json!(shards)));
+    work.extend(request.run.map(|run| json!({"run": run})));
     let application = request.applications.first().map_or("", |application| &application.name);
-    // The pods' names, and a label's value, have room for no more.
-    let application: String = application.chars().take(40).collect();
-    format!("rollout-job-{}-{:08x}", application.trim_end_matches(['-', '.']), fnv1a(&work) as u32)
+    format!("rollout-job-{}-{}", shortened(application), hash(&json!(work)))
+}
+
+/// A name for what Jobs of the same applications share.
+fn account_name(applications: &[Application]) -> String {
+    let names: Vec<&str> = applications.iter().map(|application| application.name.as_str()).collect();
+    match names.as_slice() {
+        [] => "rollout".to_owned(),
+        [only] if only.len() <= LONGEST_SHOWN => format!("rollout-{only}"),
+        [first, ..] => format!("rollout-{}-{}", shortened(first), hash(&json!(names))),
+    }
+}
+
+/// The beginning of an application's name: the pods' names, and a label's value, have room for no more.
+fn shortened(name: &str) -> &str {
+    let end = name.char_indices().nth(LONGEST_SHOWN).map_or(name.len(), |(end, _)| end);
+    name[..end].trim_end_matches(['-', '.'])
+}
+
+fn hash(work: &Value) -> String {
+    format!("{:08x}", fnv1a(&work.to_string()) as u32)
 }
 
 fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
@@ -97,7 +117,7 @@ fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
     })
 }
 
-fn job_object(name: &str, request: &JobRequest<'_>) -> Value {
+fn job_object(name: &str, account: &str, request: &JobRequest<'_>) -> Value {
     // Kubernetes replaces what looks like this by the variable that an indexed Job gives each of its pods.
     let index = format!("$({INDEX})");
     let identity = request.identity.is_none().then(|| match request.shards {
@@ -118,7 +138,7 @@ fn job_object(name: &str, request: &JobRequest<'_>) -> Value {
         "spec": {
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {"spec": {
-                "serviceAccountName": ACCOUNT,
+                "serviceAccountName": account,
                 "restartPolicy": "Never",
                 "securityContext": {
                     "runAsNonRoot": true,

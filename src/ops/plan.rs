@@ -4,11 +4,13 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::cluster::service::Change;
+use crate::driver::checks::local_gates::untrusted_gates;
 use crate::driver::checks::object_dry_run::NewNamespaces;
 use crate::driver::checks::queries::check_queries;
 use crate::driver::context::Context;
 use crate::driver::inherited_metadata::Metadata;
 use crate::driver::outcome::Failure;
+use crate::driver::prepare::Rejection;
 use crate::driver::preview::{PlannedComponent, dry_run_on_server, preview_request};
 use crate::driver::request::RolloutRequest;
 use crate::plan::observed::Workload;
@@ -75,6 +77,10 @@ impl Plan {
             return;
         }
         self.warnings.extend(forecast.prepared.warnings.iter().chain(&forecast.warnings).cloned());
+        let untrusted = untrusted_gates(context, std::slice::from_ref(&forecast.prepared));
+        self.warnings.extend(untrusted.into_iter().map(|Rejection { component, failure }| {
+            format!("component `{component}`: {}; `apply` needs `--trust-gates`", failure.reason)
+        }));
         match queries {
             Ok(unknown) => self.warnings.extend(unknown),
             Err(failure) => self.rejections.push(failure),

@@ -32,7 +32,10 @@ pub async fn promote(
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
     let request = promote_request(context, component, promotion).await?;
     resume::end_pause(context, &request).await?;
-    record_passed_gates(context, &request).await?;
+    if !request.passed.is_empty() {
+        apply::check_request(context, &request).await?;
+        record_passed_gates(context, &request).await?;
+    }
     Ok(apply::apply(context, &[request]).await)
 }
 

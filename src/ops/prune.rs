@@ -1,35 +1,39 @@
 //! Pruning: deleting components that an application had and its manifest no longer has.
 
-use crate::cluster::record_store;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use crate::cluster::record_store::{self, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::Failure;
 use crate::driver::request::RolloutRequest;
 use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, Removed, Scope};
 use crate::ops::status;
 use crate::ops::wait_for::{Until, Verdict};
+use crate::report::status::ComponentStatus;
 
 /// The recorded components of the requests' applications that the requests do not name.
 ///
 /// # Errors
 /// Whatever the server answered at last.
 pub async fn find_leftovers(context: &Context, requests: &[RolloutRequest]) -> Result<Vec<Scope>, Failure> {
-    let mut leftovers = Vec::new();
+    let mut records: BTreeMap<&str, Vec<StoredRecord>> = BTreeMap::new();
     for request in requests {
-        let names = request.component_names();
-        let records = record_store::load_records(&context.session, &request.namespace).await?;
-        let of_application = records
-            .into_iter()
-            .map(|stored| stored.record)
-            .filter(|record| record.application == request.application);
-        leftovers.extend(of_application.filter(|record| !names.contains(&record.component)).map(|record| {
-            Scope {
-                namespace: request.namespace.clone(),
-                application: record.application,
-                component: Some(record.component),
-            }
-        }));
+        if let Entry::Vacant(entry) = records.entry(&request.namespace) {
+            entry.insert(record_store::load_records(&context.session, &request.namespace).await?);
+        }
     }
-    Ok(leftovers)
+    let leftovers = requests.iter().flat_map(|request| {
+        let names = request.component_names();
+        let records = records[request.namespace.as_str()].iter().map(|stored| &stored.record);
+        let of_application = records.filter(|record| record.application == request.application);
+        of_application.filter(move |record| !names.contains(&record.component)).map(|record| Scope {
+            namespace: request.namespace.clone(),
+            application: record.application.clone(),
+            component: Some(record.component.clone()),
+        })
+    });
+    Ok(leftovers.collect())
 }
 
 /// What is pruned, decided before anything is rolled out.
@@ -65,10 +69,15 @@ pub async fn prune(
     if pruning.inventories.is_empty() {
         return Ok(());
     }
+    let mut statuses: BTreeMap<&str, Vec<ComponentStatus>> = BTreeMap::new();
     for request in requests {
         let names = request.component_names();
-        let mut items = status::statuses(context, &request.namespace).await?;
-        items.retain(|item| names.contains(&item.component));
+        let items = match statuses.entry(&request.namespace) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(status::statuses(context, &request.namespace).await?),
+        };
+        let items: Vec<ComponentStatus> =
+            items.iter().filter(|item| names.contains(&item.component)).cloned().collect();
         if Until::Done.judge_all(&items) != Verdict::Reached {
             report(PruneEvent::Incomplete(&request.application));
             return Ok(());

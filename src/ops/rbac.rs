@@ -11,11 +11,13 @@ use crate::oam::application::Application;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::oam::render::{render_objects, render_trait_objects, services};
+use crate::oam::workflow::StepAction;
 use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::structured;
 
 pub use crate::cluster::permissions::Operation;
 
+const APPLICATION_GROUP: &str = "core.oam.dev";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 /// Whether the Role permits to write the optional views.
@@ -80,7 +82,7 @@ pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
             RightPurpose::SmokeTests => is_any || needs.has_smoke_tests,
             RightPurpose::Views => needs.is_home && request.views == Views::Shown,
         };
-        let metadata = place.metadata(name);
+        let metadata = place.metadata(name, request.namespace);
         let head = json!({"apiVersion": RBAC, "kind": place.role_kind(), "metadata": metadata});
         let rules = permissions::role_rules(operations, is_wanted, &needs.objects);
         documents.push(structured::to_yaml(&head) + &rules);
@@ -110,6 +112,17 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
         // No object says it, so it may be any.
         let rendered_in = namespace.unwrap_or("default");
         let home = RoleScope::Namespace(namespace.map(str::to_owned));
+        let awaited = application.steps.iter().filter_map(|step| match &step.action {
+            StepAction::DependsOnApp { namespace, .. } => Some(namespace.as_str()),
+            StepAction::Apply { .. } | StepAction::Suspend { .. } => None,
+        });
+        for namespace in awaited.filter(|_| request.operations.iter().any(|one| one.is_run())) {
+            let place = match namespace == rendered_in {
+                true => home.clone(),
+                false => RoleScope::Namespace(Some(namespace.to_owned())),
+            };
+            needs.entry(place).or_default().add_reads_of_application();
+        }
         for component in &application.components {
             let of_home = needs.entry(home.clone()).or_default();
             of_home.is_home = true;
@@ -138,6 +151,19 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
 }
 
 impl Needs {
+    /// What a step that waits for another application reads: its run records, or the Application of KubeVela.
+    fn add_reads_of_application(&mut self) {
+        for (group, resource, verb) in
+            [("", "configmaps", "list"), (APPLICATION_GROUP, "applications", "get")]
+        {
+            let rights =
+                ObjectRights { group: group.to_owned(), resource: resource.to_owned(), verbs: vec![verb] };
+            if !self.objects.contains(&rights) {
+                self.objects.push(rights);
+            }
+        }
+    }
+
     fn add(&mut self, kind: &ApiResource, operations: &[Operation]) {
         let is_awaited = has_readiness_rule(&kind.group, &kind.kind);
         let verbs: Vec<&str> = operations
@@ -160,19 +186,23 @@ impl RoleScope {
         }
     }
 
-    fn metadata(&self, name: &str) -> Value {
-        match self {
-            Self::Namespace(Some(namespace)) => json!({"name": name, "namespace": namespace}),
-            Self::Namespace(None) | Self::Cluster => json!({"name": name}),
+    /// What is outside of namespaces is named after the namespace of the applications as well: those of another may have the
+    /// same names.
+    fn metadata(&self, name: &str, home: Option<&str>) -> Value {
+        match (self, home) {
+            (Self::Namespace(Some(namespace)), _) => json!({"name": name, "namespace": namespace}),
+            (Self::Cluster, Some(home)) => json!({"name": format!("{home}:{name}")}),
+            (Self::Namespace(None) | Self::Cluster, _) => json!({"name": name}),
         }
     }
 
     /// The binding of its Role to an account of the namespace `home`.
     fn binding(&self, role: &str, account: &str, home: &str) -> Value {
+        let role = self.metadata(role, Some(home))["name"].take();
         json!({
             "apiVersion": RBAC,
             "kind": format!("{}Binding", self.role_kind()),
-            "metadata": self.metadata(account),
+            "metadata": self.metadata(account, Some(home)),
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": self.role_kind(), "name": role},
             "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
         })

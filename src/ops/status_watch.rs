@@ -81,7 +81,8 @@ impl<'a> StatusWatch<'a> {
     /// Why a watch failed for good.
     pub async fn first(&self) -> Result<Vec<ComponentStatus>, Failure> {
         self.cache.wait_for_sync().await;
-        self.read_objects().await?;
+        let wanted = applied_objects(self.records.borrow().values());
+        self.read_objects(&wanted).await?;
         self.items()
     }
 
@@ -133,11 +134,12 @@ impl<'a> StatusWatch<'a> {
         self.changed.send_replace(());
     }
 
-    /// Reads the objects of the components that are applied as a whole, once.
-    async fn read_objects(&self) -> Result<(), Failure> {
-        let wanted = applied_objects(self.records.borrow().values());
-        let found = LiveObjects::read(self.session, self.namespace, &wanted).await?;
-        for reference in &wanted {
+    async fn read_objects(&self, wanted: &BTreeSet<ObjectRef>) -> Result<(), Failure> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let found = LiveObjects::read(self.session, self.namespace, wanted).await?;
+        for reference in wanted {
             if let Some(object) = found.get(reference) {
                 self.objects.cache.apply(reference, object);
             }
@@ -145,11 +147,17 @@ impl<'a> StatusWatch<'a> {
         Ok(())
     }
 
-    /// Has the objects watched of which a record tells.
+    /// Has the objects watched of which a record tells. Those of a kind whose objects are ready as soon as they exist are
+    /// read, with each change of a record until they do.
     async fn find_objects(&self) {
         let mut changed = self.changed.subscribe();
         loop {
             let wanted = applied_objects(self.records.borrow().values());
+            let is_unknown = |one: &&ObjectRef| {
+                !has_readiness_rule(one.group(), &one.kind) && self.objects.cache.get(one).is_none()
+            };
+            // What cannot be read now is read with the next change.
+            self.read_objects(&wanted.iter().filter(is_unknown).cloned().collect()).await.ok();
             // A kind that cannot be asked about now is asked about again with the next change.
             if let Ok(kinds) = find_kinds(self.session, &wanted).await {
                 let scope = |one: &ObjectRef| {

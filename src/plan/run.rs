@@ -9,7 +9,7 @@ use crate::oam::application::Strategy;
 use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
-use crate::oam::workflow::StepGate;
+use crate::oam::workflow::{GateCondition, StepGate};
 use crate::plan::gate_point::GatePlace;
 
 /// One run.
@@ -110,6 +110,14 @@ pub struct WorkflowPlace {
 }
 
 impl WorkflowPlace {
+    /// The namespaces of the applications that are still waited for.
+    pub fn awaited_namespaces(&self) -> impl Iterator<Item = &str> {
+        self.gates.iter().filter_map(|gate| match &gate.condition {
+            GateCondition::Application { namespace, .. } => Some(namespace.as_str()),
+            GateCondition::Promotion { .. } => None,
+        })
+    }
+
     /// Where it stands once these steps are passed.
     #[must_use]
     pub fn past(&self, steps: &BTreeSet<String>) -> Self {

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use crate::support::manifest::{application, component, shop};
 use crate::support::test_env::{CommandOutput, TestEnv, transcript};
+use crate::support::{pod_rules, redact};
 
 /// Runs a command line with this on stdin.
 fn piped(env: &TestEnv, line: &str, stdin: &str) -> CommandOutput {
@@ -177,6 +178,46 @@ fn one_component_in_two_applications_of_a_namespace_is_refused() {
     hint: `--namespace` puts every application into one namespace; apply them one by one
     [exit 2]
     ");
+}
+
+#[test]
+fn applications_of_one_name_are_told_apart_by_their_namespaces() {
+    let env = TestEnv::new();
+    env.pods(pod_rules::failing("bad:*", "ImagePullBackOff"));
+    let there = |namespace: &str, version: &str, image: &str| {
+        shop(version, image).replacen("name: shop\n", &format!("name: shop\n  namespace: {namespace}\n"), 1)
+    };
+    env.write("prod.yaml", there("prod", "v1", "good:1"));
+    env.write("staging.yaml", there("staging", "v1", "good:1"));
+    env.run_ok("apply prod.yaml staging.yaml").says("prod/web: done").says("staging/web: done");
+    env.write("prod.yaml", there("prod", "v2", "bad:1"));
+    let ran = env.run_to("apply prod.yaml staging.yaml --fail-fast", 3);
+    ran.says("staging/web: nothing to do").says("prod/web: failed");
+    assert!(ran.stderr.contains(" -n prod") && !ran.stderr.contains(" -n staging"), "{}", ran.stderr);
+    insta::assert_snapshot!(redact::data(&ran.stdout), @"
+    NAMESPACE   NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE    AGE
+    prod        web    3        1          0       batchVerifyFailed   rolloutFailed    0s
+    staging     web    3        3          3       batchReady          rolloutSucceed   0s
+    ");
+    let events = env.run_to("apply prod.yaml staging.yaml --fail-fast -o ndjson", 3).stdout;
+    assert!(events.contains(r#""namespace":"prod","application":"shop""#), "{events}");
+    assert_eq!(
+        env.run_to("apply prod.yaml staging.yaml --fail-fast -o name", 3).stdout,
+        "prod rollout/web\nstaging rollout/web\n"
+    );
+    // In one namespace nothing needs to be told apart.
+    env.run_ok("apply staging.yaml").says("web: nothing to do");
+}
+
+#[test]
+fn a_refused_application_leaves_the_others_their_table() {
+    let env = TestEnv::new();
+    env.run_ok("apply examples/express-server-v1.yaml");
+    env.write("web.yaml", small("web"));
+    env.write("stranger.yaml", small("express-server"));
+    let ran = env.run_to("apply web.yaml stranger.yaml", 4);
+    ran.says("component `express-server` belongs to application `rollout-trait-test`");
+    assert!(ran.stdout.contains("web "), "{}", ran.transcript());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Manifests that are printed: the Role, and the Job.
 
+use crate::support::manifest::{application, component};
 use crate::support::test_env::TestEnv;
 
 /// The documents of a YAML text.
@@ -161,7 +162,7 @@ spec:
     apiVersion: rbac.authorization.k8s.io/v1
     kind: ClusterRole
     metadata:
-      name: rollout
+      name: shop:rollout
     rules:
       - {apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [get, create, patch, delete]} # for objects of the manifest
     ---
@@ -202,11 +203,11 @@ spec:
     apiVersion: rbac.authorization.k8s.io/v1
     kind: ClusterRoleBinding
     metadata:
-      name: ci
+      name: shop:ci
     roleRef:
       apiGroup: rbac.authorization.k8s.io
       kind: ClusterRole
-      name: rollout
+      name: shop:rollout
     subjects:
     - kind: ServiceAccount
       name: ci
@@ -333,7 +334,7 @@ fn a_job_that_removes_may_remove() {
     let env = TestEnv::new();
     let first = |line: &str| {
         let text = String::from_utf8(env.bare(line).output().unwrap().stdout).unwrap();
-        documents(&text).swap_remove(0)
+        documents(&text).swap_remove(0)["rules"].take()
     };
     let line = "job examples/express-server-v1.yaml --image x -n shop";
     let manifest = "examples/express-server-v1.yaml";
@@ -385,4 +386,26 @@ fn a_job_that_could_not_work_is_not_printed() {
         assert_eq!(output.status.code(), Some(2), "{line}: {said}");
         assert!(said.contains(reason) && output.stdout.is_empty(), "{line}: {said}");
     }
+}
+
+/// Its account has the Role of its applications, which no Job of others replaces.
+#[test]
+fn jobs_of_other_applications_share_nothing() {
+    let env = TestEnv::new();
+    let app = |name: &str| application(name, &[component(name, 1, 1)]);
+    env.write("a.yaml", app("a"));
+    env.write("b.yaml", app("b"));
+    env.write("both.yaml", format!("{}---\n{}", app("a"), app("b")));
+    let names = |line: &str| {
+        let text = env.run_ok(&format!("job {line} --image x -n shop")).stdout;
+        let names =
+            documents(&text).into_iter().map(|one| format!("{}/{}", one["kind"], one["metadata"]["name"]));
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (a, b, both) = (names("a.yaml"), names("b.yaml"), names("both.yaml"));
+    assert!(a.contains("\"ServiceAccount\"/\"rollout-a\""), "{a:?}");
+    assert!(a.is_disjoint(&b) && a.is_disjoint(&both) && b.is_disjoint(&both), "{a:?} {b:?} {both:?}");
+    let (first, again) = (names("a.yaml --run 1"), names("a.yaml --run 2"));
+    assert_eq!(first.intersection(&again).count(), 3, "account, Role and binding: {first:?} {again:?}");
+    assert_eq!(first, names("a.yaml --run 1"));
 }

@@ -9,8 +9,9 @@ use crate::support::pod_rules;
 
 type Situation = fn(&Schemas);
 
-pub(crate) const SITUATIONS: [Situation; 18] = [
+pub(crate) const SITUATIONS: [Situation; 19] = [
     several_clusters,
+    several_namespaces,
     planned,
     to_and_fro,
     going_back,
@@ -75,6 +76,16 @@ fn several_clusters(schemas: &Schemas) {
     documents.iter().for_each(|document| schemas.history.check(document, "history"));
     checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     events("apply v2.yaml --batch-timeout 300ms", 3);
+}
+
+fn several_namespaces(schemas: &Schemas) {
+    let checked_env = CheckedEnv::new(schemas);
+    let there = |namespace: &str| {
+        shop("v1", "web:1").replacen("name: shop\n", &format!("name: shop\n  namespace: {namespace}\n"), 1)
+    };
+    checked_env.env.write("both.yaml", format!("{}---\n{}", there("prod"), there("staging")));
+    checked_env.drive("apply both.yaml", 0);
+    checked_env.show("apply both.yaml", 0);
 }
 
 fn planned(schemas: &Schemas) {

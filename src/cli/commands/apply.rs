@@ -108,6 +108,9 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
     // All of them, so that what contradicts the application of another shard is found as well.
     let mut requests = clusters.requests(&manifests, &overrides, ui)?;
+    if let Some(shard) = args.shard {
+        requests = requests.into_iter().map(|requests| shard.select(requests)).collect();
+    }
     if let Some(dry_run) = dry_run {
         let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
         plan::show(&planned, dry_run.dry_run, dry_run.output, ui).await?;
@@ -121,10 +124,6 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     }
     let (Some(cluster), Some(requests)) = (clusters.all.first(), requests.pop()) else {
         return Ok(exit::SUCCESS);
-    };
-    let requests = match args.shard {
-        Some(shard) => shard.select(requests),
-        None => requests,
     };
     apply_to_one(args, cluster, &requests, ui).await
 }
@@ -190,7 +189,14 @@ async fn apply_to_one(
     let several = run::is_about_several_namespaces(requests);
     let code = run::run_in_namespaces(env, settings, several, ui, applied).await?;
     match &pruning {
-        Some(pruning) => prune::prune(env, requests, pruning, limits, ui).await?,
+        Some(pruning) => {
+            let pruned = run::signals()?.interrupt(prune::prune(env, requests, pruning, limits, ui)).await;
+            let message = "interrupted before everything was pruned";
+            pruned.map_err(|signal| {
+                CommandError::message(Kind::Interrupted(signal), message)
+                    .hint("rerun the same command to prune the rest")
+            })??;
+        }
         None => {
             let report = prune::report_leftovers(cluster, requests, ui);
             run::afterwards(env, report).await?;

@@ -145,7 +145,7 @@ async fn delete_inventory(
 }
 
 /// The line about an object that stays.
-fn kept(owned: &OwnedObject) -> String {
+pub fn kept(owned: &OwnedObject) -> String {
     format!("{} is kept: delete it with kubectl, if nothing needs it", shown(owned))
 }
 

@@ -12,6 +12,7 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GlobalArgs, ManifestArgs};
 use crate::cli::flags::values;
 use crate::cli::flags::variables;
+use crate::cli::fleet::choice;
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::job::{self, JobRequest, MOUNT};
@@ -21,9 +22,9 @@ use crate::report::text::list_literals;
 
 /// Print a Job that applies manifests from inside the cluster
 ///
-/// Also prints a ConfigMap with the manifests and a service account with the Role of `rollout rbac FILE`. The Job's name is
-/// derived from the manifests and flags: the same input gives the same Job. If its pod is lost, a new pod resumes the
-/// run; the Job fails if the run is rejected or pods do not become ready.
+/// Also prints a ConfigMap with the manifests, values of Secrets included, and a service account with the Role of
+/// `rollout rbac FILE`. The Job's name is derived from the manifests and flags: the same input gives the same Job. If its
+/// pod is lost, a new pod resumes the run; the Job fails if the run is rejected or pods do not become ready.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct JobArgs {
@@ -42,6 +43,12 @@ pub struct JobArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub shards: Option<u16>,
 
+    /// Tell this Job from another of the same manifests and flags, such as by the pipeline's ID
+    ///
+    /// Without it, the Job of manifests that have been applied within a day is the finished one, which does not run again.
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+
     /// Pass these flags to `rollout apply`
     #[arg(last = true, value_name = "FLAG")]
     pub flags: Vec<String>,
@@ -49,8 +56,8 @@ pub struct JobArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  $ rollout job app.yaml --image registry.example/rollout:0.1.0 | kubectl apply -f -
-  $ rollout job deploy/ --image registry.example/rollout:0.1.0 --shards 4 | kubectl apply -f -
+  $ rollout job app.yaml --image registry.example/rollout:0.1.0 | kubectl apply --server-side -f -
+  $ rollout job deploy/ --image registry.example/rollout:0.1.0 --shards 4 | kubectl apply --server-side -f -
   $ rollout job deploy/ --image registry.example/rollout:0.1.0 -n shop -- --batch-timeout 5m --fail-fast";
 
 /// The exit codes after which another pod would do no better.
@@ -62,6 +69,7 @@ const FINAL: [u8; 5] = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED
 ///
 /// Manifests or flags that are wrong, applications of several namespaces, and more than a ConfigMap holds.
 pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
+    choice::refuse_overrides(global)?;
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let applications = input::parse(&sources)?;
     let flags = parsed(&args.flags)?;
@@ -83,13 +91,14 @@ pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comma
         flags: &args.flags,
         identity: flags.identity.as_deref(),
         shards: args.shards,
+        run: args.run.as_deref(),
         operations: flags.operations,
         final_exit_codes: &FINAL,
     })?);
     Ok(exit::SUCCESS)
 }
 
-/// What the flags need in the cluster. JobFlags that would fail or do nothing there are refused.
+/// What the flags need in the cluster. Flags that would fail or have no effect there are refused.
 fn parsed(flags: &[String]) -> Result<JobFlags, CommandError> {
     let line = ["rollout", "apply", MOUNT].into_iter().chain(flags.iter().map(String::as_str));
     // The variables of this process are not the Job's.

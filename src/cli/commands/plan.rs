@@ -111,7 +111,9 @@ pub async fn show(
     }
     let is_pending = plans.iter().any(Plan::is_pending);
     let components: Vec<ComponentPlan> = plans.into_iter().flat_map(|plan| plan.components).collect();
-    ui.data(&render_plan(&components, output));
+    if failures.is_empty() || !components.is_empty() {
+        ui.data(&render_plan(&components, output));
+    }
     all_or_failure(failures, ui)?;
     Ok(if is_pending { Pending::Changes } else { Pending::Nothing })
 }

@@ -76,6 +76,8 @@ pub async fn prune(
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let context = Context { limits, ..env.context.clone() };
+    let kept = pruning.inventories.iter().flat_map(|inventory| &inventory.kept);
+    kept.for_each(|owned| ui.status(&delete::kept(owned)));
     let report = |event: PruneEvent<'_>| match event {
         PruneEvent::Incomplete(application) => {
             ui.status(&format!("{application}: not complete yet, nothing is pruned"));

@@ -7,7 +7,8 @@ use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunOutput};
 use crate::cli::flags::{states, values};
-use crate::cli::input;
+use crate::cli::fleet::{Clusters, choice};
+use crate::cli::input::{self, Manifests};
 use crate::cli::run::{self, Settings};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::{Adoption, FailFast, GateTrust, LOG_LINES, Limits, OnFailure, Overrides, apply, rehearse};
@@ -77,12 +78,15 @@ Examples:
 ///
 /// Whatever would stop the rollout, and a cluster that cannot be read.
 pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let applications = input::applications(&args.manifests.paths(), ui)?;
-    input::warn_of(&applications, ui);
-    let env = Env::open(global, Access::Read, ui).await?;
+    let manifests = Manifests::read(&args.manifests.paths(), ui)?;
+    input::warn_of(&manifests.applications, ui);
+    // A cluster of a fleet may override components.
+    choice::only(global)?;
+    let mut clusters = Clusters::open(global, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
-    let requests = apply::requests(&applications, &overrides, |namespace| env.resolve(namespace))?;
+    let requests: Vec<_> = clusters.requests(&manifests, &overrides, ui)?.into_iter().flatten().collect();
+    let env = clusters.all.remove(0).env;
     let injections = rehearse::parse_injections(&args.inject)?;
     let rehearsal = rehearse::rehearse(&env.context, &requests, &injections).await?;
     rehearsal.warnings.iter().for_each(|warning| ui.warn(warning));

@@ -92,6 +92,26 @@ pub fn only(global: &GlobalArgs) -> Result<GlobalArgs, CommandError> {
     Err(usage(message).hint("choose one with `--context`"))
 }
 
+/// Refuses a cluster whose file overrides components, for a command that takes manifests as they are.
+///
+/// # Errors
+///
+/// The overrides, and those of [`only`].
+pub fn refuse_overrides(global: &GlobalArgs) -> Result<(), CommandError> {
+    let chosen = choose(global)?.map(|chosen| chosen.clusters).unwrap_or_default();
+    match chosen.iter().find(|cluster| cluster.overrides.is_some()) {
+        None => Ok(()),
+        Some(cluster) => {
+            let name = &cluster.name;
+            let message = format!(
+                "this command takes manifests as they are, and the fleet overrides components for `{name}`"
+            );
+            Err(usage(message)
+                .hint("select the cluster with `--context` alone, and give manifests that are meant for it"))
+        }
+    }
+}
+
 fn usage(message: impl Into<String>) -> CommandError {
     CommandError::message(Kind::Usage, message)
 }

@@ -1,6 +1,7 @@
 //! Driving a fleet: the signals of all clusters, their events in one display, and one final table.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures::future::join_all;
@@ -156,12 +157,11 @@ async fn statuses(
     cluster: &Cluster,
     requests: &[RolloutRequest],
 ) -> Result<Vec<ComponentStatus>, ops::Failure> {
-    let components: Vec<(&str, String)> = requests
-        .iter()
-        .flat_map(|request| {
-            request.component_names().into_iter().map(|name| (request.namespace.as_str(), name))
-        })
-        .collect();
+    let components = requests.iter().flat_map(|request| {
+        let names: BTreeSet<String> = request.component_names().into_iter().collect();
+        names.into_iter().map(|name| (request.namespace.as_str(), name))
+    });
+    let components: Vec<(&str, String)> = components.collect();
     let components: Vec<(&str, &str)> =
         components.iter().map(|(namespace, name)| (*namespace, name.as_str())).collect();
     let found = run::statuses(&cluster.env.context, &components).await?;

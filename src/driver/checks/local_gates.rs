@@ -1,0 +1,20 @@
+//! Gates that use the machine of `rollout`: a manifest of somebody else must not run commands there, or read its variables
+//! and files.
+
+use crate::driver::context::{Context, GateTrust};
+use crate::driver::outcome::Failure;
+use crate::driver::prepare::{PreparedComponent, Rejection};
+
+/// The components whose gates the user would have to trust.
+pub fn untrusted_gates(context: &Context, components: &[PreparedComponent]) -> Vec<Rejection> {
+    if context.limits.gates == GateTrust::Trusted || context.probe.is_none() {
+        return Vec::new();
+    }
+    let refused = components.iter().filter_map(|prepared| {
+        let what = prepared.desired.gates.local_access()?;
+        let failure = Failure::refused(format!("{what} on this machine"))
+            .hint("allow it with `--trust-gates` if the manifest is yours");
+        Some(Rejection { component: prepared.component.clone(), failure })
+    });
+    refused.collect()
+}
