@@ -4,7 +4,7 @@
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{ListParams, PostParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
@@ -65,6 +65,9 @@ pub async fn list_disruption_budgets(
     list_or_denied(list, Right { verb: "list", group: "policy", resource: "poddisruptionbudgets" })
 }
 
+/// How the API server begins an error about a pod that it cannot read.
+pub const NO_POD: &str = "Pod in version \"v1\" cannot be handled as a Pod: ";
+
 /// What admission makes of a pod.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admission {
@@ -97,13 +100,18 @@ pub async fn dry_run_pod(
         },
         "spec": template["spec"],
     });
-    let Ok(pod) = serde_json::from_value::<Pod>(body) else {
-        return Ok(IfPermitted::Known(Admission::Unknown));
+    // It is sent as it is, so that the server also judges what the type of a pod cannot hold.
+    let pod = match serde_json::from_value::<DynamicObject>(body) {
+        Ok(pod) => pod,
+        Err(error) => return Ok(IfPermitted::Known(Admission::Refused(format!("{NO_POD}{error}")))),
     };
-    let api = session.api::<Pod>(namespace);
+    let api = session.dynamic(namespace, &ApiResource::erase::<Pod>(&()));
     let params = PostParams { dry_run: true, field_manager: Some(keys::FIELD_MANAGER.into()) };
     match session.read(|| api.create(&params, &pod)).await {
-        Ok(pod) => Ok(IfPermitted::Known(Admission::Admitted(Box::new(pod)))),
+        Ok(pod) => {
+            let pod = serde_json::to_value(pod).and_then(serde_json::from_value);
+            Ok(IfPermitted::Known(pod.map_or(Admission::Unknown, Admission::Admitted)))
+        }
         Err(ClusterError::Forbidden(message)) if message.contains(NO_RIGHT) => {
             Ok(IfPermitted::Denied(Right { verb: "create", group: "", resource: "pods" }))
         }

@@ -246,6 +246,31 @@ async fn pods_that_a_limit_forbids_are_refused() {
     refuses(&scenarios::named("upgrade"), script, &words, "kubectl describe limitrange").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn pods_that_the_server_finds_invalid_are_refused() {
+    let message = "Pod \"web-v2-x\" is invalid: spec.priority: Invalid value: 7: must be 0";
+    let script = rejecting_pods(422, "Invalid", message);
+    let words = format!("pods of revision `web-v2` are rejected: {message}");
+    refuses(&scenarios::named("upgrade"), script, &words, "correct component `web`").await;
+}
+
+/// The type of a pod cannot hold such a value, so only the server's answer says so.
+#[tokio::test(start_paused = true)]
+async fn pods_that_the_server_cannot_read_are_refused() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let patch = "{spec: {template: {spec: {terminationGracePeriodSeconds: soon}}}}";
+    let entry = format!(
+        "{{name: web, type: webservice, properties: {{image: 'web:1'}}, traits: [{{type: rollout, properties: \
+         {{targetSize: 1}}}}, {{type: json-merge-patch, properties: {patch}}}]}}"
+    );
+    let run = cluster.run(&Process::new(IDENTITY), &request_for_entries(&[&entry])).await;
+    let failure = run.failures()[0];
+    assert_eq!(failure.kind, FailureKind::Refused, "{}", run.transcript());
+    let words = "pods of revision `web-v1` are rejected: Pod in version \"v1\" cannot be handled as a Pod: ";
+    assert!(failure.reason.starts_with(words), "{failure:?}");
+    assert!(run.writes().is_empty(), "{}", run.transcript());
+}
+
 /// Whoever makes pods for a workload may be let through.
 #[tokio::test(start_paused = true)]
 async fn pods_that_a_policy_forbids_this_user_are_a_warning() {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
-use crate::cluster::constraints::{self, Admission, IfPermitted};
+use crate::cluster::constraints::{self, Admission, IfPermitted, NO_POD};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::driver::outcome::Failure;
@@ -57,16 +57,22 @@ pub(super) async fn run(
     })
 }
 
-/// The template of the target's pods. A volume claim of the workload becomes an `emptyDir`.
+/// The template of the target's pods. As a controller does, it mounts a claim for each of the workload's templates of
+/// claims, in place of volumes of that name.
 fn template(planned: &PlannedComponent) -> Option<Value> {
     let workload =
         revision::render_revision(&planned.prepared.target, planned.prepared.desired.target_size, 0)?;
     let mut template = workload["spec"]["template"].clone();
     let claims = workload["spec"]["volumeClaimTemplates"].as_array();
     let names = claims.into_iter().flatten().map(|claim| &claim["metadata"]["name"]);
-    let claimed: Vec<Value> = names.map(|name| json!({"name": name, "emptyDir": {}})).collect();
+    let claimed = |name: &Value| {
+        let claim = format!("{}-{}-0", name.as_str().unwrap_or_default(), planned.prepared.desired.workload);
+        json!({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+    };
+    let claimed: Vec<Value> = names.map(claimed).collect();
     if !claimed.is_empty() {
-        let volumes = template["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+        let mut volumes = template["spec"]["volumes"].as_array().cloned().unwrap_or_default();
+        volumes.retain(|volume| claimed.iter().all(|claim| claim["name"] != volume["name"]));
         template["spec"]["volumes"] = volumes.into_iter().chain(claimed).collect();
     }
     Some(template)
@@ -77,7 +83,7 @@ impl DryRunPod {
     pub(super) fn verdict(&self, namespace: &str, planned: &PlannedComponent) -> PodVerdict {
         match self {
             Self::Judged(Admission::Refused(message)) => {
-                judge(message, namespace, &planned.prepared.target.name)
+                judge(message, namespace, &planned.prepared.component, &planned.prepared.target.name)
             }
             Self::Judged(Admission::Admitted(_) | Admission::Unknown) | Self::Needless => PodVerdict::Fine,
         }
@@ -92,11 +98,22 @@ impl DryRunPod {
     }
 }
 
-fn judge(message: &str, namespace: &str, revision: &str) -> PodVerdict {
+/// Whether the server has found the pod itself invalid, whoever creates it.
+fn is_invalid(message: &str) -> bool {
+    message.starts_with(NO_POD) || (message.starts_with("Pod \"") && message.contains("\" is invalid: "))
+}
+
+fn judge(message: &str, namespace: &str, component: &str, revision: &str) -> PodVerdict {
     if message.contains(OVER_QUOTA) {
         return PodVerdict::OverQuota(format!(
             "pods of revision `{revision}` exceed the quota now: {message}"
         ));
+    }
+    if is_invalid(message) {
+        return PodVerdict::Refused(
+            Failure::refused(format!("pods of revision `{revision}` are rejected: {message}"))
+                .hint(format!("correct component `{component}`, or the trait that sets the field")),
+        );
     }
     match FOR_ALL.iter().find(|(words, _)| message.contains(words)) {
         Some((_, resource)) => PodVerdict::Refused(
@@ -114,7 +131,7 @@ mod tests {
 
     #[test]
     fn only_what_holds_for_everybody_is_a_refusal() {
-        let kind = |message: &str| match judge(message, "shop", "web-v2") {
+        let kind = |message: &str| match judge(message, "shop", "web", "web-v2") {
             PodVerdict::Fine => "fine",
             PodVerdict::Refused(_) => "refused",
             PodVerdict::OverQuota(_) => "quota",
@@ -129,7 +146,10 @@ mod tests {
             ("pods \"x\" is forbidden: failed quota: few: must specify limits.cpu for: web", "refused"),
             ("pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot", "refused"),
             ("pods \"x\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=6", "quota"),
+            ("Pod \"x\" is invalid: spec.containers[0].image: Required value", "refused"),
+            ("Pod in version \"v1\" cannot be handled as a Pod: json: cannot unmarshal number", "refused"),
             ("admission webhook \"a.b\" denied the request: no", "doubtful"),
+            ("admission webhook \"a.b\" denied the request: Pod \"x\" is invalid: no", "doubtful"),
         ] {
             assert_eq!(kind(message), expected, "{message}");
         }
