@@ -313,7 +313,7 @@ impl PreparedObject {
             body["spec"]["replicas"] = size.unwrap_or_else(|| json!(1));
         }
         // A StatefulSet that began in batches names its Service for good.
-        if self.reference.kind == "StatefulSet" && body["spec"]["serviceName"].is_null() {
+        if self.is_stateful_set() && body["spec"]["serviceName"].is_null() {
             let name = live.and_then(|live| live.data["spec"]["serviceName"].as_str());
             if let Some(name) = name.filter(|name| !name.is_empty()) {
                 body["spec"]["serviceName"] = json!(name);
@@ -332,7 +332,12 @@ impl PreparedObject {
     }
 
     fn lacks_clone_set_size(&self) -> bool {
-        self.reference.kind == "CloneSet" && self.body["spec"]["replicas"].is_null()
+        let is_clone_set = self.reference.group() == "apps.kruise.io" && self.reference.kind == "CloneSet";
+        is_clone_set && self.body["spec"]["replicas"].is_null()
+    }
+
+    fn is_stateful_set(&self) -> bool {
+        self.reference.group() == "apps" && self.reference.kind == "StatefulSet"
     }
 
     /// Whether this still is the object that has to be deleted before it is created again.

@@ -8,7 +8,7 @@ use crate::oam::manifest::application::EXPORTED;
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
-use crate::oam::manifest::walk::{At, Walk, joined, listed};
+use crate::oam::manifest::walk::{At, Object, Walk, joined, listed};
 
 /// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is named
 /// like the `component` where it has no name.
@@ -86,10 +86,10 @@ fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<
     (good && !objects.is_empty()).then_some(objects)
 }
 
-/// The `spec` of one of Kubernetes' own kinds, where it is none: all that have one have a mapping there.
+/// The `spec` of one of Kubernetes' own kinds or of Kruise's, where it is none: all that have one have a mapping there.
 fn misshapen_spec<'n>(object: &At<'n>, group: &str) -> Option<At<'n>> {
-    let is_kubernetes = !group.contains('.') || group.ends_with(".k8s.io");
-    let spec = object.node.field("spec").filter(|_| is_kubernetes)?;
+    let is_known = !group.contains('.') || group.ends_with(".k8s.io") || group == "apps.kruise.io";
+    let spec = object.node.field("spec").filter(|_| is_known)?;
     let at = At { node: spec, path: format!("{}.spec", object.path) };
     (!matches!(spec.value, NodeValue::Map(_) | NodeValue::Null)).then_some(at)
 }
@@ -151,6 +151,7 @@ fn read_identity(walk: &mut Walk<'_>, at: &At<'_>, default: Option<&str>) -> Opt
         }
         (Some(at), _) => Some(walk.object(&at)?),
     };
+    let have_strings = metadata.as_ref().is_none_or(|metadata| have_only_strings(walk, metadata));
     let field = |name: &str| metadata.as_ref().and_then(|metadata| metadata.get(name));
     if let (Some(at), None) = (field("generateName"), field("name")) {
         walk.refuse_with(&at, "not supported", "an object is identified by its `name`; give it one");
@@ -169,12 +170,33 @@ fn read_identity(walk: &mut Walk<'_>, at: &At<'_>, default: Option<&str>) -> Opt
         None => Some(None),
         Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
     };
+    if !have_strings {
+        return None;
+    }
     Some(Identity {
         group: api_version?.rsplit_once('/').map_or("", |(group, _)| group).to_owned(),
         kind: kind?.to_owned(),
         namespace: namespace?,
         name: name?.to_owned(),
     })
+}
+
+/// Whether the labels and annotations are mappings of strings, or are not there.
+fn have_only_strings(walk: &mut Walk<'_>, metadata: &Object<'_>) -> bool {
+    let mut good = true;
+    for at in ["labels", "annotations"].into_iter().filter_map(|field| metadata.get(field)) {
+        if !matches!(at.node.value, NodeValue::Map(_)) {
+            walk.mismatch(&at, "a mapping of strings");
+            good = false;
+            continue;
+        }
+        let Some(map) = walk.object(&at) else { return false };
+        // A key without a value is one with an empty string.
+        for (_, _, value) in map.entries().filter(|(_, _, value)| value.node.value != NodeValue::Null) {
+            good &= walk.text(&value, "a string").is_some();
+        }
+    }
+    good
 }
 
 fn is_api_version(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What traits must leave as it is.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::oam::labels;
 use crate::oam::traits::error::{TraitError, refused};
@@ -36,6 +36,7 @@ pub(super) fn check_change(before: &Value, after: &Value, managed: Managed) -> R
     if let Some(path) = IDENTITY.iter().find(changed) {
         return Err(refused(format!("changes `{}`", dotted(path)), "a trait cannot make it another object"));
     }
+    check_shape(before, after)?;
     if managed == Managed::InBatches
         && let Some(path) = DRIVEN.iter().find(changed)
     {
@@ -48,6 +49,24 @@ pub(super) fn check_change(before: &Value, after: &Value, managed: Managed) -> R
         check_marks(before, after)?;
     }
     check_selector(after)
+}
+
+/// What is added to the object later has its place in mappings.
+fn check_shape(before: &Value, after: &Value) -> Result<(), TraitError> {
+    let is_filled = |value: &&Value| !value.is_null() && !value.is_object();
+    let spec = |object| Value::get(object, "spec").filter(is_filled);
+    if let (None, Some(spec)) = (spec(before), spec(after)) {
+        return Err(refused(format!("changes `spec` to {}", shown(spec)), "`spec` has to be a mapping"));
+    }
+    for field in ["labels", "annotations"] {
+        let Some(value) = after["metadata"].get(field).filter(|value| !value.is_null()) else { continue };
+        let is_good = |map: &Map<String, Value>| map.values().all(|one| one.is_string() || one.is_null());
+        if !value.as_object().is_some_and(is_good) {
+            let message = format!("changes `metadata.{field}` to {}", shown(value));
+            return Err(refused(message, format!("`{field}` have to be a mapping of strings")));
+        }
+    }
+    Ok(())
 }
 
 /// Labels of pods that identify their revision.
