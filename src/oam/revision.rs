@@ -18,7 +18,7 @@ use crate::oam::exposure::Exposure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
-pub use conceal::{concealed, is_concealed};
+pub use conceal::{concealed, is_concealed, remove_last_applied};
 pub use decide::{Decision, NewRevision, RevisionError, adopted_revision, decide_revision};
 pub use lookup::{UnknownRevision, own_number, resolve_revision, short};
 

@@ -13,6 +13,7 @@ use crate::driver::outcome::Failure;
 use crate::driver::prepare::Rejection;
 use crate::driver::preview::{PlannedComponent, dry_run_on_server, preview_request};
 use crate::driver::request::RolloutRequest;
+use crate::oam::revision::remove_last_applied;
 use crate::plan::observed::Workload;
 use crate::plan::step::{Refusal, Step};
 use crate::report::plan::{
@@ -197,6 +198,7 @@ fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
 fn without_secret_values(object: &Value) -> Value {
     let mut object = object.clone();
     if object["kind"] == "Secret" {
+        remove_last_applied(&mut object);
         for field in ["data", "stringData"] {
             let entries = object.get_mut(field).and_then(Value::as_object_mut);
             for value in entries.into_iter().flat_map(|entries| entries.values_mut()) {
@@ -215,6 +217,10 @@ mod tests {
     fn a_secret_is_shown_without_its_values_and_with_nothing_that_it_does_not_have() {
         let secret = json!({"kind": "Secret", "stringData": {"key": "word"}});
         assert_eq!(without_secret_values(&secret), json!({"kind": "Secret", "stringData": {"key": "***"}}));
+        let noted = json!({"kind": "Secret", "metadata": {"annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration": "word",
+        }}});
+        assert_eq!(without_secret_values(&noted), json!({"kind": "Secret", "metadata": {}}));
         let empty = json!({"kind": "Secret"});
         assert_eq!(without_secret_values(&empty), empty);
     }

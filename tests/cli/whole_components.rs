@@ -309,10 +309,16 @@ fn the_values_of_secrets_are_in_no_revision() {
         let storage = format!(
             "{{type: storage, properties: {{secret: [{{name: keys, mountPath: /keys, stringData: {{token: {value}}}}}]}}}}"
         );
-        shop(&[&QUEUE.replace("'queue:1'}}", &format!("'queue:1'}}, traits: [{storage}]}}"))])
+        let pasted = "{name: pasted, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: Secret, \
+             metadata: {name: pasted, annotations: {kubectl.kubernetes.io/last-applied-configuration: canary}}, \
+             stringData: {token: canary}}]}}";
+        shop(&[&QUEUE.replace("'queue:1'}}", &format!("'queue:1'}}, traits: [{storage}]}}")), pasted])
     };
     env.write("app.yaml", storing("canary-one"));
-    env.run_ok("apply app.yaml");
+    let plan = env.run_ok("plan app.yaml").stdout;
+    assert!(plan.contains("secret/pasted") && !plan.contains("canary"), "{plan}");
+    env.run_ok("apply app.yaml")
+        .says("kubectl sets `kubectl.kubernetes.io/last-applied-configuration`; ignored");
     env.write("app.yaml", storing("canary-two"));
     let plan = env.run_ok("plan app.yaml").stdout;
     assert!(plan.contains("revision `queue-v2` is new") && !plan.contains("canary"), "{plan}");

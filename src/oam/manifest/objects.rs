@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::labels;
 use crate::oam::manifest::application::EXPORTED;
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Object, Walk, joined, listed};
+use crate::oam::revision::remove_last_applied;
 
 /// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is named
 /// like the `component` where it has no name.
@@ -108,6 +110,9 @@ fn remove_server_fields(walk: &mut Walk<'_>, at: &At<'_>, object: &mut Value) {
     remove(object.as_object_mut(), "status");
     if !removed.is_empty() {
         walk.warn(at, format!("the API server sets {}; ignored", listed(&removed)));
+    }
+    if remove_last_applied(object) {
+        walk.warn(at, format!("kubectl sets `{}`; ignored", labels::KUBECTL_LAST_APPLIED));
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::oam::hash::hash_json;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
+use crate::oam::revision::conceal::remove_last_applied;
 
 /// Differences that are listed; more would hide the first.
 const MAX_DIFFERENCES: usize = 20;
@@ -40,6 +41,8 @@ fn comparable_object(object: &Value) -> Value {
     for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
         blank_revision(object.pointer_mut(pointer));
     }
+    // Revisions that were recorded before it was ignored have it.
+    remove_last_applied(&mut object);
     without_empties(object)
 }
 

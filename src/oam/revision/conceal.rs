@@ -20,7 +20,11 @@ const FIELDS: [&str; 2] = ["data", "stringData"];
 #[must_use]
 pub fn concealed(object: &Value) -> Value {
     let mut object = object.clone();
-    if object["kind"] != "Secret" || is_concealed(&object) {
+    if object["kind"] != "Secret" {
+        return object;
+    }
+    remove_last_applied(&mut object);
+    if is_concealed(&object) {
         return object;
     }
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -34,6 +38,18 @@ pub fn concealed(object: &Value) -> Value {
     }
     object["metadata"]["annotations"][labels::CONCEALED] = json!("true");
     object
+}
+
+/// Removes the annotation in which kubectl keeps the whole object, with the values of a Secret; whether there was one.
+pub fn remove_last_applied(object: &mut Value) -> bool {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
+    let annotations = metadata.get_mut("annotations").and_then(Value::as_object_mut);
+    let Some(annotations) = annotations else { return false };
+    let is_removed = annotations.remove(labels::KUBECTL_LAST_APPLIED).is_some();
+    if is_removed && annotations.is_empty() {
+        metadata.remove("annotations");
+    }
+    is_removed
 }
 
 /// Whether the values of an object are fingerprints.
@@ -65,6 +81,16 @@ mod tests {
         assert_eq!(one, concealed(&secret("hunter2")), "the same value has the same fingerprint");
         assert_eq!(one, concealed(&one), "a fingerprint is not hidden again");
         assert!(is_concealed(&one) && !is_concealed(&secret("hunter2")));
+    }
+
+    #[test]
+    fn what_kubectl_has_noted_is_not_kept() {
+        let mut noted = secret("hunter2");
+        noted["metadata"]["annotations"] = json!({labels::KUBECTL_LAST_APPLIED: noted.to_string()});
+        assert_eq!(concealed(&noted), concealed(&secret("hunter2")));
+        let mut recorded = concealed(&secret("hunter2"));
+        recorded["metadata"]["annotations"][labels::KUBECTL_LAST_APPLIED] = json!("hunter2");
+        assert_eq!(concealed(&recorded), concealed(&secret("hunter2")));
     }
 
     #[test]
