@@ -23,7 +23,7 @@ const BOOKKEEPING: [&str; 7] = [
 const OF_JOBS: [&str; 4] =
     ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
 
-/// The object without what only the API server writes.
+/// The object without what only the API server writes. What is empty in it stays: it may say something.
 pub(super) fn without_server_fields(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
@@ -32,8 +32,10 @@ pub(super) fn without_server_fields(object: &Value) -> Value {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
         for field in ["labels", "annotations"] {
-            if let Some(map) = metadata.get_mut(field).and_then(Value::as_object_mut) {
-                map.retain(|key, _| is_kept(key));
+            let Some(map) = metadata.get_mut(field).and_then(Value::as_object_mut) else { continue };
+            map.retain(|key, _| is_kept(key));
+            if map.is_empty() {
+                metadata.remove(field);
             }
         }
     }
@@ -51,7 +53,7 @@ pub(super) fn without_server_fields(object: &Value) -> Value {
             }
         }
     }
-    without_empties(object)
+    without_nulls(object)
 }
 
 /// The object in the one way of spelling it in which two can be compared, as short as it can be.
@@ -354,6 +356,17 @@ fn without_empties(value: Value) -> Value {
             fields.filter(kept).collect::<Map<_, _>>().into()
         }
         Value::Array(items) => items.into_iter().map(without_empties).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+/// The value without fields that are null.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(key, value)| (key, without_nulls(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
