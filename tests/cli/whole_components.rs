@@ -333,6 +333,26 @@ fn the_values_of_secrets_are_in_no_revision() {
     assert!(!secrets.contains("canary-one"), "{secrets}");
 }
 
+/// An empty mapping can say something, in objects of any kind.
+#[test]
+fn what_is_empty_in_an_object_is_restored() {
+    let env = TestEnv::new();
+    let rules = |from: &str| {
+        shop(&[&format!(
+            "{{name: rules, type: k8s-objects, properties: {{objects: [{{apiVersion: networking.k8s.io/v1, kind: \
+             NetworkPolicy, metadata: {{name: rules}}, spec: {{podSelector: {{}}, ingress: [{{from: [{from}]}}]}}}}]}}}}"
+        )])
+    };
+    let all = "{podSelector: {}, namespaceSelector: {matchLabels: {a: b}}}";
+    env.write("app.yaml", rules(all));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", rules(&all.replace("podSelector: {}, ", "")));
+    env.run_ok("apply app.yaml").says("rules: revision 2 recorded as `rules-v2`");
+    env.run_ok("undo rules");
+    let from = &env.objects("NetworkPolicy")[0]["spec"]["ingress"][0]["from"][0];
+    assert_eq!(from["podSelector"], json!({}), "{from}");
+}
+
 #[test]
 fn two_components_with_one_object_are_refused() {
     let env = TestEnv::new();

@@ -170,6 +170,24 @@ fn rollout_and_application_labels_make_no_revision() {
 }
 
 /// The order of a list says something: the later of two variables can refer to the earlier, and arguments are positional.
+/// An object of any kind may say something with an empty value.
+#[test]
+fn an_empty_value_of_an_object_makes_a_revision() {
+    let decided = |stored: &[StoredRevision], policy: &str| {
+        let text = format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    \
+             - name: web\n      type: k8s-objects\n      properties: {{objects: [{{apiVersion: argoproj.io/v1alpha1, \
+             kind: Application, metadata: {{name: web}}, spec: {{project: a, {policy}}}}}]}}\n"
+        );
+        let application = one(&text);
+        decide_revision(stored, &application, &application.components[0], "default")
+    };
+    let first = created(decided(&[], "syncPolicy: {automated: {}}"));
+    let same = decided(std::slice::from_ref(&first), "syncPolicy: {automated: {}}, other: null");
+    assert_eq!(same, Ok(Decision::Reuse { name: "web-v1".to_owned() }));
+    assert_eq!(created(decided(&[first], "syncPolicy: {}")).name, "web-v2");
+}
+
 #[test]
 fn another_order_of_a_list_is_another_revision() {
     let of = |properties: &str, plain: bool| {

@@ -35,7 +35,8 @@ pub(super) fn object_differences(stored: &[Value], rendered: &[Value]) -> Vec<St
     found
 }
 
-/// An object without the name of its revision and fields that mean nothing.
+/// An object without the name of its revision and without nulls. Empty values stay: objects are of any kind, and in some
+/// of them they say something.
 fn comparable_object(object: &Value) -> Value {
     let mut object = object.clone();
     for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
@@ -43,7 +44,7 @@ fn comparable_object(object: &Value) -> Value {
     }
     // Revisions that were recorded before it was ignored have it.
     remove_last_applied(&mut object);
-    without_empties(object)
+    without_nulls(object)
 }
 
 fn blank_revision(found: Option<&mut Value>) {
@@ -98,6 +99,18 @@ fn without_empties(value: Value) -> Value {
             .collect::<Map<_, _>>()
             .into(),
         Value::Array(items) => items.into_iter().map(without_empties).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+/// The value without fields that are null.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(key, value)| (key, without_nulls(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
