@@ -1,5 +1,6 @@
 //! Traits that change labels, annotations, or anything at all.
 
+use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 
 use crate::oam::traits::error::{TraitError, refused};
@@ -43,16 +44,67 @@ pub(super) fn json_merge_patch(properties: &Value, workload: &mut Value) -> Resu
     Ok(())
 }
 
-/// `json-patch`: RFC 6902 on the whole workload.
+/// What the operations of a patch may put into an object, in bytes. No API server stores one so large.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// How deep operations may nest an object, well beyond every kind of Kubernetes.
+const MOST_LEVELS: usize = 100;
+
+/// `json-patch`: RFC 6902 on the whole workload. After an error, the workload is as the operations before have left it.
 pub(super) fn json_patch(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
     let operations: json_patch::Patch = serde_json::from_value(properties["operations"].clone())
         .map_err(|error| refused(format!("has an invalid operation: {error}"), "see RFC 6902"))?;
-    json_patch::patch(workload, &operations).map_err(|error| {
-        let operation = operations.0.get(error.operation);
-        let operation = operation.map(ToString::to_string).unwrap_or_default();
-        refused(
-            format!("cannot apply operation {}, `{operation}`: {}", error.operation + 1, error.kind),
-            "paths begin at the workload, such as `/spec/template/spec/containers/0/image`",
-        )
-    })
+    let mut bytes = 0;
+    for (index, operation) in operations.0.iter().enumerate() {
+        let placed = placed(operation, workload).map(extent).unwrap_or_default();
+        bytes += placed.bytes;
+        if bytes > MOST_BYTES || operation.path().count() + placed.levels > MOST_LEVELS {
+            return Err(refused(
+                format!("makes the object too large with operation {}, `{operation}`", index + 1),
+                "let the operations add and copy less",
+            ));
+        }
+        json_patch::patch_unsafe(workload, std::slice::from_ref(operation)).map_err(|error| {
+            refused(
+                format!("cannot apply operation {}, `{operation}`: {}", index + 1, error.kind),
+                "paths begin at the workload, such as `/spec/template/spec/containers/0/image`",
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// The value that an operation puts somewhere.
+fn placed<'v>(operation: &'v PatchOperation, workload: &'v Value) -> Option<&'v Value> {
+    match operation {
+        PatchOperation::Add(add) => Some(&add.value),
+        PatchOperation::Replace(replace) => Some(&replace.value),
+        PatchOperation::Move(step) => workload.pointer(step.from.as_str()),
+        PatchOperation::Copy(copy) => workload.pointer(copy.from.as_str()),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => None,
+    }
+}
+
+/// How large a value is.
+#[derive(Default)]
+struct Extent {
+    /// About as many bytes as it takes as JSON.
+    bytes: usize,
+    /// How deep it nests mappings and lists.
+    levels: usize,
+}
+
+fn extent(value: &Value) -> Extent {
+    let of_all = |values: &mut dyn Iterator<Item = (usize, &Value)>| {
+        values.fold(Extent { bytes: 2, levels: 1 }, |all, (key, value)| {
+            let Extent { bytes, levels } = extent(value);
+            Extent { bytes: all.bytes + key + bytes + 2, levels: all.levels.max(levels + 1) }
+        })
+    };
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => Extent { bytes: 8, levels: 0 },
+        Value::String(text) => Extent { bytes: text.len() + 2, levels: 0 },
+        Value::Array(items) => of_all(&mut items.iter().map(|item| (0, item))),
+        Value::Object(fields) => of_all(&mut fields.iter().map(|(key, value)| (key.len(), value))),
+    }
 }
