@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rollout::oam::convert::{ConvertError, ConvertedRelease, convert};
 use rollout::oam::manifest::{Source, parse_manifest, parse_objects};
 use rollout::oam::render::render_objects;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::golden::has_all;
 
@@ -233,6 +233,82 @@ fn what_is_no_object_is_refused_with_its_place() {
     let objects =
         parse_objects(&[source("", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")]).unwrap();
     assert!(matches!(convert(&objects, Some("A"), ConvertedRelease::Whole), Err(ConvertError::Name(_))));
+}
+
+/// Every part of an object, with one of them replaced by something else.
+fn misshapen(object: &Value) -> Vec<Value> {
+    fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+        let mut below = |key: &str, value| {
+            let pointer = format!("{at}/{}", key.replace('/', "~1"));
+            pointers(value, &pointer, found);
+            found.push(pointer);
+        };
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(key, value)| below(key, value)),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, item)| below(&index.to_string(), item));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    pointers(object, "", &mut found);
+    let others = [json!("text"), json!([1]), json!(["text"]), json!({})];
+    let changed = found.iter().flat_map(|pointer| {
+        others.iter().map(move |other| {
+            let mut object = object.clone();
+            *object.pointer_mut(pointer).unwrap() = other.clone();
+            object
+        })
+    });
+    changed.collect()
+}
+
+#[test]
+fn whatever_an_object_contains_it_is_converted() {
+    let pair = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - name: web
+          image: a
+          ports: [{containerPort: 80}]
+          resources: {requests: {cpu: 1}}
+          env: [{name: A, valueFrom: {fieldRef: {fieldPath: b, apiVersion: v1}}}]
+          livenessProbe: {httpGet: {port: 80, path: /}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+";
+    for text in [pair, include_str!("convert/kinds.objects.yaml")] {
+        let objects = parse_objects(&[source("objects.yaml", text)]).unwrap();
+        for (index, object) in objects.iter().enumerate() {
+            let mut changed = misshapen(object);
+            // A kind of another group has a spec of another form.
+            changed.push(object.clone());
+            changed.last_mut().unwrap()["apiVersion"] = json!("example.com/v1");
+            changed.last_mut().unwrap()["spec"]["template"] = json!("text");
+            for changed in changed {
+                // What is no object is refused before.
+                if parse_objects(&[source("objects.yaml", &changed.to_string())]).is_err() {
+                    continue;
+                }
+                // The Service and its workload are converted together.
+                let mut together = if text == pair { objects.clone() } else { vec![changed.clone()] };
+                if text == pair {
+                    together[index] = changed;
+                }
+                drop(convert(&together, Some("shop"), ConvertedRelease::Batches));
+            }
+        }
+    }
 }
 
 #[test]

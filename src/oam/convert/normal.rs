@@ -29,7 +29,7 @@ pub(super) fn without_server_fields(object: &Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
-    if let Some(metadata) = object["metadata"].as_object_mut() {
+    if let Some(metadata) = field_mut(&mut object, "metadata") {
         metadata.retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
         for field in ["labels", "annotations"] {
             let Some(map) = metadata.get_mut(field).and_then(Value::as_object_mut) else { continue };
@@ -39,8 +39,8 @@ pub(super) fn without_server_fields(object: &Value) -> Value {
             }
         }
     }
-    let is_service = object["kind"] == "Service";
-    if let Some(spec) = object["spec"].as_object_mut().filter(|_| is_service) {
+    let is_service = kind_of(&object) == "Service";
+    if let Some(spec) = field_mut(&mut object, "spec").filter(|_| is_service) {
         if spec.get("clusterIP").is_some_and(|ip| ip != "None") {
             spec.remove("clusterIP");
         }
@@ -59,15 +59,37 @@ pub(super) fn without_server_fields(object: &Value) -> Value {
 /// The object in the one way of spelling it in which two can be compared, as short as it can be.
 pub(super) fn cleaned(object: &Value) -> Value {
     let mut object = without_server_fields(object);
-    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-    if let Some(spec) = object["spec"].as_object_mut() {
-        clean_spec(&kind, spec);
+    let kind = kind_of(&object);
+    if let Some(spec) = field_mut(&mut object, "spec") {
+        clean_spec(kind, spec);
     }
     without_empties(object)
 }
 
 fn is_kept(key: &str) -> bool {
     key != labels::KUBECTL_LAST_APPLIED && !labels::is_own(key) && !BOOKKEEPING.contains(&key)
+}
+
+/// The kind, where the API server fills in defaults that are known here; empty for those of other groups.
+fn kind_of(object: &Value) -> &'static str {
+    const KINDS: [(&str, &str); 7] = [
+        ("apps", "Deployment"),
+        ("apps", "StatefulSet"),
+        ("apps", "DaemonSet"),
+        ("apps.kruise.io", "CloneSet"),
+        ("batch", "Job"),
+        ("batch", "CronJob"),
+        ("", "Service"),
+    ];
+    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/'));
+    let group = group.map_or("", |(group, _)| group);
+    let known = KINDS.iter().find(|(of, kind)| *of == group && object["kind"] == *kind);
+    known.map_or("", |(_, kind)| kind)
+}
+
+/// A field of a mapping, if it is a mapping itself.
+fn field_mut<'v>(value: &'v mut Value, name: &str) -> Option<&'v mut Map<String, Value>> {
+    value.get_mut(name).and_then(Value::as_object_mut)
 }
 
 fn clean_spec(kind: &str, spec: &mut Map<String, Value>) {
@@ -130,7 +152,7 @@ fn clean_spec(kind: &str, spec: &mut Map<String, Value>) {
             );
             if let Some(template) = spec.get_mut("jobTemplate") {
                 clean_pod_metadata(template);
-                if let Some(spec) = template["spec"].as_object_mut() {
+                if let Some(spec) = field_mut(template, "spec") {
                     clean_job(spec);
                 }
             }
@@ -159,7 +181,7 @@ fn clean_job(spec: &mut Map<String, Value>) {
     );
     if let Some(template) = spec.get_mut("template") {
         clean_template(template);
-        if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
+        if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
             labels.retain(|key, _| !OF_JOBS.contains(&key.as_str()));
         }
     }
@@ -189,7 +211,7 @@ fn clean_service(spec: &mut Map<String, Value>) {
 
 /// Removes what the server and the types write into the metadata of a template.
 fn clean_pod_metadata(template: &mut Value) {
-    let Some(metadata) = template["metadata"].as_object_mut() else { return };
+    let Some(metadata) = field_mut(template, "metadata") else { return };
     metadata.remove("creationTimestamp");
     if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
         labels.retain(|key, _| !labels::is_own(key));
@@ -198,7 +220,7 @@ fn clean_pod_metadata(template: &mut Value) {
 
 fn clean_template(template: &mut Value) {
     clean_pod_metadata(template);
-    let Some(spec) = template["spec"].as_object_mut() else { return };
+    let Some(spec) = field_mut(template, "spec") else { return };
     // A second name of `serviceAccountName`.
     spec.remove("serviceAccount");
     drop_all(
@@ -249,7 +271,7 @@ fn clean_container(container: &mut Map<String, Value>) {
         ],
     );
     for list in ["requests", "limits"] {
-        let amounts = container.get_mut("resources").and_then(|resources| resources[list].as_object_mut());
+        let amounts = container.get_mut("resources").and_then(|resources| field_mut(resources, list));
         for amount in amounts.into_iter().flat_map(Map::values_mut).filter(|amount| amount.is_number()) {
             *amount = json!(amount.to_string());
         }
@@ -266,7 +288,7 @@ fn clean_container(container: &mut Map<String, Value>) {
         drop_all(port, &[("protocol", json!("TCP"))]);
     }
     for variable in items(container, "env") {
-        if let Some(field) = variable.get_mut("valueFrom").and_then(|from| from["fieldRef"].as_object_mut()) {
+        if let Some(field) = variable.get_mut("valueFrom").and_then(|from| field_mut(from, "fieldRef")) {
             drop_all(field, &[("apiVersion", json!("v1"))]);
         }
         drop_all(variable, &[("value", json!(""))]);
@@ -339,6 +361,18 @@ fn sort_by(fields: &mut Map<String, Value>, list: &str, field: &str) {
     }
 }
 
+/// The value without fields that are null.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(key, value)| (key, without_nulls(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
 /// The value without nulls and without empty mappings and lists that say nothing.
 fn without_empties(value: Value) -> Value {
     match value {
@@ -356,17 +390,6 @@ fn without_empties(value: Value) -> Value {
             fields.filter(kept).collect::<Map<_, _>>().into()
         }
         Value::Array(items) => items.into_iter().map(without_empties).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
-    }
-}
-/// The value without fields that are null.
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
-            fields.map(|(key, value)| (key, without_nulls(value))).collect::<Map<_, _>>().into()
-        }
-        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }

@@ -58,8 +58,9 @@ fn port_of<'w>(offer: &Value, workload: &'w Value) -> Option<&'w Value> {
 pub(super) fn with_numbers(service: &Value, workload: &Value) -> Value {
     let mut service = service.clone();
     for offer in service["spec"]["ports"].as_array_mut().into_iter().flatten() {
-        if let Some(number) = port_of(offer, workload).map(|port| port["containerPort"].clone()) {
-            offer["targetPort"] = number;
+        let number = port_of(offer, workload).map(|port| port["containerPort"].clone());
+        if let (Some(number), Some(offer)) = (number, offer.as_object_mut()) {
+            offer.insert("targetPort".to_owned(), number);
         }
     }
     service
