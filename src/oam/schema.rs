@@ -10,6 +10,8 @@ pub enum Shape {
     Text,
     /// A string of some grammar.
     Checked(Grammar),
+    /// A string of some grammar, which no message may quote.
+    Secret(Grammar),
     /// One of a few strings.
     Choice(&'static [&'static str]),
     /// A whole number from `least` to `most`.

@@ -186,6 +186,7 @@ fn declared(shape: &Shape, path: &str, found: &mut BTreeSet<String>) {
         Shape::List { of, .. } | Shape::Map { of, .. } | Shape::Nullable(of) => declared(of, path, found),
         Shape::Text
         | Shape::Checked(_)
+        | Shape::Secret(_)
         | Shape::Choice(_)
         | Shape::Integer { .. }
         | Shape::Boolean

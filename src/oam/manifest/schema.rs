@@ -42,6 +42,7 @@ pub(super) fn read_shape(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Opt
         Shape::Checked(Grammar { expected, accepts }) => {
             walk.checked(at, expected, *accepts).map(|text| json!(text))
         }
+        Shape::Secret(grammar) => read_secret(walk, at, *grammar),
         Shape::Choice(words) => {
             let words: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
             walk.choice(at, &words).map(|word| json!(word))
@@ -165,6 +166,23 @@ fn read_map(walk: &mut Walk<'_>, at: &At<'_>, of: &Shape, keys: Grammar, expecte
     good.then_some(Value::Object(values))
 }
 
+/// A string that is not quoted: it may be a password, and messages end up in logs.
+fn read_secret(walk: &mut Walk<'_>, at: &At<'_>, grammar: Grammar) -> Option<Value> {
+    let (found, hint) = match &at.node.value {
+        NodeValue::Text(text) if (grammar.accepts)(text) => return Some(json!(text)),
+        NodeValue::Text(_) => ("a string", None),
+        NodeValue::Bool(_) => ("a boolean", Some("put it in quotes")),
+        NodeValue::Int(_) | NodeValue::Float(_) => ("a number", Some("put it in quotes")),
+        NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => {
+            walk.mismatch(at, grammar.expected);
+            return None;
+        }
+    };
+    let hint = hint.filter(|_| (grammar.accepts)(walk.raw(at.node))).map(str::to_owned);
+    walk.report(at, format!("found {found}, expected {}", grammar.expected), hint);
+    None
+}
+
 /// A whole number; `8080.0` is one too.
 fn read_integer(walk: &mut Walk<'_>, at: &At<'_>, least: i64, most: i64) -> Option<i64> {
     let range = least..=most;
@@ -267,7 +285,7 @@ fn in_range(least: i64, most: i64) -> String {
 fn in_words(shape: &Shape) -> String {
     match shape {
         Shape::Text => "a string".to_owned(),
-        Shape::Checked(grammar) => grammar.expected.to_owned(),
+        Shape::Checked(grammar) | Shape::Secret(grammar) => grammar.expected.to_owned(),
         Shape::Choice(words) => format!("one of {}", listed(words)),
         Shape::Integer { least, most } => in_range(*least, *most),
         Shape::Boolean => "true or false".to_owned(),

@@ -27,9 +27,16 @@ const ITEMS: Field = optional(
 
 const DATA: Shape = Shape::Map { of: &Shape::Text, keys: DATA_KEY, expected: "a mapping of keys to strings" };
 
+/// The data of a Secret, as it is.
+const PLAIN: Shape = Shape::Map {
+    of: &Shape::Secret(Grammar { expected: "a string", accepts: |_| true }),
+    keys: DATA_KEY,
+    expected: "a mapping of keys to strings",
+};
+
 /// The data of a Secret, as the API has it.
 const ENCODED: Shape = Shape::Map {
-    of: &Shape::Checked(Grammar {
+    of: &Shape::Secret(Grammar {
         expected: "base64 data; plain text belongs in `stringData`",
         accepts: |text| STANDARD.decode(text).is_ok(),
     }),
@@ -145,7 +152,7 @@ const SECRET: Table = Table::open(
         SUB_PATH,
         DEFAULT_MODE,
         READ_ONLY,
-        optional("stringData", DATA),
+        optional("stringData", PLAIN),
         optional("data", ENCODED),
         ITEMS,
     ],
