@@ -7,7 +7,7 @@ use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::{list, text};
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{Created, add_output};
-use crate::oam::traits::patch::{self, Mark};
+use crate::oam::traits::patch::{self, Mark, shown};
 use crate::oam::traits::{TraitKind, workload};
 
 /// Kinds of workload without a number of replicas.
@@ -88,9 +88,9 @@ pub(super) fn hpa(
     require_replicas(&rendered.workload)?;
     require_kind(properties, &rendered.workload)?;
     require_bounds(properties)?;
-    let mut metrics = vec![resource_metric("cpu", &properties["cpu"])];
+    let mut metrics = vec![resource_metric("cpu", &properties["cpu"])?];
     if let Some(memory) = properties.get("mem") {
-        metrics.push(resource_metric("memory", memory));
+        metrics.push(resource_metric("memory", memory)?);
     }
     metrics.extend(list(properties, "podCustomMetrics").iter().map(|metric| {
         json!({"type": "Pods", "pods": {
@@ -109,13 +109,19 @@ pub(super) fn hpa(
     add_output(rendered, context, TraitKind::Hpa, "hpa", object)
 }
 
-fn resource_metric(name: &str, metric: &Value) -> Value {
+fn resource_metric(name: &str, metric: &Value) -> Result<Value, TraitError> {
     let target = match text(metric, "type") {
         // An amount is a quantity.
         "AverageValue" => json!({"type": "AverageValue", "averageValue": metric["value"].to_string()}),
+        _ if metric["value"].as_i64().is_some_and(|value| value > i64::from(i32::MAX)) => {
+            return Err(refused(
+                format!("has {} as a percentage of the requested {name}", shown(&metric["value"])),
+                "for an amount, set `type: AverageValue`",
+            ));
+        }
         _ => json!({"type": "Utilization", "averageUtilization": metric["value"]}),
     };
-    json!({"type": "Resource", "resource": {"name": name, "target": target}})
+    Ok(json!({"type": "Resource", "resource": {"name": name, "target": target}}))
 }
 
 /// Pods have to be replaced one way or the other; a DaemonSet has exactly one of them.

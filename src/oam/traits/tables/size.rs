@@ -23,7 +23,8 @@ const METRIC: Table = Table::open(
     "a mapping with `type` and `value`",
     &[
         defaulted("type", Shape::Choice(&["Utilization", "AverageValue"]), Literal::Text("Utilization")),
-        defaulted("value", POSITIVE, Literal::Integer(50)),
+        // A percentage, or an amount in bytes.
+        defaulted("value", Shape::Integer { least: 1, most: i64::MAX }, Literal::Integer(50)),
     ],
 );
 
