@@ -55,9 +55,7 @@ pub(super) fn read_properties(
     let object = object.only(&known);
     let image = walk.required(&object, "image", "an image").and_then(|at| read_image(walk, &at));
     let image_pull_policy = optional(&object, "imagePullPolicy", |at| walk.choice(&at, &PULL_POLICIES));
-    let image_pull_secrets = strings(walk, &object, "imagePullSecrets", |walk, at| {
-        walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
-    });
+    let image_pull_secrets = read_pull_secrets(walk, &object);
     let command = optional(&object, "cmd", |at| read_words(walk, &at));
     let args = optional(&object, "args", |at| read_words(walk, &at));
     let env = env::read_env(walk, &object);
@@ -107,7 +105,7 @@ pub(super) fn read_properties(
     Some(Properties {
         image: image?,
         image_pull_policy: image_pull_policy?,
-        image_pull_secrets: image_pull_secrets?.unwrap_or_default(),
+        image_pull_secrets: image_pull_secrets?,
         labels: labels?,
         annotations: annotations?,
         ports: ports?,
@@ -281,11 +279,48 @@ fn refuse_ours(walk: &mut Walk<'_>, object: &Object<'_>, release: Release) {
     }
 }
 
+/// The Secrets for pulling images. Server-side apply takes each once.
+fn read_pull_secrets(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<String>> {
+    let read = strings(walk, object, "imagePullSecrets", |walk, at| {
+        walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
+    })?;
+    let (Some(at), Some(secrets)) = (object.get("imagePullSecrets"), read) else { return Some(Vec::new()) };
+    if walk.release() == Release::InBatches {
+        return Some(secrets);
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for secret in secrets {
+        if kept.contains(&secret) {
+            walk.warn(&at, format!("secret `{secret}` appears twice; it is used once"));
+        } else {
+            kept.push(secret);
+        }
+    }
+    Some(kept)
+}
+
+/// Lines of the hosts file. Server-side apply takes each address once.
 fn read_host_aliases(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<HostAlias>> {
     let Some(at) = object.get("hostAliases") else { return Some(Vec::new()) };
     let items = walk.list(&at, "a list of host aliases")?;
     let read: Vec<Option<HostAlias>> = items.iter().map(|item| read_host_alias(walk, item)).collect();
-    read.into_iter().collect()
+    let read = read.into_iter().collect::<Option<Vec<HostAlias>>>()?;
+    if walk.release() == Release::InBatches {
+        return Some(read);
+    }
+    let mut kept: Vec<HostAlias> = Vec::new();
+    for (item, alias) in items.iter().zip(read) {
+        match kept.iter_mut().find(|other| other.ip == alias.ip) {
+            None => kept.push(alias),
+            Some(first) => {
+                walk.warn(item, format!("address `{}` appears twice; it gets all host names", alias.ip));
+                let is_new = |name: &String| !first.hostnames.contains(name);
+                let added: Vec<String> = alias.hostnames.into_iter().filter(is_new).collect();
+                first.hostnames.extend(added);
+            }
+        }
+    }
+    Some(kept)
 }
 
 fn read_host_alias(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HostAlias> {

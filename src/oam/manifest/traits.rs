@@ -1,5 +1,7 @@
 //! The traits of a component.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
 use crate::oam::application::{Application, Component, ComponentKind, RolloutTrait};
@@ -54,7 +56,10 @@ pub(super) fn read_traits(
             continue;
         }
         match read_other(walk, &entry, &at, name) {
-            Some(other) => {
+            Some(mut other) => {
+                if !is_rolled_out {
+                    unite_variables(walk, &entry, &mut other.properties);
+                }
                 is_good &= !is_rolled_out || goes_with_rollout(walk, item, &at, other.kind);
                 traits.others.push(other);
             }
@@ -143,6 +148,29 @@ fn is_satisfied_by_nothing(shape: &Shape) -> bool {
     let has_required = table.fields.iter().any(|field| matches!(field.presence, Presence::Required));
     let needs_one = |rule: &Rule| matches!(rule, Rule::ExactlyOne(_) | Rule::AtLeastOne(_));
     !has_required && !table.rules.iter().any(needs_one)
+}
+
+/// Keeps the last variable of each name in a container that a trait adds: pods take the last value, and server-side apply
+/// takes each name once.
+fn unite_variables(walk: &mut Walk<'_>, entry: &Object<'_>, properties: &mut Value) {
+    let Some(variables) = properties.get_mut("env").and_then(Value::as_array_mut) else { return };
+    let Some(at) = entry.get("properties") else { return };
+    let Some(NodeValue::List(items)) = at.node.field("env").map(|node| &node.value) else { return };
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut replaced = HashSet::new();
+    for (index, (variable, node)) in variables.iter().zip(items).enumerate() {
+        let name = variable["name"].as_str().unwrap_or_default();
+        if let Some(first) = seen.insert(name.to_owned(), index) {
+            replaced.insert(first);
+            let place = At { node, path: format!("{}.env[{index}]", at.path) };
+            walk.warn(
+                &place,
+                format!("variable `{name}` appears twice, first as env[{first}]; the last one counts"),
+            );
+        }
+    }
+    let mut index = 0..;
+    variables.retain(|_| index.next().is_none_or(|index| !replaced.contains(&index)));
 }
 
 /// KubeVela ignores one of `cpu` and `memory` without the other.
