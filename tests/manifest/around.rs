@@ -188,6 +188,19 @@ fn a_problem_of_an_override_is_reported_where_the_override_stands() {
     );
 }
 
+/// KubeVela reads names as regular expressions.
+#[test]
+fn an_override_of_no_component_is_refused() {
+    let said = refused(&policies(
+        "    - {name: new, type: override, properties: {components: [{name: we.*, properties: {cpu: '1'}}]}}\n",
+    ));
+    assert_eq!(
+        said,
+        "app.yaml:16:68: spec.policies[0].properties.components[0].name: `we.*` matches no component\n    \
+         `*` stands for any text, and `.` for itself"
+    );
+}
+
 #[test]
 fn a_topology_of_the_local_cluster_moves_the_application() {
     for clusters in ["", "clusters: [local], "] {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::oam::application::Component;
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
-use crate::oam::manifest::overrides::{ComponentOverride, overridden};
+use crate::oam::manifest::overrides::{ComponentOverride, check_patterns, overridden};
 use crate::oam::manifest::policies::ReadPolicies;
 use crate::oam::manifest::problem::{did_you_mean, quoted};
 use crate::oam::manifest::walk::{At, Walk};
@@ -181,6 +181,7 @@ impl Planning<'_> {
         namespace: Option<&str>,
     ) -> Option<Vec<String>> {
         self.go_to(walk, at, namespace)?;
+        check_patterns(walk, self.base, overrides)?;
         let mut names = Vec::new();
         for node in overridden(self.base, overrides) {
             names.extend(self.apply(walk, at, node)?);

@@ -4,11 +4,12 @@
 //! stands that causes them.
 
 use crate::oam::manifest::node::{Node, NodeValue};
-use crate::oam::manifest::walk::{At, Walk};
+use crate::oam::manifest::problem::quoted;
+use crate::oam::manifest::walk::{At, Walk, joined};
 
 /// An `override` policy.
 pub(super) struct ComponentOverride<'n> {
-    components: Vec<&'n Node>,
+    components: Vec<At<'n>>,
     /// The components that are deployed; `None` for all.
     selector: Option<Vec<String>>,
 }
@@ -33,7 +34,6 @@ pub(super) fn read_override<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Comp
             Some(names.into_iter().collect::<Option<Vec<String>>>()?)
         }
     };
-    let components = components.into_iter().map(|at| at.node).collect();
     good.then_some(ComponentOverride { components, selector })
 }
 
@@ -61,12 +61,34 @@ pub(super) fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
     Some(())
 }
 
+/// Refuses names with `*` that fit no component: none can have such a name, and nothing else of KubeVela's expressions is
+/// known.
+pub(super) fn check_patterns(
+    walk: &mut Walk<'_>,
+    base: &[Node],
+    overrides: &[&ComponentOverride<'_>],
+) -> Option<()> {
+    let changes = || overrides.iter().flat_map(|policy| &policy.components);
+    let all: Vec<&Node> = base.iter().chain(changes().map(|change| change.node)).collect();
+    let mut good = true;
+    for change in changes().filter(|change| wanted_name(change.node).is_some_and(|name| name.contains('*'))) {
+        let Some(name) = change.node.field("name") else { continue };
+        if all.iter().all(|other| std::ptr::eq(*other, change.node) || !is_meant(other, change.node)) {
+            let at = At { node: name, path: joined(&change.path, "name") };
+            let message = format!("{} matches no component", quoted(name.as_text().unwrap_or_default()));
+            walk.refuse_with(&at, message, "`*` stands for any text, and `.` for itself");
+            good = false;
+        }
+    }
+    good.then_some(())
+}
+
 /// The components as the policies change them, one after the other.
 pub(super) fn overridden(base: &[Node], overrides: &[&ComponentOverride<'_>]) -> Vec<Node> {
     let mut components: Vec<Node> = base.to_vec();
     for policy in overrides {
         for change in &policy.components {
-            change_components(&mut components, change);
+            change_components(&mut components, change.node);
         }
         if let Some(names) = &policy.selector {
             components.retain(|component| {
