@@ -166,7 +166,9 @@ fn read_volume(walk: &mut Walk<'_>, at: &At<'_>, kind: VolumeKind, common: &[&st
 }
 
 fn read_sub_path(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Option<String>> {
-    let Some(at) = object.get("subPath") else { return Some(None) };
+    // As for Kubernetes, an empty path is the whole volume.
+    let at = object.get("subPath").filter(|at| at.node.as_text() != Some(""));
+    let Some(at) = at else { return Some(None) };
     let expected = "a path within the volume, without `..`";
     walk.checked(&at, expected, is_within).map(|path| Some(path.to_owned()))
 }
