@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    rollout::cli::terminal::ui::heed_panics(|code| {
+    rollout::cli::terminal::ui::install_panic_hook(|code| {
         #[expect(clippy::disallowed_methods, reason = "a panic ends here, with the code documented")]
         std::process::exit(code.into());
     });

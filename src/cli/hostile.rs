@@ -1,4 +1,4 @@
-//! Whatever a cluster, a file or an argument says, every way out shows it and none does it.
+//! Every output displays untrusted text from a cluster, a file or an argument, and none interprets it.
 //!
 //! Each word of a corpus is said in every place that takes words. What comes out is held against the same output
 //! with a plain word: as many lines, as many colours, no other character that acts, and a program reads back the

@@ -95,7 +95,7 @@ impl Manifests {
 }
 
 /// Prints what of the manifests should be written otherwise, or has no effect.
-pub fn warn_of(applications: &[Application], ui: &mut Ui) {
+pub fn print_warnings(applications: &[Application], ui: &mut Ui) {
     warnings(applications).for_each(|warning| warn(warning, ui));
 }
 

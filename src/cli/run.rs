@@ -17,7 +17,7 @@ use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::fleet::Cluster;
 use crate::cli::hints::rewriter::{HintRewriter, Reach};
 use crate::cli::terminal::signals::{Ended, Signals};
-use crate::cli::terminal::ui::{Narration, Ui};
+use crate::cli::terminal::ui::{EventFormat, Ui};
 use crate::ops::component::ComponentSelector;
 use crate::ops::{
     self, ApplicationOutcome, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, status,
@@ -149,8 +149,8 @@ async fn drive(
     ui: &Ui,
     operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
 ) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), CommandError> {
-    let narration = if output.is_some() { Narration::Words } else { Narration::Events };
-    let inner = ui.reporter(narration, env.context.session.clock().now());
+    let event_format = if output.is_some() { EventFormat::Words } else { EventFormat::Events };
+    let inner = ui.reporter(event_format, env.context.session.clock().now());
     let (flags, namespace) = (ui.flags().clone(), env.namespace().to_owned());
     let rewriter = HintRewriter { inner, reach: reach(env), flags, namespace, names_namespaces };
     let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(rewriter));

@@ -67,7 +67,7 @@ impl Clock {
         tokio::time::sleep(duration).await;
     }
 
-    /// Gives a future so long and no longer; `None` when time ran out. Zero is no limit.
+    /// Awaits a future for at most `limit`; `None` on timeout. Zero is no limit.
     ///
     /// The future is boxed, so that what waits for it has no room for it: there is one such wait for each component.
     pub fn within<F: Future>(&self, limit: Duration, future: F) -> impl Future<Output = Option<F::Output>> {

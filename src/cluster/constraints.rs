@@ -1,4 +1,4 @@
-//! What a namespace sets bounds with: quotas, disruption budgets, admission, and whether it is there at all.
+//! The constraints of a namespace: quotas, disruption budgets, admission, and whether it exists.
 //!
 //! Reads and dry runs only. A missing right is a result of its own, not an error.
 
@@ -71,15 +71,15 @@ pub const NO_POD: &str = "Pod in version \"v1\" cannot be handled as a Pod: ";
 /// What admission makes of a pod.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admission {
-    /// It lets it in, so.
+    /// Admitted; the pod as admission left it.
     Admitted(Box<Pod>),
-    /// It does not, in these words.
+    /// Rejected, with the message.
     Refused(String),
-    /// It does not say, such as where a webhook takes no dry runs.
+    /// Undecided, such as where a webhook supports no dry runs.
     Unknown,
 }
 
-/// Tries whether a pod with this template would be let in, in a dry run.
+/// Tries in a dry run whether a pod with this template would be admitted.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -124,7 +124,7 @@ pub async fn dry_run_pod(
     }
 }
 
-/// How a namespace is.
+/// The phase of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamespacePhase {
     /// It is there.

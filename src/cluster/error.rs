@@ -24,7 +24,7 @@ pub enum ClusterError {
     /// The credentials are not accepted (401).
     #[error("{0}")]
     Unauthorized(String),
-    /// The server finds the object wrong (400, 422).
+    /// The server rejects the object as invalid (400, 422).
     #[error("{0}")]
     Invalid(String),
     /// The server cannot take the request, now or later, such as an object that its storage finds too large.

@@ -16,7 +16,7 @@ const MAX_EVENTS: u32 = 500;
 const MAX_SHOWN: usize = 3;
 /// How much of a message is printed, in characters.
 const MESSAGE_WIDTH: usize = 300;
-/// Nobody waits longer for them.
+/// The deadline of the request for them.
 const WITHIN: Duration = Duration::from_secs(3);
 
 /// The newest warnings about a workload, its ReplicaSets and its pods, equal ones counted once, without those that were

@@ -2,7 +2,7 @@
 //! from such a run.
 //!
 //! They are advisory. What keeps two runs apart is the epoch that each write is conditional on; the Lease
-//! lets the second wait in line and say for whom. Expiry is judged by watching the Lease for its whole
+//! lets the second queue and report what it waits for. Expiry is judged by watching the Lease for its whole
 //! duration, never by comparing clocks.
 
 mod guard;
@@ -100,7 +100,8 @@ pub struct LeaseLock {
     key: LeaseKey,
     identity: String,
     /// Written on the Lease at each acquisition and different each time, so that two processes of one
-    /// identity can be distinguished. The last is the newest; an earlier one stays on the Lease where a later try failed.
+    /// identity can be distinguished. The last is the newest; an earlier one stays on the Lease where a later try
+    /// failed.
     tokens: RefCell<Vec<String>>,
 }
 
@@ -142,7 +143,7 @@ impl Expiry {
     }
 }
 
-/// Why the Lease was not got.
+/// Why the Lease could not be acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// A request failed for good.
@@ -156,7 +157,7 @@ pub enum LeaseError {
         /// What the server says.
         message: String,
     },
-    /// The other run was still at it when patience ran out.
+    /// The other run still held the Lease at the timeout.
     #[error("`{holder}` is still driving {key}")]
     TimedOut {
         /// The other run's identity.
@@ -283,8 +284,8 @@ impl LeaseLock {
         }
     }
 
-    /// Looks at the Lease once and takes it if it is free. `displaced` says of the holder and version of one that is held
-    /// what becomes of the process that loses it; `None` if it keeps it.
+    /// Looks at the Lease once and takes it if it is free. `displaced` says of the holder and version of one that is
+    /// held what becomes of the process that loses it; `None` if it keeps it.
     async fn look(
         &self,
         displaced: impl Fn(&str, &str) -> Option<Predecessor>,

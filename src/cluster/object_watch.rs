@@ -56,7 +56,7 @@ type ObjectReads = BatchedRead<(String, String), DynamicObject>;
 
 /// How several objects of a kind are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadAs {
+pub enum ReadMode {
     /// In one list, by the label of their components.
     List,
     /// One by one: the run need not be allowed to list the kind.
@@ -101,7 +101,7 @@ impl ObjectWatch {
         kind: &ServedKind,
         reference: &ObjectRef,
         component: &str,
-        read_as: ReadAs,
+        read_as: ReadMode,
     ) -> Result<(), ClusterError> {
         let scope = (reference.api_version.clone(), reference.kind.clone(), reference.namespace.clone());
         let reads = Rc::clone(self.reads.borrow_mut().entry(scope).or_default());
@@ -146,10 +146,10 @@ async fn read_objects(
     session: Session,
     api: Api<DynamicObject>,
     names: BTreeSet<(String, String)>,
-    read_as: ReadAs,
+    read_as: ReadMode,
 ) -> Result<BTreeMap<(String, String), DynamicObject>, ClusterError> {
     let mut found = BTreeMap::new();
-    if read_as == ReadAs::List && names.len() > 1 {
+    if read_as == ReadMode::List && names.len() > 1 {
         let selector = label_selector(labels::COMPONENT, names.iter().map(|(component, _)| component));
         let params = ListParams::default().labels_from(&selector);
         for object in session.read(|| api.list(&params)).await?.items {

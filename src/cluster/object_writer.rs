@@ -44,10 +44,10 @@ pub enum Applying {
     Conflicts(Vec<FieldConflict>),
 }
 
-/// Whether a request is carried out.
+/// Whether a request is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
-    /// It is.
+    /// The request is executed.
     Real,
     /// The server only judges it.
     DryRun,

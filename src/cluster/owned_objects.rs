@@ -148,11 +148,11 @@ pub async fn get_owned(
 /// Whether an object is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
-    /// It is.
+    /// The object is gone.
     Done,
-    /// It is being deleted, and waits for a finalizer.
+    /// Deletion has begun; finalizers remain.
     Begun,
-    /// It has changed since it was seen, or the answer was lost: look again.
+    /// Unknown, since it has changed or the answer was lost: read it again.
     Unclear,
 }
 

@@ -24,9 +24,9 @@ pub struct ServedKind {
 /// Whether objects of a kind have a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KindScope {
-    /// They have.
+    /// Namespaced.
     Namespaced,
-    /// They have none.
+    /// Cluster-scoped.
     Cluster,
 }
 

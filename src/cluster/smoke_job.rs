@@ -30,7 +30,7 @@ pub struct SmokeJob {
     resource_version: Option<String>,
 }
 
-/// How a Job stands.
+/// The state of a Job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobState {
     /// It has not ended.

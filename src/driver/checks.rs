@@ -48,7 +48,7 @@ pub struct Warning {
 /// Asks the cluster about the runs that are foreseen in a namespace. Where nothing would be written, nothing is asked.
 ///
 /// # Errors
-/// What no run can succeed against, and what the server answered at last.
+/// What no run can succeed against, and the server's last error.
 pub async fn check_cluster(
     session: &Session,
     namespace: &str,
@@ -87,7 +87,7 @@ pub async fn check_cluster(
     let mut warnings = Vec::new();
     let mut demands = Vec::new();
     for (planned, tried) in pending.iter().zip(trials) {
-        let Trial { verdict, demand } = tried?;
+        let PodDryRun { verdict, demand } = tried?;
         let about = |message| Warning { component: Some(planned.prepared.component.clone()), message };
         match known(verdict, &mut denied) {
             Some(PodVerdict::Refused(failure)) => return Err(failure),
@@ -114,7 +114,7 @@ pub async fn check_cluster(
 }
 
 /// What is known of a run's pods.
-struct Trial {
+struct PodDryRun {
     /// What admission says to one of them.
     verdict: IfPermitted<PodVerdict>,
     /// What they take; `None` where no quota limits that.
@@ -130,7 +130,7 @@ async fn try_pod(
     namespace: &str,
     planned: &PlannedComponent,
     quotas: impl Future<Output = ListedQuotas>,
-) -> Result<Trial, ClusterError> {
+) -> Result<PodDryRun, ClusterError> {
     let tried = pod_dry_run::run(session, namespace, planned).await?;
     let are_limited = matches!(quotas.await.as_ref(), Ok(IfPermitted::Known(quotas)) if !quotas.is_empty());
     let (verdict, pod) = match tried {
@@ -139,7 +139,7 @@ async fn try_pod(
         }
         IfPermitted::Denied(right) => (IfPermitted::Denied(right), None),
     };
-    Ok(Trial { verdict, demand: are_limited.then(|| quota::demand(planned, pod.as_ref())) })
+    Ok(PodDryRun { verdict, demand: are_limited.then(|| quota::demand(planned, pod.as_ref())) })
 }
 
 /// What is known; the right is noted where it was not granted.

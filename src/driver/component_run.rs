@@ -43,9 +43,9 @@ use crate::report::event::{EventKind, Progress};
 use crate::plan::action::Action;
 use act::Framing;
 use batch_gates::{GateTurn, GateVisit};
-use deadline::{Entered, NextDeadline};
+use deadline::{BatchTimer, NextDeadline};
 use objects::Cleanup;
-use services::Written;
+use services::WriteEffect;
 use wait::{BatchProgress, WaitNotice};
 use workflow::Gates;
 
@@ -85,7 +85,7 @@ pub struct ComponentRun<'a> {
     next_deadline: NextDeadline,
     /// Why the last write failed, if no other has been accepted since.
     last_error: Option<String>,
-    batch: Option<Entered>,
+    batch: Option<BatchTimer>,
     /// The last batch that was ready, and how long its pods may still take if they become unready.
     left_batch: Option<(usize, Option<Duration>)>,
     notice: Option<WaitNotice>,
@@ -326,7 +326,7 @@ impl<'a> ComponentRun<'a> {
             Step::Nothing => return Ok(Some(Ending::AtRest)),
             Step::Act(Action::Hold { batch }) => return Ok(Some(Ending::AtGate { batch })),
             Step::Act(Action::Finish) => {
-                if self.is_final().await? && self.settle().await? == Written::Nothing {
+                if self.is_final().await? && self.settle().await? == WriteEffect::Unchanged {
                     return Ok(Some(Ending::Final));
                 }
             }
@@ -371,16 +371,16 @@ impl<'a> ComponentRun<'a> {
     }
 
     /// What is left to write when all pods are the target's.
-    async fn settle(&mut self) -> Result<Written, Failure> {
-        let Some(held) = self.claimed_epoch else { return Ok(Written::Nothing) };
-        if self.trim_services().await? == Written::Something
+    async fn settle(&mut self) -> Result<WriteEffect, Failure> {
+        let Some(held) = self.claimed_epoch else { return Ok(WriteEffect::Unchanged) };
+        if self.trim_services().await? == WriteEffect::Changed
             || self.apply_trait_objects(&self.prepared.trait_objects, |_| true, held).await?
-                == Written::Something
+                == WriteEffect::Changed
         {
-            return Ok(Written::Something);
+            return Ok(WriteEffect::Changed);
         }
         if self.delete_left_objects(&self.prepared.trait_objects, held).await? == Cleanup::Unfinished {
-            return Ok(Written::Something);
+            return Ok(WriteEffect::Changed);
         }
         self.apply_inherited_metadata(held).await
     }

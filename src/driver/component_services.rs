@@ -26,7 +26,7 @@ use crate::plan::run::{Mode, Outcome};
 
 /// What a manifest says of a component besides its revision: of its Services and of the objects of its traits.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct ManifestInput {
     /// What the target exposes; `None` where the target is another revision than the one that the manifest renders.
     pub exposure: Option<Exposure>,
     /// What the Services have from the application.
@@ -41,7 +41,7 @@ pub struct Asked {
 
 /// What is known of a component besides.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub struct ServiceInputs<'a> {
     /// The application.
     pub application: &'a str,
     /// The component.
@@ -74,7 +74,7 @@ pub struct ComponentServices {
     /// Keys of labels and annotations that manifests have given; `None` where no manifest is given.
     inherited: Option<BTreeSet<String>>,
     seen: BTreeMap<String, DynamicObject>,
-    is_news: bool,
+    has_exposure_changed: bool,
 }
 
 impl ComponentServices {
@@ -82,8 +82,12 @@ impl ComponentServices {
     ///
     /// # Errors
     /// Services that have to be known and that this user may not read.
-    pub fn new(known: Known<'_>, asked: Option<&Asked>, services: &Services) -> Result<Self, ClusterError> {
-        let Known { application, component, namespace, kind, target, stored, record } = known;
+    pub fn new(
+        known: ServiceInputs<'_>,
+        asked: Option<&ManifestInput>,
+        services: &Services,
+    ) -> Result<Self, ClusterError> {
+        let ServiceInputs { application, component, namespace, kind, target, stored, record } = known;
         let revisions = || stored.iter().chain([target]);
         let inherited = match asked {
             Some(asked) => asked.inherited.clone(),
@@ -99,7 +103,7 @@ impl ComponentServices {
             said: revisions().map(|one| (one.name.clone(), one.exposes.clone())).collect(),
             inherited: asked.map(|_| revisions().flat_map(handed_keys).collect()),
             seen: BTreeMap::new(),
-            is_news: false,
+            has_exposure_changed: false,
         };
         let wanted = asked.and_then(|asked| asked.exposure.as_ref());
         let recorded = |name: &str| record.and_then(|record| record.exposes.get(name));
@@ -115,11 +119,11 @@ impl ComponentServices {
         };
         let is_known_to_expose =
             |one: &StoredRevision| recorded(&one.name).or(one.exposes.as_ref()).is_some_and(is_exposing);
-        let must_look = match wanted {
+        let needs_services = match wanted {
             Some(wanted) => is_exposing(wanted),
             None => revisions().filter(is_concerned).any(is_known_to_expose),
         } || kind == WorkloadKind::StatefulSet;
-        if !must_look && !revisions().any(may_expose) {
+        if !needs_services && !revisions().any(may_expose) {
             component_services.outlines.clear();
             return Ok(component_services);
         }
@@ -133,7 +137,7 @@ impl ComponentServices {
                     seen.map(|(name, service)| (name.clone(), service.clone())).collect();
             }
             // A component that exposes nothing needs no permission for Services.
-            Services::Forbidden(_) if !must_look => {
+            Services::Forbidden(_) if !needs_services => {
                 component_services.outlines.clear();
                 return Ok(component_services);
             }
@@ -145,7 +149,7 @@ impl ComponentServices {
             let before = recorded(&one.name).or(one.exposes.as_ref());
             let exposure = match (wanted, before) {
                 (Some(wanted), before) if one.name == target.name => {
-                    component_services.is_news = before.is_some_and(|before| before != wanted);
+                    component_services.has_exposure_changed = before.is_some_and(|before| before != wanted);
                     wanted.clone()
                 }
                 (_, Some(before)) => before.clone(),
@@ -158,7 +162,7 @@ impl ComponentServices {
 
     /// No Services: those of a component that is applied as a whole are among its objects.
     #[must_use]
-    pub fn none(known: Known<'_>) -> Self {
+    pub fn none(known: ServiceInputs<'_>) -> Self {
         Self {
             application: known.application.to_owned(),
             component: known.component.to_owned(),
@@ -169,7 +173,7 @@ impl ComponentServices {
             said: BTreeMap::new(),
             inherited: None,
             seen: BTreeMap::new(),
-            is_news: false,
+            has_exposure_changed: false,
         }
     }
 
@@ -206,8 +210,8 @@ impl ComponentServices {
 
     /// Whether the target exposes something else than it was last asked to.
     #[must_use]
-    pub fn is_news(&self) -> bool {
-        self.is_news
+    pub fn has_exposure_changed(&self) -> bool {
+        self.has_exposure_changed
     }
 
     /// Whether a Service is or has to be there.
@@ -266,8 +270,7 @@ impl ComponentServices {
         let conflict = conflicts.first()?;
         let port = conflict.key.port;
         let reason = format!(
-            "port {port} leads to {} of the containers in revisions of component `{}` that have pods, and one service cannot serve \
-             them all",
+            "port {port} maps to {} in revisions of component `{}` that have pods, and one service cannot serve all of them",
             conflict.targets.join(" and "),
             self.component
         );

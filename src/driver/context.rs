@@ -18,17 +18,17 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// What every run of a process shares.
 #[derive(Clone)]
 pub struct Context {
-    /// The talk with the API server.
+    /// The session with the API server.
     pub session: Session,
-    /// Who hears the events.
+    /// Receives the events.
     pub reporter: Rc<RefCell<dyn Reporter>>,
     /// Whether to stop.
     pub control: Control,
-    /// Who this process says it is.
+    /// The identity of this process.
     pub identity: String,
     /// How long to wait for what.
     pub limits: Limits,
-    /// What asks hooks and measures; without it, runs skip the gates between batches.
+    /// Calls hooks and measures metrics; without it, runs skip the gates between batches.
     pub probe: Option<Rc<dyn Probe>>,
     /// When the runs of the process may check pods again; see [`crate::driver::component_run`].
     pub next_check: Rc<Cell<Option<Moment>>>,
@@ -69,7 +69,7 @@ pub enum OnFailure {
     /// It stays as it is.
     #[default]
     Hold,
-    /// The caller takes it back where its run began.
+    /// The caller rolls it back to its state before the run.
     Undo,
 }
 

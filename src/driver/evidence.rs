@@ -1,4 +1,4 @@
-//! Why it is stuck and what to do: gathered once, at failure.
+//! Diagnostics of a failed run: why it is stuck and what to do next.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,8 @@ use crate::report::message::RESUME_HINT;
 /// How many reasons are reported, worst first.
 const MOST_REASONS: usize = 3;
 
-/// The most time that the requests of one check take in total: a server that does not respond must not delay the report.
+/// The most time that the requests of one check take in total: a server that does not respond must not delay the
+/// report.
 pub const WITHIN: Duration = Duration::from_secs(10);
 
 /// How the API server refuses what a quota does not allow.

@@ -1,4 +1,5 @@
-//! The loop: observe, plan, act or wait, report. It decides nothing about a rollout by itself.
+//! The loop: observe, plan, act or wait, report. The planner decides each step; this layer decides what is prepared,
+//! checked and waited for.
 //!
 //! Killing the process anywhere and running it again is the recovery; there is no other.
 

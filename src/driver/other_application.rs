@@ -54,7 +54,7 @@ pub(super) async fn missing_reads(
 /// Reads how an application stands.
 ///
 /// # Errors
-/// Whatever the server answered at last, such as that this user may not read it.
+/// The server's last error, such as that this user may not read it.
 pub(super) async fn find_application(
     session: &Session,
     namespace: &str,

@@ -193,7 +193,7 @@ impl PreparedComponent {
     pub fn has_prerequisites(&self) -> bool {
         self.new_revision.is_some()
             || self.have_policies_changed
-            || self.component_services.is_news()
+            || self.component_services.has_exposure_changed()
             || self.metadata_change.is_some()
             || !self.are_trait_objects_at_rest()
             || self.service_changes.iter().any(Change::is_pending)

@@ -7,7 +7,7 @@ mod tests;
 
 pub(super) use recorded::resolve_abort;
 
-use crate::driver::component_services::Asked;
+use crate::driver::component_services::ManifestInput;
 use crate::driver::outcome::Failure;
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
 use crate::oam::kind::WorkloadKind;
@@ -27,7 +27,7 @@ pub(super) struct ResolvedTarget {
     pub(super) target: StoredRevision,
     pub(super) manifest_revision: Option<String>,
     /// What a manifest says of the Services; `None` where none is given.
-    pub(super) asked: Option<Asked>,
+    pub(super) asked: Option<ManifestInput>,
     pub(super) warnings: Vec<String>,
     pub(super) purpose: Purpose,
 }

@@ -1,7 +1,7 @@
 //! What is known of an application before anything is decided about it.
 //!
-//! Everything that a decision needs is read here, in a few lists whose number does not grow with the components, so that
-//! the decisions are functions of it: see [`crate::driver::resolve`] and [`crate::driver::prepare`].
+//! Everything that a decision needs is read here, in a few lists whose number does not grow with the components, so
+//! that the decisions are functions of it: see [`crate::driver::resolve`] and [`crate::driver::prepare`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +61,7 @@ impl Services {
     /// Reads the Services of these names.
     ///
     /// # Errors
-    /// Whatever the server answered at last, but for a refusal.
+    /// The server's last error, except a refusal.
     pub async fn read(
         session: &Session,
         namespace: &str,
@@ -79,15 +79,15 @@ impl<'a> Snapshot<'a> {
     /// Reads what the request is about, once the cache is complete.
     ///
     /// # Errors
-    /// A kind that the cluster does not serve, and whatever the server answered at last.
+    /// A kind that the cluster does not serve, and the server's last error.
     pub async fn read(
         session: &Session,
         cache: &'a WorkloadCache,
         request: &RolloutRequest,
     ) -> Result<Self, Failure> {
         let (namespace, names, kinds) = (&request.namespace, request.component_names(), request.kinds());
-        // The records come first: a claim tests that no other has followed the record, so what was read after it is what the
-        // run before has left.
+        // The records come first: a claim tests that no other has followed the record, so what was read after it is
+        // what the run before has left.
         let records = record_store::find_records(session, namespace, &names).await?;
         let records = records.into_iter().map(|(name, record)| (name, record.map_err(Failure::from)));
         let (revisions, unwatched) = tokio::join!(
@@ -269,8 +269,8 @@ impl<'a> Snapshot<'a> {
         resolve::resolve(request, component, &present)
     }
 
-    /// Reads the objects that have the names of the components' workloads: those whose immutable fields are compared, and
-    /// those that may be somebody else's and have no label.
+    /// Reads the objects that have the names of the components' workloads: those whose immutable fields are compared,
+    /// and those that may be somebody else's and have no label.
     async fn read_workloads(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
         let mut names: BTreeMap<WorkloadKind, BTreeSet<String>> = BTreeMap::new();
         for component in &request.components {
@@ -299,8 +299,9 @@ impl<'a> Snapshot<'a> {
         Ok(())
     }
 
-    /// Finds the workloads that run what a new revision of the same name does not say: the revisions that they name are lost.
-    /// A manifest that names its revision so is refused, another leads to the next name. Those, with a warning each.
+    /// Finds the workloads that run what a new revision of the same name does not say: the revisions that they name are
+    /// lost. A manifest that names its revision so is refused, another leads to the next name. Those, with a warning
+    /// each.
     fn find_lost_revisions(&mut self, request: &RolloutRequest) -> Result<Vec<(String, String)>, Failure> {
         let mut lost = Vec::new();
         for component in &request.components {

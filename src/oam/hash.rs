@@ -1,7 +1,7 @@
 //! The one hash of the program: FNV-1a with 64 bits.
 //!
-//! It is written into clusters (revisions carry it, names of Jobs end in it), so it has to be the same in every build; std
-//! promises that of none of its own.
+//! It is written into clusters (revisions carry it, names of Jobs end in it), so it has to be the same in every build;
+//! no hasher of std guarantees that.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Manifests: from bytes to applications that are good in every point that needs no cluster.
+//! Manifests: from bytes to applications that are valid as far as can be checked without a cluster.
 //!
 //! Decides what a manifest may say and reports everything that is wrong at once. Must not know where bytes
 //! come from, what is in the cluster, or what a terminal is.
@@ -6,7 +6,7 @@
 mod application;
 mod batch_gates;
 mod component;
-mod deployment;
+mod deploy_plan;
 mod documents;
 mod fields;
 mod file_overrides;
@@ -22,8 +22,8 @@ mod problem;
 mod properties;
 pub(crate) mod rollout;
 mod schema;
-mod together;
 mod traits;
+mod unique_names;
 mod walk;
 mod workflow;
 
@@ -36,7 +36,7 @@ pub use problem::{MAX_PROBLEMS, ManifestErrors, Problem};
 use crate::oam::application::Application;
 use crate::oam::manifest::documents::Document;
 use crate::oam::manifest::node::{MAX_DEPTH, MAX_NODES};
-use crate::oam::manifest::together::Together;
+use crate::oam::manifest::unique_names::UniqueNames;
 use crate::oam::manifest::walk::{At, Walk};
 
 /// Bytes that one source may have: 3 MiB, twice what an API server accepts as one object.
@@ -78,7 +78,7 @@ fn parse_with(
     overrides: Option<&FileOverrides>,
 ) -> Result<Vec<Application>, ManifestErrors> {
     let mut matched = vec![false; overrides.map_or(0, FileOverrides::count)];
-    let mut together = Together::default();
+    let mut together = UniqueNames::default();
     let mut applications = Vec::new();
     let mut problems: Vec<(usize, Problem)> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
@@ -95,7 +95,7 @@ fn parse_with(
                         source,
                         document,
                         overrides.map(|overrides| (overrides, matched.as_mut_slice())),
-                        &mut together.of_source(index),
+                        &mut together.names_of_source(index),
                         &mut applications,
                         &mut found,
                     );
@@ -123,7 +123,7 @@ fn read_document(
     source: &Source,
     document: Document<'_>,
     overrides: Option<(&FileOverrides, &mut [bool])>,
-    together: &mut together::OfSource<'_>,
+    together: &mut unique_names::SourceNames<'_>,
     applications: &mut Vec<Application>,
     problems: &mut Vec<Problem>,
 ) {

@@ -1,8 +1,8 @@
 //! Removing what an application owns, and nothing else.
 //!
-//! A removal is bound to the claims that it was decided from: where a component has been claimed since, nothing of it goes.
-//! It begins with a claim of its own, so that no run in progress can write afterwards. The run records go last but for
-//! the Leases: they name what there is, so that a removal that was killed resumes when it is rerun.
+//! A removal is bound to the claims that it was decided from: where a component has been claimed since, nothing of it
+//! goes. It begins with a claim of its own, so that no run in progress can write afterwards. The run records go last
+//! but for the Leases: they name what there is, so that a removal that was killed resumes when it is rerun.
 
 mod finalizers;
 pub mod inventory;
@@ -46,22 +46,22 @@ pub enum DeleteEvent<'a> {
     Awaited(&'a OwnedObject, &'a [String]),
 }
 
-/// What may go.
+/// Which objects may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum DeleteExtent {
     /// Whatever is in scope.
     Scope,
     /// What a person has seen in the inventory, and nothing that came since.
     Inventory,
 }
 
-/// How long after a claim a write of the run before it may still arrive: for ten seconds its process may believe that it
-/// holds the Lease, and the write may take as long on its way.
+/// How long after a claim a write of the run before it may still arrive: for ten seconds its process may believe that
+/// it holds the Lease, and the write may take as long on its way.
 const LATE_WRITES: Duration = Duration::from_secs(20);
 
 /// Under what objects are removed.
 struct Permission<'a> {
-    extent: Extent,
+    extent: DeleteExtent,
     lease: &'a LeaseGuard,
     /// Until when writes of a superseded run may arrive; `None` where there is no such run.
     late_until: Option<Moment>,
@@ -113,7 +113,7 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
 /// Takes the inventories of scopes.
 ///
 /// # Errors
-/// Whatever the server answered at last.
+/// The server's last error.
 pub async fn take_inventories(context: &Context, scopes: &[Scope]) -> Result<Vec<Inventory>, Failure> {
     let mut inventories = Vec::new();
     for scope in scopes {
@@ -125,7 +125,7 @@ pub async fn take_inventories(context: &Context, scopes: &[Scope]) -> Result<Vec
 /// Whether a removal that was killed at its very end has left the Lease of an application behind.
 ///
 /// # Errors
-/// Whatever the server answered at last.
+/// The server's last error.
 pub async fn is_unfinished(context: &Context, scope: &Scope) -> Result<bool, Failure> {
     Ok(inventory::is_unfinished(&context.session, scope).await?)
 }
@@ -133,11 +133,11 @@ pub async fn is_unfinished(context: &Context, scope: &Scope) -> Result<bool, Fai
 /// Removes an inventory, while no other run drives its components.
 ///
 /// # Errors
-/// Another run that does not end in time, and what the server answered at last.
+/// Another run that does not end in time, and the server's last error.
 pub async fn delete(
     context: &Context,
     inventory: &Inventory,
-    extent: Extent,
+    extent: DeleteExtent,
     mut say: impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let session = &context.session;
@@ -273,7 +273,7 @@ async fn remove_objects(
     say: &mut impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let seen: BTreeSet<&str> = inventory.objects.iter().map(OwnedObject::uid).collect();
-    let may_go = |owned: &&OwnedObject| extent == Extent::Scope || seen.contains(owned.uid());
+    let may_go = |owned: &&OwnedObject| extent == DeleteExtent::Scope || seen.contains(owned.uid());
     let mut finalization = Finalization::default();
     loop {
         let now = inventory::take(session, &inventory.scope).await?;

@@ -73,7 +73,7 @@ pub type ClusterOutcomes = Vec<ApplicationOutcome>;
 
 /// Why a fleet stops after a wave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+enum StopReason {
     /// Something did not become ready.
     Failed,
     /// A cluster is held at a gate.
@@ -124,7 +124,7 @@ pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterO
         }
         let Some(stop) = stop else { continue };
         skip_rest(waves, place, stop);
-        if stop == Stop::Failed {
+        if stop == StopReason::Failed {
             rollback::roll_back(&waves[..=place], &changed, on_failure).await;
         }
         break;
@@ -168,7 +168,7 @@ async fn drive(
 }
 
 /// Whether a wave ended so that the next one does not begin.
-fn stop_of(wave: &[ClusterOutcomes]) -> Option<Stop> {
+fn stop_of(wave: &[ClusterOutcomes]) -> Option<StopReason> {
     let ends = || wave.iter().flatten().flat_map(|application| &application.components).map(|(_, end)| end);
     let failures = || {
         ends().filter_map(|end| match end {
@@ -179,21 +179,21 @@ fn stop_of(wave: &[ClusterOutcomes]) -> Option<Stop> {
         })
     };
     if failures().any(|kind| kind == FailureKind::Interrupted) {
-        Some(Stop::Interrupted)
+        Some(StopReason::Interrupted)
     } else if failures().next().is_some() {
-        Some(Stop::Failed)
+        Some(StopReason::Failed)
     } else {
-        ends().any(|end| !matches!(end, ComponentOutcome::Succeeded { .. })).then_some(Stop::Held)
+        ends().any(|end| !matches!(end, ComponentOutcome::Succeeded { .. })).then_some(StopReason::Held)
     }
 }
 
 /// Reports of the waves after one that their turn does not come.
-fn skip_rest(waves: &[Wave], place: usize, stop: Stop) {
+fn skip_rest(waves: &[Wave], place: usize, stop: StopReason) {
     let wave = crate::plan::phrase::wave(place, waves.len());
     let reason = match stop {
-        Stop::Failed => format!("{wave} failed"),
-        Stop::Held => format!("{wave} is held"),
-        Stop::Interrupted => "interrupted".to_owned(),
+        StopReason::Failed => format!("{wave} failed"),
+        StopReason::Held => format!("{wave} is held"),
+        StopReason::Interrupted => "interrupted".to_owned(),
     };
     for (place, wave) in waves.iter().enumerate().skip(place + 1) {
         wave.clusters.iter().for_each(|cluster| skip(waves, place, cluster, &reason));

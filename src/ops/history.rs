@@ -90,7 +90,7 @@ pub async fn revision_bodies<const COUNT: usize>(
 /// The names of the components and applications of a namespace.
 ///
 /// # Errors
-/// Whatever the server answered at last.
+/// The server's last error.
 pub async fn component_names(context: &Context, namespace: &str) -> Result<Vec<(String, String)>, Failure> {
     let records = record_store::load_records(&context.session, namespace).await?;
     Ok(records.into_iter().map(|stored| (stored.record.component, stored.record.application)).collect())

@@ -7,7 +7,7 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::Failure;
 use crate::driver::request::RolloutRequest;
-use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, Removed, Scope};
+use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, Removed, Scope};
 use crate::ops::status;
 use crate::ops::wait_for::{Until, Verdict};
 use crate::report::status::ComponentStatus;
@@ -15,7 +15,7 @@ use crate::report::status::ComponentStatus;
 /// The recorded components of the requests' applications that the requests do not name.
 ///
 /// # Errors
-/// Whatever the server answered at last.
+/// The server's last error.
 pub async fn find_leftovers(context: &Context, requests: &[RolloutRequest]) -> Result<Vec<Scope>, Failure> {
     let mut records: BTreeMap<&str, Vec<StoredRecord>> = BTreeMap::new();
     for request in requests {
@@ -42,7 +42,7 @@ pub struct Pruning {
     /// The inventories of the leftovers.
     pub inventories: Vec<Inventory>,
     /// How much of them may go.
-    pub extent: Extent,
+    pub extent: DeleteExtent,
 }
 
 /// What happens while leftovers are pruned.

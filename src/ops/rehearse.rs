@@ -57,7 +57,7 @@ pub struct Rehearsal {
     pub warnings: Vec<String>,
 }
 
-/// Copies what the requests are about to a sandbox. PodMatch reads the cluster.
+/// Copies what the requests are about to a sandbox. Only reads the cluster.
 ///
 /// # Errors
 /// A rejection before the first write, an injection that fits nothing, and the server's last error.

@@ -32,7 +32,7 @@ use crate::report::text::list_literals;
 ///
 /// # Errors
 ///
-/// What the server answered at last.
+/// The server's last error.
 pub async fn statuses(context: &Context, namespace: &str) -> Result<Vec<ComponentStatus>, Failure> {
     let session = &context.session;
     let records = record_store::load_records(session, namespace).await?;
@@ -43,7 +43,7 @@ pub async fn statuses(context: &Context, namespace: &str) -> Result<Vec<Componen
 ///
 /// # Errors
 ///
-/// What the server answered at last.
+/// The server's last error.
 pub async fn statuses_with_drivers(
     context: &Context,
     namespace: &str,
@@ -111,7 +111,7 @@ async fn statuses_of(
 ///
 /// # Errors
 ///
-/// What the server answered at last.
+/// The server's last error.
 pub(super) async fn list_workloads(
     session: &Session,
     namespace: &str,

@@ -43,7 +43,7 @@ impl<'a> StatusWatch<'a> {
     ///
     /// # Errors
     ///
-    /// What the server answered at last.
+    /// The server's last error.
     pub async fn open(context: &'a Context, namespace: &'a str) -> Result<Self, Failure> {
         let session = &context.session;
         let listed = record_store::list_records(session, namespace).await?;

@@ -14,10 +14,10 @@ pub enum Until {
     Done,
 }
 
-/// Whether it has come.
+/// Whether the awaited state is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It has.
+    /// It is reached.
     Reached,
     /// Not yet.
     Awaited,

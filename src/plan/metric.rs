@@ -183,14 +183,14 @@ pub struct MetricRun {
 
 /// One measurement, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct Measurement {
     /// How it ended.
     pub phase: Phase,
     /// The value; where there is none, why.
     pub value: String,
 }
 
-impl Judged {
+impl Measurement {
     /// Judges what a provider answered of the target, and of the source where they are compared.
     #[must_use]
     pub fn new(
@@ -225,7 +225,7 @@ fn judge_answers(
 
 impl MetricRun {
     /// Counts one measurement. Returns how the metric ends, if it does.
-    pub fn take(&mut self, metric: &Metric, judged: &Judged) -> Option<Phase> {
+    pub fn take(&mut self, metric: &Metric, judged: &Measurement) -> Option<Phase> {
         match judged.phase {
             Phase::Error => {
                 self.errors_in_row += 1;
@@ -342,7 +342,7 @@ mod tests {
     fn end(metric: &Metric, answers: &[Option<f64>]) -> Vec<Option<Phase>> {
         let mut run = MetricRun::default();
         let answer = |one: &Option<f64>| one.map(Measured::Number).ok_or_else(|| "no answer".to_owned());
-        answers.iter().map(|one| run.take(metric, &Judged::new(metric, answer(one), None))).collect()
+        answers.iter().map(|one| run.take(metric, &Measurement::new(metric, answer(one), None))).collect()
     }
 
     #[test]
@@ -366,7 +366,7 @@ mod tests {
         };
         let of = |target: f64, source: Result<f64, &str>| {
             let source = source.map(Measured::Number).map_err(str::to_owned);
-            let judged = Judged::new(&compared, Ok(Measured::Numbers(vec![target])), Some(source));
+            let judged = Measurement::new(&compared, Ok(Measured::Numbers(vec![target])), Some(source));
             (judged.phase, judged.value)
         };
         assert_eq!(of(3.0, Ok(2.0)), (Phase::Successful, "3 (1.5 × source)".to_owned()));
@@ -376,11 +376,14 @@ mod tests {
         assert_eq!(of(1.0, Ok(0.0)), (Phase::Failed, "1 (inf × source)".to_owned()));
         assert_eq!(of(1.0, Ok(f64::NAN)).0, Phase::Inconclusive);
         assert_eq!(of(1.0, Err("no answer")), (Phase::Error, "of the source: no answer".to_owned()));
-        let several =
-            Judged::new(&compared, Ok(Measured::Numbers(vec![1.0, 2.0])), Some(Ok(Measured::Number(1.0))));
+        let several = Measurement::new(
+            &compared,
+            Ok(Measured::Numbers(vec![1.0, 2.0])),
+            Some(Ok(Measured::Number(1.0))),
+        );
         assert_eq!(several.value, "2 numbers cannot be compared, only one");
         // Without a source, only the value itself counts.
-        assert_eq!(Judged::new(&compared, Ok(Measured::Number(3.0)), None).phase, Phase::Successful);
+        assert_eq!(Measurement::new(&compared, Ok(Measured::Number(3.0)), None).phase, Phase::Successful);
     }
 
     #[test]

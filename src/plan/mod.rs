@@ -1,8 +1,9 @@
 //! What to do next, decided from what is observed and what is desired. Pure and total.
 //!
-//! Nothing here knows a client, a clock, the environment or the terminal. [`step::plan`] decides each step of a run;
-//! everything else performs or reports it. Its batch loop is [`next_action::next_action`], with one strategy for
-//! workloads of one revision each, `per_revision`, and one for those that serve all revisions, [`in_place`].
+//! Nothing here knows a client, a clock, the environment or the terminal. [`step::plan`] and
+//! [`objects::next_object_action`] decide each step, [`gate_point::due_point`] the gates before it; everything else
+//! performs or reports it. Its batch loop is [`next_action::next_action`], with one strategy for workloads of one
+//! revision each, `per_revision`, and one for those that serve all revisions, [`in_place`].
 
 pub mod action;
 pub mod batch;

@@ -78,7 +78,7 @@ impl LiveProbe {
         let response = client.send(request).await.map_err(|error| ProbeError(cause(&error)))?;
         let status = i32::from(response.status().as_u16());
         let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-        let body = body.map_err(|error| ProbeError(format!("its answer broke off: {error}")))?.to_bytes();
+        let body = body.map_err(|error| ProbeError(format!("its response was cut off: {error}")))?.to_bytes();
         Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), complaint: String::new() })
     }
 

@@ -59,7 +59,7 @@ pub fn query_answer(answer: Result<Answer, ProbeError>) -> ParsedQuery {
     match (body["status"].as_str(), body["errorType"].as_str()) {
         (Some("success"), _) => ParsedQuery::Sound,
         (Some("error"), Some("bad_data")) => {
-            ParsedQuery::Malformed(body["error"].as_str().unwrap_or("no reason is given").to_owned())
+            ParsedQuery::Malformed(body["error"].as_str().unwrap_or("no reason given").to_owned())
         }
         (_, _) => ParsedQuery::Unknown(format!("the server answered with status {}", answer.status)),
     }
@@ -104,7 +104,7 @@ fn of_prometheus(answer: &Answer) -> Result<Measured, String> {
     let body = json(&answer.body)
         .map_err(|reason| format!("Prometheus answered with status {}: {reason}", answer.status))?;
     if body["status"] != "success" {
-        let reason = body["error"].as_str().unwrap_or("no reason is given");
+        let reason = body["error"].as_str().unwrap_or("no reason given");
         return Err(format!("Prometheus refuses the query: {reason}"));
     }
     let sample = |value: &Value| value[1].as_str().and_then(|number| number.parse::<f64>().ok());

@@ -28,7 +28,7 @@ pub enum Severity {
     Success,
     /// The run continues, but the user should know.
     Warning,
-    /// It did not work.
+    /// An error.
     Error,
     /// A fact that explains the line before.
     Evidence,

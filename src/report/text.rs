@@ -49,7 +49,7 @@ fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
     text.write_fmt(what).expect("writing to a string cannot fail");
 }
 
-/// Whether a character does something else than being seen.
+/// Whether a character has an effect other than being displayed.
 ///
 /// Joiners (U+200C, U+200D) and the variation selectors of the first plane are left alone: scripts and emoji
 /// need them and they cannot reorder. The selectors of plane 14 are too many to be innocent: they carry bytes.

@@ -7,7 +7,7 @@ use rollout::driver::context::Context;
 use rollout::driver::outcome::{ComponentOutcome, FailureKind};
 use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use rollout::oam::kind::WorkloadKind;
-use rollout::ops::delete::{self, Extent, Inventory, Removed, Scope, inventory};
+use rollout::ops::delete::{self, DeleteExtent, Inventory, Removed, Scope, inventory};
 use rollout::plan::record::Record;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
@@ -41,7 +41,7 @@ async fn take(cluster: &TestCluster, component: Option<&str>) -> Inventory {
     taken.into_inner().unwrap()
 }
 
-async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: Extent) -> Run {
+async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: DeleteExtent) -> Run {
     let work = async |context: &Context| {
         let removed = delete::delete(context, inventory, extent, |_| {}).await;
         match removed {
@@ -58,7 +58,7 @@ async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: Extent) ->
 #[tokio::test(start_paused = true)]
 async fn a_removal_does_not_take_what_was_claimed_since() {
     for component in [None, Some("web")] {
-        for extent in [Extent::Scope, Extent::Inventory] {
+        for extent in [DeleteExtent::Scope, DeleteExtent::Inventory] {
             let cluster = released().await;
             let inventory = take(&cluster, component).await;
             cluster.apply(&[web(2, 2)]).await;
@@ -77,7 +77,7 @@ async fn what_a_person_has_not_seen_stays() {
     let cluster = released().await;
     let mut inventory = take(&cluster, None).await;
     let unseen = inventory.objects.remove(0);
-    let removed = remove(&cluster, &inventory, Extent::Inventory).await;
+    let removed = remove(&cluster, &inventory, DeleteExtent::Inventory).await;
     let failures = removed.failures();
     assert!(
         failures[0].reason.contains("was created after the deletion was confirmed"),
@@ -85,7 +85,7 @@ async fn what_a_person_has_not_seen_stays() {
         removed.transcript()
     );
     assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 2)], "{unseen}");
-    let removed = remove(&cluster, &take(&cluster, None).await, Extent::Inventory).await;
+    let removed = remove(&cluster, &take(&cluster, None).await, DeleteExtent::Inventory).await;
     assert!(removed.failures().is_empty(), "{}", removed.transcript());
     assert!(cluster.sizes().is_empty() && cluster.record("web").is_none());
 }
@@ -95,7 +95,7 @@ async fn what_a_person_has_not_seen_stays() {
 async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_run() {
     let requests = {
         let cluster = released().await;
-        let removed = remove(&cluster, &take(&cluster, Some("web")).await, Extent::Scope).await;
+        let removed = remove(&cluster, &take(&cluster, Some("web")).await, DeleteExtent::Scope).await;
         assert!(removed.failures().is_empty(), "{}", removed.transcript());
         removed.requests.len()
     };
@@ -112,7 +112,7 @@ async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_r
             crate::support::fault::PASS
         });
         let work = async |context: &Context| {
-            drop(delete::delete(context, &inventory, Extent::Scope, |_| {}).await);
+            drop(delete::delete(context, &inventory, DeleteExtent::Scope, |_| {}).await);
             Vec::new()
         };
         let (_, run) = tokio::join!(cluster.perform(&remover, work), async {
@@ -149,7 +149,7 @@ async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
             PASS
         });
         let work = async |context: &Context| {
-            let removed = delete::delete(context, &inventory, Extent::Scope, |_| {}).await;
+            let removed = delete::delete(context, &inventory, DeleteExtent::Scope, |_| {}).await;
             assert!(matches!(removed, Ok(Removed::Everything)), "{removed:?}");
             Vec::new()
         };
@@ -203,7 +203,7 @@ async fn nothing_is_removed_whose_record_stays_unread() {
         if is_record { no_leader() } else { PASS }
     });
     let work = async |context: &Context| {
-        let removed = delete::delete(context, &inventory, Extent::Scope, |_| {}).await;
+        let removed = delete::delete(context, &inventory, DeleteExtent::Scope, |_| {}).await;
         assert!(matches!(&removed, Err(failure) if failure.kind == FailureKind::Cluster), "{removed:?}");
         Vec::new()
     };

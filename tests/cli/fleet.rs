@@ -371,13 +371,13 @@ fn two_contexts_of_one_cluster_are_refused() {
                 {name: same, context: {cluster: eu, user: u}}, ";
     servers.env.write("config", config.replace("contexts: [", twin));
     let same = servers.run_to("status --context eu --context same", 2);
-    same.says("`eu` and `same` lead to one cluster and namespace");
+    same.says("`eu` and `same` are the same cluster and namespace");
     // They are apart by their namespaces, unless the manifest has another.
     servers.run_to("status --context eu --context twin", 0);
     let manifest = shop("v1", "web:1").replacen("name: shop", "name: shop\n  namespace: shop", 1);
     servers.env.write("v1.yaml", manifest);
     let twin = servers.run_to("apply v1.yaml --context eu --context twin", 2);
-    twin.says("`eu` and `twin` lead to one cluster and namespace");
+    twin.says("`eu` and `twin` are the same cluster and namespace");
 }
 
 #[test]

@@ -282,7 +282,7 @@ fn losing_and_gaining_the_trait_moves_the_pods_over() {
 fn sizes_are_the_manifests() {
     let env = open_shop();
     let ran = env.run_to("scale queue --replicas 3", 4);
-    ran.says("component `queue` is applied as a whole: its manifest gives its size");
+    ran.says("component `queue` is applied as a whole: its size comes from the manifest");
 }
 
 #[test]

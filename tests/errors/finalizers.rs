@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rollout::driver::outcome::FailureKind;
-use rollout::ops::delete::{self, DeleteEvent, Extent, Scope, inventory};
+use rollout::ops::delete::{self, DeleteEvent, DeleteExtent, Scope, inventory};
 use rollout::sandbox::fault::Verb;
 use serde_json::json;
 
@@ -38,7 +38,7 @@ async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
                     said.push(format!("{owned} awaits {finalizers:?}"));
                 }
             };
-            let removal = delete::delete(context, &inventory, Extent::Scope, say);
+            let removal = delete::delete(context, &inventory, DeleteExtent::Scope, say);
             if let Err(failure) = removal.await {
                 assert_eq!(failure.kind, FailureKind::NotReady, "{failure:?}");
                 failed = Some(failure.reason);

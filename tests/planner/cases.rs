@@ -1,4 +1,4 @@
-//! A case for each rule of ARCHITECTURE.md, "How a run is planned", for one Deployment per revision.
+//! A case for each rule of ARCHITECTURE.md, "How a rollout is planned", for one Deployment per revision.
 //!
 //! They are complete when each bullet of that section has a case (both strategies, the scale, the gate, the end), and
 //! so has each pair of a kind of run (first release, upgrade, scale; the size kept, grown, shrunk) and what it starts

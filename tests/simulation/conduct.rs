@@ -52,7 +52,7 @@ pub(crate) fn of_removal(played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How long a Lease that nobody renews is its holder's (ARCHITECTURE.md, *The Lease*).
+/// How long a Lease that nobody renews is its holder's (`cluster/lease.rs`).
 const HELD_FOR: Duration = Duration::from_secs(15);
 
 /// Nobody takes the Lease of the application while its holder renews it.

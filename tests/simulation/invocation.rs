@@ -2,7 +2,7 @@
 
 use rollout::oam::application::{Amount, Batch};
 use rollout::ops::component::ComponentSelector;
-use rollout::ops::delete::{self, Extent, Removed, Scope};
+use rollout::ops::delete::{self, DeleteExtent, Removed, Scope};
 use rollout::ops::promote::Promotion;
 use rollout::ops::prune::{self, Pruning};
 use rollout::ops::undo::{UndoPace, UndoRequest};
@@ -79,7 +79,7 @@ async fn apply_and_prune(
     let scopes = prune::find_leftovers(context, &requests).await?;
     let inventories = delete::take_inventories(context, &scopes).await?;
     let outcomes = apply::apply(context, &requests).await;
-    let pruning = Pruning { inventories, extent: Extent::Scope };
+    let pruning = Pruning { inventories, extent: DeleteExtent::Scope };
     prune::prune(context, &requests, &pruning, |_| {}).await?;
     Ok(outcomes)
 }
@@ -88,7 +88,8 @@ async fn remove(context: &Context, name: &str) -> Result<Vec<ApplicationOutcome>
     let scope = delete::find_scope(context, NAMESPACE, name).await?;
     let scopes: [Scope; 1] = [scope];
     for inventory in &delete::take_inventories(context, &scopes).await? {
-        if let Removed::Overtaken(failure) = delete::delete(context, inventory, Extent::Scope, |_| {}).await?
+        if let Removed::Overtaken(failure) =
+            delete::delete(context, inventory, DeleteExtent::Scope, |_| {}).await?
         {
             return Err(failure);
         }

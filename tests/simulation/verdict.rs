@@ -75,10 +75,11 @@ pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How long a process may write after its Lease was last granted (ARCHITECTURE.md, *The Lease*).
+/// How long a process may write after its Lease was last granted (`cluster/lease.rs`).
 const GRANTED_FOR: Duration = Duration::from_secs(10);
 
-/// No process sends a write of what serves, or of a record, after the Lease that it was granted has run out, nor without one.
+/// No process sends a write of what serves, or of a record, after the Lease that it was granted has run out, nor
+/// without one.
 pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) -> Result<(), Failure> {
     let is_grant =
         |change: &&Change| change.kind == "leases" && played.made(change) && change.after.is_some();

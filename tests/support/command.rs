@@ -2,7 +2,7 @@
 
 use rollout::oam::application::{Amount, Batch};
 use rollout::ops::component::ComponentSelector;
-use rollout::ops::delete::{self, Extent, Removed, Scope};
+use rollout::ops::delete::{self, DeleteExtent, Removed, Scope};
 use rollout::ops::promote::Promotion;
 use rollout::ops::undo::{UndoPace, UndoRequest};
 use rollout::ops::{
@@ -105,7 +105,8 @@ async fn delete_all(
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
     let scope = Scope { namespace: NAMESPACE.to_owned(), application: "shop".to_owned(), component };
     for inventory in &delete::take_inventories(context, &[scope]).await? {
-        if let Removed::Overtaken(failure) = delete::delete(context, inventory, Extent::Scope, |_| {}).await?
+        if let Removed::Overtaken(failure) =
+            delete::delete(context, inventory, DeleteExtent::Scope, |_| {}).await?
         {
             return Err(failure);
         }

@@ -2,7 +2,7 @@
 
 use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::Context;
-use rollout::ops::delete::{self, Extent, Scope, inventory};
+use rollout::ops::delete::{self, DeleteExtent, Scope, inventory};
 use rollout::ops::plan::{self, DryRun};
 use rollout::ops::status;
 use rollout::ops::status_watch::StatusWatch;
@@ -94,7 +94,7 @@ async fn what_comes_and_goes_is_seen() {
             let (namespace, application) = (NAMESPACE.to_owned(), "shop".to_owned());
             let scope = Scope { namespace, application, component: Some("web".to_owned()) };
             let inventory = inventory::take(&context.session, &scope).await.unwrap();
-            delete::delete(context, &inventory, Extent::Scope, |_| {}).await.unwrap();
+            delete::delete(context, &inventory, DeleteExtent::Scope, |_| {}).await.unwrap();
             Vec::new()
         };
         cluster.perform(&Process::new("driver"), gone).await;

@@ -8,9 +8,9 @@ use crate::ops::abort;
 
 /// Abort the run in progress and roll it back
 ///
-/// Takes over from the process that drives the run, and rolls back to the previous revision and size in one batch, or in
-/// those of `--batches`. The previous revision scales up and becomes ready before any pod is removed. If the command is
-/// interrupted, rerun it to resume.
+/// Takes over from the process that drives the run, and rolls back to the previous revision and size in one batch, or
+/// in those of `--batches`. The previous revision scales up and becomes ready before any pod is removed. If the command
+/// is interrupted, rerun it to resume.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct AbortArgs {
@@ -18,11 +18,11 @@ pub struct AbortArgs {
     #[command(flatten)]
     pub component: ComponentArg,
 
-    /// How it is cut.
+    /// The batches.
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// How it is driven.
+    /// The run's options.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -36,7 +36,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever stops the rollout.
+/// The failure that stopped the rollout.
 pub async fn run(args: &AbortArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let overrides = args.batches.overrides(false);
     plan_or_run(

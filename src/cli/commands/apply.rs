@@ -29,7 +29,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     pub manifests: ManifestArgs,
 
-    /// How it is cut.
+    /// The batches.
     #[command(flatten)]
     pub batches: BatchArgs,
 
@@ -52,7 +52,7 @@ pub struct ApplyArgs {
     #[arg(default_value = "hold")]
     pub on_failure: FleetFailure,
 
-    /// Start the next wave of a fleet only after all components of this one have stayed ready for so long
+    /// Start the next wave of a fleet only after all components of this one have stayed ready for this long
     ///
     /// Counts from the end of the wave's last run. `soak` of the fleet's file overrides it for a wave.
     #[arg(long, value_name = "DURATION", default_value = "0", help_heading = FLEET)]
@@ -68,7 +68,7 @@ pub struct ApplyArgs {
 
     /// Apply only this share of the applications, such as `0/4`
     ///
-    /// Of the applications in the manifests, in their order, every fourth from the first. Processes with the same
+    /// `0/4` applies the first application of the manifests, the fifth, the ninth and so on. Processes with the same
     /// manifests and different indexes share the work, as the pods of `rollout job --shards` do.
     #[arg(long, value_name = "INDEX/COUNT")]
     pub shard: Option<Shard>,
@@ -77,7 +77,7 @@ pub struct ApplyArgs {
     #[arg(short, long)]
     pub yes: bool,
 
-    /// How it is driven.
+    /// The run's options.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -97,12 +97,12 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever stops the rollout.
+/// The failure that stopped the rollout.
 pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.run.dry_run_plan()?;
     refuse_misplaced(args, global)?;
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
-    input::warn_of(&manifests.applications, ui);
+    input::print_warnings(&manifests.applications, ui);
     let clusters = Clusters::open(global, run::access_of(dry_run), ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };

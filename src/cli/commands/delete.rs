@@ -13,7 +13,7 @@ use crate::cli::flags::args::{GateArg, GlobalArgs, LockArg};
 use crate::cli::input;
 use crate::cli::terminal::ui::{Confirmation, Ui};
 use crate::ops::component::without_prefix;
-use crate::ops::delete::{self, DeleteEvent, Extent, Inventory, OwnedObject, Removed, Scope};
+use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, OwnedObject, Removed, Scope};
 use crate::ops::{Context, Limits};
 use crate::report::message;
 use crate::report::text::{format_duration, sanitise};
@@ -21,8 +21,8 @@ use crate::report::text::{format_duration, sanitise};
 /// Delete applications or components, with everything that they own
 ///
 /// Deletes workloads with their pods, Services, revisions and run records, but nothing that the application did not
-/// create. On a terminal, lists them first and asks for confirmation. Volumes claimed by a StatefulSet are kept, as with
-/// kubectl. Waits one minute for finalizers, then exits with 3; rerun the command to resume.
+/// create. On a terminal, lists them first and asks for confirmation. Volumes claimed by a StatefulSet are kept, as
+/// with kubectl. Waits one minute for finalizers, then exits with 3; rerun the command to resume.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeleteArgs {
@@ -87,7 +87,7 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         ui.status("nothing to delete");
         for inventory in &inventories {
             if args.dry_run.is_none() && delete::is_unfinished(&context, &inventory.scope).await? {
-                delete_inventory(&context, inventory, Extent::Scope, ui).await?;
+                delete_inventory(&context, inventory, DeleteExtent::Scope, ui).await?;
             }
         }
         return Ok(exit::SUCCESS);
@@ -97,7 +97,7 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         ui.data(&found.map(|owned| format!("{} would be deleted\n", shown(owned))).collect::<String>());
         return Ok(exit::SUCCESS);
     }
-    let extent = if args.yes { Extent::Scope } else { ask(&inventories, ui)? };
+    let extent = if args.yes { DeleteExtent::Scope } else { ask(&inventories, ui)? };
     for inventory in &inventories {
         delete_inventory(&context, inventory, extent, ui).await?;
     }
@@ -108,16 +108,16 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
 ///
 /// # Errors
 ///
-/// No for an answer.
-pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<Extent, CommandError> {
+/// The user declined.
+pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<DeleteExtent, CommandError> {
     let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
         let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
         format!("To be deleted from namespace `{}`, with all pods:\n{lines}", sanitise(owned[0].namespace()))
     });
     match ui.confirm(&format!("{}Delete?", lists.collect::<String>()))? {
-        Confirmation::Yes => Ok(Extent::Inventory),
-        Confirmation::NotAsked => Ok(Extent::Scope),
+        Confirmation::Yes => Ok(DeleteExtent::Inventory),
+        Confirmation::NotAsked => Ok(DeleteExtent::Scope),
         Confirmation::No => Err(CommandError::message(Kind::Refused, "nothing was changed")),
     }
 }
@@ -126,7 +126,7 @@ pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<Extent, CommandErro
 async fn delete_inventory(
     context: &Context,
     inventory: &Inventory,
-    extent: Extent,
+    extent: DeleteExtent,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let application = &inventory.scope.application;

@@ -17,8 +17,8 @@ use crate::report::text::sanitise;
 
 /// Show the revisions of a component and the runs that rolled them out
 ///
-/// Prints number, image, ready pods and age of each revision; revisions, sizes, outcome, identity and age of
-/// each run.
+/// Prints the number, image, ready pods and age of each revision, and the revisions, sizes, outcome, identity and age
+/// of each run.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct HistoryArgs {
@@ -83,7 +83,7 @@ async fn show(args: &HistoryArgs, clusters: &Clusters, ui: &mut Ui) -> Result<u8
     let read = join_all(clusters.all.iter().map(|cluster| async {
         let component = cluster.env.component(args.component.as_deref());
         let history = history::history(&cluster.env.context, &component).await;
-        let history = history.map_err(|failure| cluster.blamed(failure))?;
+        let history = history.map_err(|failure| cluster.for_cluster(failure))?;
         Ok::<_, CommandError>(History { cluster: cluster.name.clone(), ..history })
     }));
     let (read, failures): (Vec<_>, Vec<_>) = read.await.into_iter().partition(Result::is_ok);

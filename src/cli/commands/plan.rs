@@ -27,7 +27,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub manifests: ManifestArgs,
 
-    /// How it is cut.
+    /// The batches.
     #[command(flatten)]
     pub batches: BatchArgs,
 
@@ -63,7 +63,7 @@ Examples:
 /// Whatever would stop the rollout before its first write.
 pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
-    input::warn_of(&manifests.applications, ui);
+    input::print_warnings(&manifests.applications, ui);
     let clusters = Clusters::open(global, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
@@ -107,7 +107,7 @@ pub async fn show(
     for (plan, (cluster, _)) in plans.iter_mut().zip(planned) {
         plan.warnings.iter().for_each(|warning| ui.warn(&cluster.sentence(warning)));
         plan.components.iter_mut().for_each(|component| component.cluster.clone_from(&cluster.name));
-        failures.extend(rejection(&plan.rejections).map(|failure| cluster.blamed(failure)));
+        failures.extend(rejection(&plan.rejections).map(|failure| cluster.for_cluster(failure)));
     }
     let is_pending = plans.iter().any(Plan::is_pending);
     let components: Vec<ComponentPlan> = plans.into_iter().flat_map(|plan| plan.components).collect();

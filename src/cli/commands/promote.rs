@@ -23,7 +23,7 @@ pub struct PromoteArgs {
     #[arg(long)]
     pub full: bool,
 
-    /// How it is driven.
+    /// The run's options.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -38,7 +38,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever stops the rollout.
+/// The failure that stopped the rollout.
 pub async fn run(args: &PromoteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let promotion = if args.full { Promotion::Full } else { Promotion::NextBatch };
     plan_or_run(

@@ -5,7 +5,7 @@ use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
 use crate::cli::fleet::Cluster;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::delete::{DeleteEvent, Extent, take_inventories};
+use crate::ops::delete::{DeleteEvent, DeleteExtent, take_inventories};
 use crate::ops::prune::{self, PruneEvent, Pruning};
 use crate::ops::{Context, Limits, RolloutRequest};
 
@@ -29,7 +29,7 @@ pub async fn report_leftovers(
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let leftovers = prune::find_leftovers(&cluster.env.context, requests).await;
-    for scope in leftovers.map_err(|failure| cluster.blamed(failure))? {
+    for scope in leftovers.map_err(|failure| cluster.for_cluster(failure))? {
         let component = scope.component.as_deref().unwrap_or_default();
         let hint = format!("delete it with `apply --prune` or `rollout delete {component}`");
         ui.warn(&format!(
@@ -46,7 +46,7 @@ pub async fn report_leftovers(
 ///
 /// # Errors
 ///
-/// No for an answer, and a cluster that cannot be read.
+/// The user declined, and a cluster that cannot be read.
 pub async fn decide(
     env: &Env,
     requests: &[RolloutRequest],
@@ -58,7 +58,7 @@ pub async fn decide(
     let has_objects = inventories.iter().any(|inventory| !inventory.objects.is_empty());
     let extent = match consent {
         Consent::Asked if has_objects => delete::ask(&inventories, ui)?,
-        Consent::Asked | Consent::Given => Extent::Scope,
+        Consent::Asked | Consent::Given => DeleteExtent::Scope,
     };
     Ok(Pruning { inventories, extent })
 }

@@ -33,13 +33,13 @@ pub struct RehearseArgs {
     /// `ImagePullBackOff` or `NeverReady`. IMAGE is a pattern with `*` and `?`; without it, the new pods of the target
     /// revisions fail.
     ///
-    /// `metric/NAME=VALUE,...` is what a metric measures, one value after the other and the last for ever: numbers, JSON,
+    /// `metric/NAME=VALUE,...` is what a metric measures, one value after the other, and then the last one again: numbers, JSON,
     /// `NaN`, or `error` for no value. `hook/NAME=STATUS,...` is what a hook answers. These gates are passed without
     /// their delays; others are left out.
     #[arg(long, value_name = "WHAT")]
     pub inject: Vec<String>,
 
-    /// How it is cut.
+    /// The batches.
     #[command(flatten)]
     pub batches: BatchArgs,
 
@@ -79,7 +79,7 @@ Examples:
 /// Whatever would stop the rollout, and a cluster that cannot be read.
 pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
-    input::warn_of(&manifests.applications, ui);
+    input::print_warnings(&manifests.applications, ui);
     // A cluster of a fleet may override components.
     choice::only(global)?;
     let mut clusters = Clusters::open(global, Access::Read, ui).await?;

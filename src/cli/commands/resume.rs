@@ -36,7 +36,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever stops the rollout.
+/// The failure that stopped the rollout.
 pub async fn run(args: &ResumeArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = run::open(global, None, ui).await?.env;
     let component = env.component(args.component.component.as_deref());

@@ -21,11 +21,11 @@ pub struct ScaleArgs {
     #[arg(long, value_name = "COUNT", value_parser = values::count, allow_negative_numbers = true)]
     pub replicas: u32,
 
-    /// How it is cut.
+    /// The batches.
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// How it is driven.
+    /// The run's options.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -39,7 +39,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever stops the rollout.
+/// The failure that stopped the rollout.
 pub async fn run(args: &ScaleArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let overrides = args.batches.overrides(false);
     plan_or_run(

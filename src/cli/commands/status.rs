@@ -76,7 +76,7 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     }
     let read = join_all(clusters.all.iter().map(|cluster| async {
         let items = statuses_with_drivers(&cluster.env.context, cluster.env.namespace()).await;
-        items.map_err(|failure| cluster.blamed(failure))
+        items.map_err(|failure| cluster.for_cluster(failure))
     }));
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for (cluster, read) in clusters.all.iter().zip(read.await) {
@@ -128,7 +128,7 @@ fn select_in(
     let mut lacking = Vec::new();
     for (cluster, failure) in unknown {
         if shown.is_empty() {
-            return Err(cluster.blamed(failure));
+            return Err(cluster.for_cluster(failure));
         }
         lacking.push(cluster.sentence(&failure.reason));
     }
@@ -184,7 +184,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
     let mut followed = Vec::new();
     for cluster in clusters {
         let watch = StatusWatch::open(&cluster.env.context, cluster.env.namespace()).await;
-        followed.push((cluster, watch.map_err(|failure| cluster.blamed(failure))?));
+        followed.push((cluster, watch.map_err(|failure| cluster.for_cluster(failure))?));
     }
     let clock = clusters[0].env.context.session.clock();
     let name = args.name.as_deref();
@@ -192,7 +192,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
         let mut changes: Vec<_> = followed.iter().map(|(_, watch)| watch.changes()).collect();
         let mut found = Vec::new();
         for (cluster, watch) in &followed {
-            found.push((*cluster, watch.first().await.map_err(|failure| cluster.blamed(failure))?));
+            found.push((*cluster, watch.first().await.map_err(|failure| cluster.for_cluster(failure))?));
         }
         let mut shown = selected(found, name, ui)?;
         ui.data(&status::render_status(&shown, args.output, clock.now()));
@@ -216,7 +216,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
             }
             let mut found = Vec::new();
             for (cluster, watch) in &followed {
-                found.push((*cluster, watch.items().map_err(|failure| cluster.blamed(failure))?));
+                found.push((*cluster, watch.items().map_err(|failure| cluster.for_cluster(failure))?));
             }
             let mut items = select_in(found, name)?.0;
             // Records and workloads come by different watches: what ends this has to be so at one time.
@@ -224,7 +224,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
                 let mut found = Vec::new();
                 for cluster in clusters {
                     let current = statuses(&cluster.env.context, cluster.env.namespace()).await;
-                    found.push((cluster, current.map_err(|failure| cluster.blamed(failure))?));
+                    found.push((cluster, current.map_err(|failure| cluster.for_cluster(failure))?));
                 }
                 items = select_in(found, name)?.0;
             }

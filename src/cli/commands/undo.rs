@@ -36,11 +36,11 @@ pub struct UndoArgs {
     #[arg(long, conflicts_with_all = ["batches", "partition"])]
     pub now: bool,
 
-    /// How it is cut.
+    /// The batches.
     #[command(flatten)]
     pub batches: BatchArgs,
 
-    /// How it is driven.
+    /// The run's options.
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -57,7 +57,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever stops the rollout.
+/// The failure that stopped the rollout.
 pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let pace = if args.now { UndoPace::Now } else { UndoPace::InBatches(args.batches.overrides(false)) };
     let request = UndoRequest { to_revision: args.to_revision.clone(), pace };
@@ -92,7 +92,7 @@ async fn undo_fleet(
     let found = join_all(clusters.all.iter().map(|cluster| async {
         let component = cluster.env.component(args.component.as_deref());
         let found = undo::undo_request(&cluster.env.context, &component, request).await;
-        found.map_err(|failure| cluster.blamed(failure))
+        found.map_err(|failure| cluster.for_cluster(failure))
     }));
     let (found, failures): (Vec<_>, Vec<_>) = found.await.into_iter().partition(Result::is_ok);
     all_or_failure(failures.into_iter().filter_map(Result::err).collect(), ui)?;

@@ -94,7 +94,7 @@ pub async fn connect(
         return Ok(connection);
     }
     Ok(Connection {
-        client: traced(connection.client, &connection.server, clock, ui.request_untracked()),
+        client: traced(connection.client, &connection.server, clock, ui.stderr_printer()),
         ..connection
     })
 }

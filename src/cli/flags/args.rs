@@ -219,9 +219,9 @@ pub struct DeadlineArgs {
 
     /// Give up on a batch as soon as a pod shows an error that waiting will not fix
     ///
-    /// Such as an image that cannot be pulled, an exceeded quota, or a container that restarted three times. Pods are
-    /// checked after three seconds without progress, then every ten seconds. Without this flag, after the second check
-    /// pods are checked once a minute, errors are only reported, and the batch waits until its timeout.
+    /// For example, an image that cannot be pulled, an exceeded quota, or a container that restarted three times. Pods
+    /// are checked after three seconds without progress, then every ten seconds. Without this flag, after the second
+    /// check pods are checked once a minute, errors are only reported, and the batch waits until its timeout.
     #[arg(long, env = "ROLLOUT_FAIL_FAST", hide_env_values = true, help_heading = DRIVING)]
     #[arg(value_parser = values::boolean)]
     pub fail_fast: bool,

@@ -71,8 +71,9 @@ pub fn choose(global: &GlobalArgs) -> Result<Option<Chosen>, CommandError> {
     let files: BTreeSet<_> = chosen.clusters.iter().map(|cluster| cluster.args.sandbox.clone()).collect();
     let is_persistent = matches!(global.sandbox, Some(Some(_)));
     if is_persistent && files.len() < chosen.clusters.len() {
-        return Err(usage("two clusters have the same file of the sandbox")
-            .hint("their names must differ in letters or digits"));
+        return Err(
+            usage("two clusters share one sandbox file").hint("their names must differ in letters or digits")
+        );
     }
     Ok(Some(chosen))
 }
@@ -254,7 +255,7 @@ mod tests {
             ),
             (
                 &["--context", "a/b", "--context", "a.b", "--sandbox=box.json"],
-                "two clusters have the same file of the sandbox",
+                "two clusters share one sandbox file",
             ),
         ];
         for (flags, message) in cases {

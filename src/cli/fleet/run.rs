@@ -13,7 +13,7 @@ use crate::cli::fleet::{Cluster, Clusters};
 use crate::cli::hints::rewriter::HintRewriter;
 use crate::cli::run::{self, AFTERWARDS, SANDBOX_RESTS_WITHIN, STATE_UNKNOWN, Settings};
 use crate::cli::terminal::signals::Ended;
-use crate::cli::terminal::ui::{Narration, Ui};
+use crate::cli::terminal::ui::{EventFormat, Ui};
 use crate::ops::fleet::{self, ClusterOutcomes, ClusterRequest, FleetFailure, Wave};
 use crate::ops::{self, Context, RolloutRequest};
 use crate::report::event::{Event, Reporter};
@@ -65,9 +65,9 @@ async fn drive(
     Settings { limits, output }: Settings,
     ui: &Ui,
 ) -> Result<(Vec<ClusterOutcomes>, Option<Signal>), CommandError> {
-    let narration = if output.is_some() { Narration::Words } else { Narration::Events };
+    let event_format = if output.is_some() { EventFormat::Words } else { EventFormat::Events };
     let Some(first) = clusters.all.first() else { return Ok((Vec::new(), None)) };
-    let inner = ui.reporter(narration, first.env.context.session.clock().now());
+    let inner = ui.reporter(event_format, first.env.context.session.clock().now());
     let inner = Rc::new(RefCell::new(inner));
     let (stopper, control) = ops::control();
     let request = |(cluster, requests): (&Cluster, &Vec<RolloutRequest>)| {

@@ -7,9 +7,9 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcgetpgrp, tcsetat
 
 /// Keeps control characters from being echoed on a terminal until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Unechoed<F: AsFd>(Option<F>);
+pub(crate) struct EchoGuard<F: AsFd>(Option<F>);
 
-impl<F: AsFd> Unechoed<F> {
+impl<F: AsFd> EchoGuard<F> {
     /// Begins; does nothing where there is nothing to keep.
     pub(crate) fn on(terminal: F) -> Self {
         let is_done = is_ours(&terminal) && set(&terminal, |modes| modes.remove(LocalModes::ECHOCTL));
@@ -17,7 +17,7 @@ impl<F: AsFd> Unechoed<F> {
     }
 }
 
-impl<F: AsFd> Drop for Unechoed<F> {
+impl<F: AsFd> Drop for EchoGuard<F> {
     fn drop(&mut self) {
         if let Some(terminal) = &self.0 {
             restore(terminal);

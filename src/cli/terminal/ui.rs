@@ -16,7 +16,7 @@ use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind, Label, Reported};
 use crate::cli::flags::args::Color;
 use crate::cli::hints::repeat::Flags;
-use crate::cli::terminal::echo::{self, Unechoed};
+use crate::cli::terminal::echo::{self, EchoGuard};
 use crate::cli::terminal::stream::Stream;
 use crate::ops::manifest::{ManifestErrors, Problem};
 use crate::report::canvas::{Canvas, Size};
@@ -72,7 +72,7 @@ pub enum Confirmation {
 
 /// How the events of a run are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Narration {
+pub enum EventFormat {
     /// In words on stderr.
     Words,
     /// As NDJSON on stdout.
@@ -119,7 +119,7 @@ impl Ui {
         Self { stdout, stderr, detail, progress, paint, flags: Flags::default(), page, summary }
     }
 
-    /// Lets the commands of its hints have flags.
+    /// Adds these flags to the commands in hints.
     #[must_use]
     pub fn repeating(self, flags: Flags) -> Self {
         Self { flags, ..self }
@@ -153,7 +153,7 @@ impl Ui {
     }
 
     /// A way to print more lines on stderr at any moment, for which there are no bars.
-    pub fn request_untracked(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
+    pub fn stderr_printer(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
         self.progress = ProgressDisplay::Lines;
         let stderr = self.stderr.clone();
         move |text: &str| stderr.say(&format!("{}\n", sanitise(text)))
@@ -197,17 +197,17 @@ impl Ui {
 
     /// The display for a run that starts now. It holds stderr until it is dropped: nothing else should be said
     /// meanwhile.
-    pub fn reporter(&self, narration: Narration, started: Timestamp) -> Box<dyn Reporter + Send> {
-        match (narration, self.progress) {
-            (Narration::Events, _) => Box::new(Json::new(self.stdout.clone())),
-            (Narration::Words, ProgressDisplay::Bars) => {
+    pub fn reporter(&self, event_format: EventFormat, started: Timestamp) -> Box<dyn Reporter + Send> {
+        match (event_format, self.progress) {
+            (EventFormat::Events, _) => Box::new(Json::new(self.stdout.clone())),
+            (EventFormat::Words, ProgressDisplay::Bars) => {
                 // Nothing is taken out: where colours are not wanted there are none, and the cursor has to move.
                 let canvas = Canvas::new(Stream::new(io::stderr()), terminal_size);
                 let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), DRAWINGS_PER_SECOND);
                 let terminal = Terminal::new(self.stderr.clone(), target, terminal_size, self.paint);
-                Box::new(Undisturbed { inner: terminal, _echo: Unechoed::on(io::stderr()) })
+                Box::new(QuietTerminal { inner: terminal, _echo: EchoGuard::on(io::stderr()) })
             }
-            (Narration::Words, ProgressDisplay::Lines) => {
+            (EventFormat::Words, ProgressDisplay::Lines) => {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
                 // What is meant for the page passes as it is: nothing is defused, and no control character taken out.
                 let commands = || Stream::new(io::stderr());
@@ -306,12 +306,12 @@ impl Ui {
 }
 
 /// A display on a terminal that shows nothing else meanwhile. The display goes first, and then the echo is back.
-struct Undisturbed<R> {
+struct QuietTerminal<R> {
     inner: R,
-    _echo: Unechoed<io::Stderr>,
+    _echo: EchoGuard<io::Stderr>,
 }
 
-impl<R: Reporter> Reporter for Undisturbed<R> {
+impl<R: Reporter> Reporter for QuietTerminal<R> {
     fn event(&mut self, event: &Event) {
         self.inner.event(event);
     }
@@ -324,8 +324,8 @@ fn terminal_size() -> Size {
         .map_or(DEFAULT_SIZE, |size| Size { columns: size.ws_col, rows: size.ws_row })
 }
 
-/// Makes a bug of `rollout` end as documented: reported on lines of its own, with the exit code of a failure.
-pub fn heed_panics(end: fn(u8)) {
+/// Makes a panic end as documented: reported on lines of its own, with the exit code of a failure.
+pub fn install_panic_hook(end: fn(u8)) {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let mut stderr = io::stderr();

@@ -40,7 +40,7 @@ pub enum Change {
     None,
     /// It does not exist.
     Create(Value),
-    /// It is another.
+    /// The Service differs.
     Update {
         /// The Service as it was seen.
         seen: Box<DynamicObject>,

@@ -1,5 +1,5 @@
-//! Disruption budgets. They bound evictions, which no run makes; what matters is that a run may leave so few pods that none of
-//! them can be evicted any more.
+//! Disruption budgets. They bound evictions, which no run makes; what matters is that a run may leave so few pods that
+//! none of them can be evicted any more.
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -19,7 +19,7 @@ pub(super) fn warnings(budgets: &[PodDisruptionBudget], planned: &PlannedCompone
         let spec = budget.spec.as_ref()?;
         let Some(IntOrString::Int(least)) = spec.min_available else { return None };
         let least = u32::try_from(least).ok()?;
-        // Of pods of others as well it is not known how many there will be.
+        // If the budget also selects other pods, their future number is unknown.
         let covers = budget.status.as_ref()?.expected_pods?;
         let is_alone = u32::try_from(covers).is_ok_and(|covers| covers == now);
         (is_alone && now > least && size <= least && size > 0).then(|| {

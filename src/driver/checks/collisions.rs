@@ -1,7 +1,7 @@
-//! Whether what the manifests of one command render gets in its own way: two objects of a kind, a namespace and a name.
+//! Collisions between the manifests of one command: two objects of one kind, namespace and name.
 //!
-//! What other components of the namespace own is found when each component is prepared, and automatic names are compared
-//! once they are known.
+//! What other components of the namespace own is found when each component is prepared, and automatic names are
+//! compared once they are known.
 
 use std::collections::BTreeMap;
 
@@ -41,8 +41,8 @@ pub fn find_collision(requests: &[RolloutRequest]) -> Option<String> {
     None
 }
 
-/// The objects of a component that are applied as a whole: namespace, kind and name. One that names no namespace is in the
-/// application's, or in none.
+/// The objects of a component that are applied as a whole: namespace, kind and name. One that names no namespace is in
+/// the application's, or in none.
 fn whole_objects(
     application: &Application,
     component: &Component,
@@ -63,8 +63,8 @@ fn whole_objects(
     objects.iter().filter_map(ObjectRef::of).map(key).collect::<Vec<_>>().into_iter()
 }
 
-/// Two components that would create one revision or one Deployment, in words, with the second of them: an automatic name is
-/// known only when the revisions that are there are.
+/// Two components that would create one revision or one Deployment, in words, with the second of them: an automatic
+/// name is known only when the revisions that are there are.
 #[must_use]
 pub fn find_automatic_collision<'a>(
     kind: &str,

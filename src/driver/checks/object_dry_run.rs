@@ -46,7 +46,7 @@ fn objects(prepared: &PreparedComponent) -> impl Iterator<Item = &PreparedObject
 /// Has the server judge every object that would be written; it keeps nothing.
 ///
 /// # Errors
-/// The first refusal, and what the server answered at last.
+/// The first refusal, and the server's last error.
 pub async fn dry_run_objects(
     session: &Session,
     prepared: &PreparedComponent,

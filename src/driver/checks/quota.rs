@@ -17,7 +17,7 @@ use crate::plan::action::Action;
 use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::step::Step;
 
-/// A whole of anything, in billionths.
+/// One unit, in billionths.
 const ONE: i128 = 1_000_000_000;
 
 /// Amounts by the names that quotas have for them, in billionths.

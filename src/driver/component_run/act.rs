@@ -33,14 +33,14 @@ pub(super) struct Framing {
     before: Option<Record>,
     /// The step that was planned.
     claim: Step,
-    start: Start,
+    start: RunStart,
 }
 
 /// Whether a run starts afresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum RunStart {
     /// Nothing of it was applied before.
-    Afresh,
+    Fresh,
     /// An earlier process has begun it.
     Resumed,
 }
@@ -138,7 +138,7 @@ impl ComponentRun<'_> {
                             self.prepared.component
                         ),
                     )
-                    .hint("look for an autoscaler or another tool that modifies the same deployments"));
+                    .hint("look for an autoscaler or another tool that modifies the same objects"));
                 }
             }
             ClusterError::Forbidden(message)
@@ -311,8 +311,8 @@ impl ComponentRun<'_> {
         let was_waiting =
             |record: &Record| record.run.workflow.as_ref().is_some_and(|place| place.is_waiting);
         let start = match resumes && !observed.record.as_ref().is_some_and(was_waiting) {
-            true => Start::Resumed,
-            false => Start::Afresh,
+            true => RunStart::Resumed,
+            false => RunStart::Fresh,
         };
         if !resumes {
             self.call_abandoned_hooks(observed.record.as_ref()).await;
@@ -396,7 +396,7 @@ impl ComponentRun<'_> {
     }
 
     /// Reports that the claimed run starts.
-    pub(super) fn report_start(&self, start: Start) {
+    pub(super) fn report_start(&self, start: RunStart) {
         let Some(StoredRecord { record: Record { run, .. }, .. }) = &self.record else { return };
         let (spec, limits) = (&run.spec, self.context.limits);
         self.emit(EventKind::RunStarted {
@@ -407,7 +407,7 @@ impl ComponentRun<'_> {
             original_size: spec.original_size,
             target_size: spec.target_size,
             goals: spec.goals(),
-            resumed: start == Start::Resumed,
+            resumed: start == RunStart::Resumed,
             batch_timeout: limits.batch.try_into().unwrap_or_default(),
             timeout: limits.run.try_into().unwrap_or_default(),
         });

@@ -11,7 +11,7 @@ use crate::plan::phrase::format_duration;
 
 /// The batch under way.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entered {
+pub(super) struct BatchTimer {
     /// Zero-based.
     pub(super) index: usize,
     /// When this process entered it.

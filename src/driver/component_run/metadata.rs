@@ -5,29 +5,31 @@ use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::services::Written;
+use crate::driver::component_run::services::WriteEffect;
 use crate::driver::inherited_metadata::{Metadata, operations};
 use crate::driver::outcome::Failure;
 use crate::plan::epoch::Epoch;
 
 impl ComponentRun<'_> {
     /// Writes them under a claim, where they are others. The workload is read first: what is known of it may be older.
-    pub(super) async fn apply_inherited_metadata(&mut self, epoch: Epoch) -> Result<Written, Failure> {
+    pub(super) async fn apply_inherited_metadata(&mut self, epoch: Epoch) -> Result<WriteEffect, Failure> {
         let prepared = self.prepared;
-        let Some(inherited_metadata) = &prepared.inherited_metadata else { return Ok(Written::Nothing) };
+        let Some(inherited_metadata) = &prepared.inherited_metadata else {
+            return Ok(WriteEffect::Unchanged);
+        };
         let name = &prepared.desired.workload;
         let known = Metadata::known(&self.watch.cache, &prepared.component, prepared.desired.kind, name);
         if known.is_none_or(|known| inherited_metadata.applied(&known) == known) {
-            return Ok(Written::Nothing);
+            return Ok(WriteEffect::Unchanged);
         }
         self.ensure_leader().await?;
         loop {
-            let Some(object) = self.read_target().await? else { return Ok(Written::Nothing) };
+            let Some(object) = self.read_target().await? else { return Ok(WriteEffect::Unchanged) };
             self.watch.cache.apply(prepared.desired.kind, &object);
             let seen = metadata(&object);
             let operations = operations(&seen, &inherited_metadata.applied(&seen));
             if operations.is_empty() {
-                return Ok(Written::Something);
+                return Ok(WriteEffect::Changed);
             }
             let observed = crate::cluster::workload::observe_workload(prepared.desired.kind, &object);
             if observed.epoch.is_some_and(|stamp| stamp > epoch) {
@@ -37,7 +39,7 @@ impl ComponentRun<'_> {
                 Ok(object) => {
                     self.watch.cache.apply(prepared.desired.kind, &object);
                     self.changed = true;
-                    return Ok(Written::Something);
+                    return Ok(WriteEffect::Changed);
                 }
                 Err(error) => {
                     self.retry(error).await?;

@@ -11,14 +11,14 @@ use kube::api::DynamicObject;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::managed_fields::field_at;
-use crate::cluster::object_watch::{ObjectScope, ReadAs};
+use crate::cluster::object_watch::{ObjectScope, ReadMode};
 use crate::cluster::object_writer::{
     Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
     resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
-use crate::driver::component_run::deadline::Entered;
-use crate::driver::component_run::services::Written;
+use crate::driver::component_run::deadline::BatchTimer;
+use crate::driver::component_run::services::WriteEffect;
 use crate::driver::component_run::{ComponentRun, Ending};
 use crate::driver::leftovers::Leftover;
 use crate::driver::object_owner::Handling;
@@ -143,7 +143,7 @@ impl ComponentRun<'_> {
         if self.batch.is_none() {
             let clock = self.context.session.clock();
             let deadline = clock.moment().after(self.context.limits.batch);
-            self.batch = Some(Entered { index: 0, at: clock.elapsed(), deadline });
+            self.batch = Some(BatchTimer { index: 0, at: clock.elapsed(), deadline });
             self.move_deadline();
         }
     }
@@ -370,16 +370,18 @@ impl ComponentRun<'_> {
         objects: &PreparedObjects,
         is_due: impl Fn(&PreparedObject) -> bool,
         epoch: Epoch,
-    ) -> Result<Written, Failure> {
+    ) -> Result<WriteEffect, Failure> {
         let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
         let pending = || {
             seen.iter().enumerate().filter(|(index, one)| !one.is_applied && is_due(&objects.objects[*index]))
         };
-        let Some(stage) = pending().map(|(_, one)| one.stage).min() else { return Ok(Written::Nothing) };
+        let Some(stage) = pending().map(|(_, one)| one.stage).min() else {
+            return Ok(WriteEffect::Unchanged);
+        };
         let due: Vec<usize> =
             pending().filter(|(_, one)| one.stage == stage).map(|(index, _)| index).collect();
         self.apply_objects(objects, &due, epoch).await?;
-        Ok(Written::Something)
+        Ok(WriteEffect::Changed)
     }
 
     /// Deletes the objects that other revisions have left, once.
@@ -442,7 +444,7 @@ impl ComponentRun<'_> {
         let whole = self.prepared.objects.iter().chain([&self.prepared.trait_objects]);
         let reads = whole.flat_map(|objects| &objects.objects).filter_map(|object| {
             let kind = object.kind.as_ref()?;
-            let read_as = if object.is_awaited() { ReadAs::List } else { ReadAs::Single };
+            let read_as = if object.is_awaited() { ReadMode::List } else { ReadMode::Single };
             let component = &self.prepared.component;
             Some(self.watch.objects.refresh_object(session, kind, &object.reference, component, read_as))
         });

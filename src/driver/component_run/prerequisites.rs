@@ -9,7 +9,7 @@ use crate::cluster::record_store::{self, RecordError};
 use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::objects::Cleanup;
-use crate::driver::component_run::services::Written;
+use crate::driver::component_run::services::WriteEffect;
 use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepared_objects::PreparedObject;
@@ -82,7 +82,7 @@ impl ComponentRun<'_> {
             // pods of other revisions may need goes then.
             let is_at_end = self.claimed_epoch.is_none() && !matches!(step, Step::Act(Action::Hold { .. }));
             let is_due = |object: &PreparedObject| is_at_end || object.is_needed_by_pods();
-            while self.apply_trait_objects(trait_objects, is_due, epoch).await? == Written::Something {
+            while self.apply_trait_objects(trait_objects, is_due, epoch).await? == WriteEffect::Changed {
                 if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
                     return Err(self.superseded().await);
                 }

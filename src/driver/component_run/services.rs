@@ -1,5 +1,5 @@
-//! The component's Services under a run: the ports of all revisions that may have pods while it lasts, those of the target
-//! alone at its end.
+//! The component's Services under a run: the ports of all revisions that may have pods while it lasts, those of the
+//! target alone at its end.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 /// Whether Services had to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum WriteEffect {
     /// All were as wanted.
-    Nothing,
+    Unchanged,
     /// At least one was not.
-    Something,
+    Changed,
 }
 
 impl ComponentRun<'_> {
-    /// Makes the Services those that the pods of the target and of `others` need, and stamps each with the claim.
+    /// Applies the Services that the pods of the target and of `others` need, each stamped with the claim.
     pub(super) async fn apply_services(&mut self, epoch: Epoch, others: &[String]) -> Result<(), Failure> {
         let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();
         for name in names {
@@ -37,17 +37,17 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Takes the ports off that only the sources had: no pod is theirs any more.
-    pub(super) async fn trim_services(&mut self) -> Result<Written, Failure> {
-        let Some(epoch) = self.claimed_epoch else { return Ok(Written::Nothing) };
+    /// Removes the ports that only sources exposed: no source has pods any more.
+    pub(super) async fn trim_services(&mut self) -> Result<WriteEffect, Failure> {
+        let Some(epoch) = self.claimed_epoch else { return Ok(WriteEffect::Unchanged) };
         let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();
-        let mut written = Written::Nothing;
+        let mut written = WriteEffect::Unchanged;
         for name in names {
             let seen = self.services.get(&name).cloned();
             if self.prepared.component_services.change(&name, &[], seen.as_ref()).is_pending() {
                 self.ensure_leader().await?;
                 self.apply_service(&name, seen, epoch, &[]).await?;
-                written = Written::Something;
+                written = WriteEffect::Changed;
             }
         }
         Ok(written)
@@ -62,7 +62,7 @@ impl ComponentRun<'_> {
     ) -> Result<(), Failure> {
         let session = self.context.session.clone();
         let namespace = self.prepared.namespace.clone();
-        let mut is_told = false;
+        let mut was_updated = false;
         loop {
             if let Some(seen) = &seen
                 && service::service_epoch(seen).is_some_and(|stamp| stamp > epoch)
@@ -83,14 +83,14 @@ impl ComponentRun<'_> {
                         Some(found) => drop(self.services.insert(name.to_owned(), found)),
                         None => drop(self.services.remove(name)),
                     }
-                    if is_told {
+                    if was_updated {
                         self.emit(EventKind::ServiceApplied { service: name.to_owned() });
                     }
                     return Ok(());
                 }
                 (Change::Create(wanted), _) => {
-                    // The server cannot reject a late create, so the claim is confirmed first. The new Service selects no
-                    // pods, so a later claim finds it before it has an effect.
+                    // The server cannot reject a late create, so the claim is confirmed first. The new Service selects
+                    // no pods, so a later claim finds it before it has an effect.
                     self.confirm_epoch(epoch).await?;
                     service::create_service(&session, &namespace, wanted, epoch).await.map(Some)
                 }
@@ -98,7 +98,7 @@ impl ComponentRun<'_> {
                     if service::is_inert(found) {
                         self.confirm_epoch(epoch).await?;
                     }
-                    is_told = true;
+                    was_updated = true;
                     service::patch_service(&session, &namespace, found, operations, epoch).await.map(Some)
                 }
                 (Change::Remove(found), _) => {

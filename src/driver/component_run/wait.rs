@@ -1,9 +1,9 @@
-//! Waiting: for the cluster, within deadlines, with a word now and then.
+//! Waiting for the cluster within deadlines, with reminders.
 
 use std::time::Duration;
 
 use crate::cluster::clock::Moment;
-use crate::driver::component_run::deadline::Entered;
+use crate::driver::component_run::deadline::BatchTimer;
 use crate::driver::component_run::diagnose::{
     FIRST_CHECK, PodCheck, RECHECK_INTERVAL, RECHECK_INTERVAL_FAIL_FAST, ReadyCount, SECOND_CHECK,
 };
@@ -107,7 +107,7 @@ impl ComponentRun<'_> {
         let mut notice = match self.notice.take().filter(|notice| notice.phrase == phrase) {
             Some(notice) => notice,
             None => {
-                // A controller that takes its time is worth a word only when it takes long.
+                // A slow controller is reported only after a while.
                 let is_brief = matches!(waiting, Waiting::Generation { .. });
                 let first = if is_brief { SLOW_CONTROLLER } else { Duration::ZERO };
                 WaitNotice {
@@ -122,7 +122,7 @@ impl ComponentRun<'_> {
             self.emit(EventKind::Waiting { progress: self.progress(observed), on: phrase });
             notice.due = now.plus(REMIND_EVERY);
         }
-        // One that another component's check is in the way of is put off, not left out.
+        // A check too soon after another component's is postponed, not skipped.
         notice.check = self.context.next_check.get().map_or(notice.check, |next| notice.check.max(next));
         let check = (now >= notice.check).then_some(notice.next);
         if let Some(check) = check {
@@ -173,7 +173,7 @@ impl ComponentRun<'_> {
                         Some((_, left)) => left.map(|left| clock.moment().plus(left)),
                         None => clock.moment().after(self.context.limits.batch),
                     };
-                    self.batch = Some(Entered { index: *batch, at: clock.elapsed(), deadline });
+                    self.batch = Some(BatchTimer { index: *batch, at: clock.elapsed(), deadline });
                     self.move_deadline();
                 }
                 if matches!(step, Step::Act(Action::Hold { .. })) { batch + 1 } else { *batch }
@@ -197,7 +197,7 @@ impl ComponentRun<'_> {
     /// Stops the clock of the batch under way.
     pub(super) fn leave_batch(&mut self) {
         let now = self.context.session.clock().moment();
-        if let Some(Entered { index, deadline, .. }) = self.batch {
+        if let Some(BatchTimer { index, deadline, .. }) = self.batch {
             self.left_batch = Some((index, deadline.map(|deadline| deadline.saturating_since(now))));
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::driver::component_run::act::Start;
+use crate::driver::component_run::act::RunStart;
 use crate::driver::component_run::wait::REMIND_EVERY;
 use crate::driver::component_run::{ComponentRun, Predecessors};
 use crate::driver::other_application::{OtherApplication, find_application};
@@ -80,7 +80,7 @@ impl ComponentRun<'_> {
                 run.workflow = Some(place.clone());
             })
             .await?;
-            self.report_start(Start::Afresh);
+            self.report_start(RunStart::Fresh);
             if let Some(objects) = &self.prepared.objects {
                 self.begin_only_batch(objects);
             }

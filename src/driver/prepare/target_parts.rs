@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::service::Change;
 use crate::cluster::workload_cache::WorkloadCache;
-use crate::driver::component_services::{self, ComponentServices, Known};
+use crate::driver::component_services::{self, ComponentServices, ServiceInputs};
 use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::object_owner::ObjectOwner;
@@ -53,7 +53,7 @@ impl TargetParts {
         let Basis { owner, record, stored, cache, objects: live, services } = basis;
         let ResolvedTarget { desired, target, asked, .. } = resolved;
         let ownership = ownership.with_revision(&desired.target);
-        let known = Known {
+        let known = ServiceInputs {
             application: owner.application,
             component: owner.component,
             namespace: owner.namespace,

@@ -1,6 +1,6 @@
 //! Where a manifest leads.
 
-use crate::driver::component_services::Asked;
+use crate::driver::component_services::ManifestInput;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::resolve::{ResolvedTarget, not_resolved, workload_name};
 use crate::oam::application::{Application, Component};
@@ -54,7 +54,7 @@ pub(super) fn resolve_manifest(
     is_rendered &= target_name == name;
     let kind = target.kind().or(component.kind.workload()).unwrap_or_default();
     let is_whole = rollout.is_none();
-    let asked = Asked {
+    let asked = ManifestInput {
         exposure: is_rendered.then(|| Exposure::of(component)),
         inherited: Inherited::of(application),
         workload_metadata: Inherited::of_workload(application, component, namespace),

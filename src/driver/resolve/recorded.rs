@@ -169,7 +169,7 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
     let (spec, component) = (&record.run.spec, present.component);
     if spec.mode == Mode::Apply {
         return Err(Failure::refused(format!(
-            "component `{component}` is applied as a whole: its manifest gives its size"
+            "component `{component}` is applied as a whole: its size comes from the manifest"
         ))
         .hint("set `replicas` of its `scaler` trait, or give it the `rollout` trait"));
     }

@@ -6,7 +6,7 @@ use crate::oam::application::ComponentKind;
 use crate::oam::manifest::names;
 
 /// A workload as a component, as far as its type goes.
-pub(super) struct Fitted {
+pub(super) struct MatchedType {
     pub(super) kind: ComponentKind,
     pub(super) properties: Map<String, Value>,
 }
@@ -21,7 +21,7 @@ pub(super) fn template(workload: &Value) -> &Value {
 
 /// The type for a cleaned object; `None` where it is no workload of one. `exposed` are the ports of the Service that the
 /// type itself is to make.
-pub(super) fn fit(workload: &Value, exposed: Option<&Value>) -> Option<Fitted> {
+pub(super) fn fit(workload: &Value, exposed: Option<&Value>) -> Option<MatchedType> {
     let pod = &template(workload)["spec"];
     let container = pod["containers"].get(0)?.as_object()?;
     let serves = exposed.is_some() || container.contains_key("ports");
@@ -38,14 +38,14 @@ pub(super) fn fit(workload: &Value, exposed: Option<&Value>) -> Option<Fitted> {
         _ => return None,
     };
     let mut properties = Map::new();
-    let fitting = Fitting { kind, workload, pod, container };
+    let fitting = TypeMatcher { kind, workload, pod, container };
     fitting.container(&mut properties);
     fitting.ports(&mut properties, exposed);
     fitting.volumes(&mut properties);
     fitting.probes(&mut properties);
     fitting.pod(&mut properties);
     fitting.own(&mut properties);
-    Some(Fitted { kind, properties })
+    Some(MatchedType { kind, properties })
 }
 
 /// Parts of the pods that there are traits for.
@@ -91,14 +91,14 @@ fn sidecar(container: &Value) -> Option<Value> {
 }
 
 /// The parts of a workload.
-struct Fitting<'w> {
+struct TypeMatcher<'w> {
     kind: ComponentKind,
     workload: &'w Value,
     pod: &'w Value,
     container: &'w Map<String, Value>,
 }
 
-impl Fitting<'_> {
+impl TypeMatcher<'_> {
     fn serves(&self) -> bool {
         matches!(self.kind, ComponentKind::Webservice | ComponentKind::StatefulSet | ComponentKind::Daemon)
     }

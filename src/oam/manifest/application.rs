@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::oam::application::{Application, Component};
-use crate::oam::manifest::deployment::{check_steps, depend_on_earlier_steps, plan_deployment};
+use crate::oam::manifest::deploy_plan::{check_steps, depend_on_earlier_steps, plan_deployment};
 use crate::oam::manifest::fields::{read_annotations, read_labels};
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
-use crate::oam::manifest::together::{OfSource, SharedName};
+use crate::oam::manifest::unique_names::{SharedName, SourceNames};
 use crate::oam::manifest::walk::{At, Walk, joined};
 use crate::oam::manifest::{component, names, policies, traits, workflow};
 use crate::oam::policies::Policies;
@@ -27,7 +27,7 @@ pub(super) const EXPORTED: [&str; 7] = [
     "ownerReferences",
 ];
 
-/// ManifestMetadata that was found good.
+/// The validated metadata.
 struct ManifestMetadata {
     name: String,
     namespace: Option<String>,
@@ -39,7 +39,7 @@ struct ManifestMetadata {
 pub(super) fn read_application(
     walk: &mut Walk<'_>,
     root: &At<'_>,
-    together: &mut OfSource<'_>,
+    together: &mut SourceNames<'_>,
 ) -> Option<Application> {
     if !matches!(root.node.value, NodeValue::Map(_)) {
         walk.mismatch(root, "an Application manifest");
@@ -109,7 +109,11 @@ fn is_exactly(walk: &mut Walk<'_>, root: &At<'_>, field: &str, wanted: &str) -> 
     false
 }
 
-fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, together: &mut OfSource<'_>) -> Option<ManifestMetadata> {
+fn read_metadata(
+    walk: &mut Walk<'_>,
+    at: &At<'_>,
+    together: &mut SourceNames<'_>,
+) -> Option<ManifestMetadata> {
     let known = ["name", "namespace", "labels", "annotations"];
     let all: Vec<&str> = known.into_iter().chain(EXPORTED).chain(["finalizers"]).collect();
     let metadata = walk.object_of(at, &all, |name| match name {
@@ -150,7 +154,7 @@ fn read_spec(
     at: &At<'_>,
     application: &str,
     namespace: Option<&str>,
-    together: &mut OfSource<'_>,
+    together: &mut SourceNames<'_>,
 ) -> Option<ReadSpec> {
     let spec = walk.object_of(at, &["components", "policies", "workflow"], |_| None)?;
     let policies = policies::read_policies(walk, &spec);

@@ -6,7 +6,7 @@ use crate::oam::application::{Component, ComponentBody, ComponentKind};
 use crate::oam::manifest::fields::refuse_filled;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
-use crate::oam::manifest::together::{OfSource, SharedName};
+use crate::oam::manifest::unique_names::{SharedName, SourceNames};
 use crate::oam::manifest::walk::{At, Object, Release, Walk};
 use crate::oam::manifest::{kinds, names, objects, properties, traits};
 use crate::oam::render::whole::job_name;
@@ -16,7 +16,7 @@ pub(super) fn read_component(
     walk: &mut Walk<'_>,
     at: &At<'_>,
     namespace: Option<&str>,
-    together: &mut OfSource<'_>,
+    together: &mut SourceNames<'_>,
 ) -> Option<Component> {
     let known = [
         "name",

@@ -10,7 +10,7 @@ use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::{list, text};
 use crate::oam::traits::error::{TraitError, refused};
-use crate::oam::traits::outputs::{Created, add_output};
+use crate::oam::traits::outputs::{TraitOutput, add_output};
 
 /// `expose`: a Service with the component's name.
 pub(super) fn expose(
@@ -38,7 +38,7 @@ pub(super) fn expose(
     let selector = selector.unwrap_or_else(|| json!({labels::COMPONENT: context.component}));
     let spec = json!({"selector": selector, "type": service_type, "ports": ports});
     let annotations = properties["annotations"].as_object().cloned().unwrap_or_default();
-    let object = Created::new("v1", "Service", context.component)
+    let object = TraitOutput::new("v1", "Service", context.component)
         .with_metadata("annotations", &annotations)
         .with("spec", spec);
     add_output(rendered, context, TraitKind::Expose, "service", object)
@@ -121,7 +121,7 @@ pub(super) fn gateway(
         };
         spec["tls"] = json!([{"hosts": [domain], "secretName": secret}]);
     }
-    let ingress = Created::new("networking.k8s.io/v1", "Ingress", &name)
+    let ingress = TraitOutput::new("networking.k8s.io/v1", "Ingress", &name)
         .with_metadata("annotations", &annotations)
         .with_metadata("labels", &labels)
         .with("spec", spec);
@@ -162,18 +162,18 @@ pub(super) fn pure_ingress(
     add_output(rendered, context, TraitKind::PureIngress, "ingress", ingress)
 }
 
-fn plain_ingress(properties: &Value, class: Option<&str>, context: &TraitContext<'_>) -> Created {
+fn plain_ingress(properties: &Value, class: Option<&str>, context: &TraitContext<'_>) -> TraitOutput {
     let mut annotations = Map::new();
     if let Some(class) = class {
         annotations.insert("kubernetes.io/ingress.class".to_owned(), json!(class));
     }
-    Created::new("networking.k8s.io/v1", "Ingress", context.component)
+    TraitOutput::new("networking.k8s.io/v1", "Ingress", context.component)
         .with_metadata("annotations", &annotations)
         .with("spec", rules(properties, "ImplementationSpecific", context.component))
 }
 
 /// A Service with the ports of the paths, each once.
-fn service_for(properties: &Value, name: &str, context: &TraitContext<'_>) -> Created {
+fn service_for(properties: &Value, name: &str, context: &TraitContext<'_>) -> TraitOutput {
     let paths = properties["http"].as_object().into_iter().flatten();
     let mut seen = BTreeSet::new();
     let ports: Vec<Value> = paths
@@ -181,7 +181,7 @@ fn service_for(properties: &Value, name: &str, context: &TraitContext<'_>) -> Cr
         .filter(|port| seen.insert(port.to_string()))
         .map(|port| json!({"name": format!("port-{port}"), "port": port, "targetPort": port}))
         .collect();
-    Created::new("v1", "Service", name)
+    TraitOutput::new("v1", "Service", name)
         .with("spec", json!({"selector": {labels::COMPONENT: context.component}, "ports": ports}))
 }
 

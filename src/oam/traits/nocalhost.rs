@@ -8,7 +8,7 @@ use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::text;
 use crate::oam::traits::error::TraitError;
-use crate::oam::traits::outputs::{Created, add_output};
+use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch;
 
 /// `nocalhost`: annotations of the workload, not of its pods, and a Service for the port.
@@ -38,7 +38,7 @@ pub(super) fn nocalhost(
         "type": "ClusterIP",
         "ports": [{"port": port, "targetPort": port}],
     });
-    let service = Created::new("v1", "Service", context.component).with("spec", spec);
+    let service = TraitOutput::new("v1", "Service", context.component).with("spec", spec);
     add_output(rendered, context, TraitKind::Nocalhost, "nocalhostService", service)
 }
 

@@ -15,7 +15,7 @@ use crate::oam::traits::guard::Managed;
 use crate::oam::traits::patch::shown;
 
 /// An object of a trait.
-pub(super) struct Created {
+pub(super) struct TraitOutput {
     object: Map<String, Value>,
     scope: Scope,
 }
@@ -27,7 +27,7 @@ enum Scope {
     Cluster,
 }
 
-impl Created {
+impl TraitOutput {
     /// An object in the application's namespace.
     pub(super) fn new(api_version: &str, kind: &str, name: &str) -> Self {
         Self::scoped(api_version, kind, name, Scope::Namespace)
@@ -69,9 +69,9 @@ pub(super) fn add_output(
     context: &TraitContext<'_>,
     kind: TraitKind,
     name: &str,
-    created: Created,
+    created: TraitOutput,
 ) -> Result<(), TraitError> {
-    let Created { mut object, scope } = created;
+    let TraitOutput { mut object, scope } = created;
     if scope == Scope::Namespace {
         object["metadata"]["namespace"] = json!(context.namespace);
     }

@@ -7,7 +7,7 @@ use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::{copy, each_container, list, text};
 use crate::oam::traits::error::{TraitError, refused};
-use crate::oam::traits::outputs::{Created, add_output};
+use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::Mark;
 use crate::oam::traits::workload::{BY_NAME, container, merge_into_pod};
 
@@ -65,11 +65,11 @@ pub(super) fn service_account(
     let name = text(properties, "name");
     let patch = json!({"serviceAccountName": name});
     merge_into_pod(&mut rendered.workload, &patch, &[("serviceAccountName", Mark::Replace)])?;
-    let mut add = |output: &str, object: Created| {
+    let mut add = |output: &str, object: TraitOutput| {
         add_output(rendered, context, TraitKind::ServiceAccount, output, object)
     };
     if properties["create"] == true {
-        add("service-account", Created::new("v1", "ServiceAccount", name))?;
+        add("service-account", TraitOutput::new("v1", "ServiceAccount", name))?;
     }
     let rules = |scope: &str| -> Vec<Value> {
         let privileges = list(properties, "privileges").iter();
@@ -81,21 +81,21 @@ pub(super) fn service_account(
         let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": context.namespace});
         add(
             "cluster-role",
-            Created::in_cluster(RBAC, "ClusterRole", &role).with("rules", Value::Array(in_cluster)),
+            TraitOutput::in_cluster(RBAC, "ClusterRole", &role).with("rules", Value::Array(in_cluster)),
         )?;
         add(
             "cluster-role-binding",
-            Created::in_cluster(RBAC, "ClusterRoleBinding", &role)
+            TraitOutput::in_cluster(RBAC, "ClusterRoleBinding", &role)
                 .with("roleRef", json!({"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": role}))
                 .with("subjects", json!([subject])),
         )?;
     }
     let in_namespace = rules("namespace");
     if !in_namespace.is_empty() {
-        add("role", Created::new(RBAC, "Role", name).with("rules", Value::Array(in_namespace)))?;
+        add("role", TraitOutput::new(RBAC, "Role", name).with("rules", Value::Array(in_namespace)))?;
         add(
             "role-binding",
-            Created::new(RBAC, "RoleBinding", name)
+            TraitOutput::new(RBAC, "RoleBinding", name)
                 .with("roleRef", json!({"apiGroup": RBAC_GROUP, "kind": "Role", "name": name}))
                 .with("subjects", json!([{"kind": "ServiceAccount", "name": name}])),
         )?;

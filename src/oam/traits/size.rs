@@ -6,7 +6,7 @@ use crate::oam::render::Rendered;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::{list, text};
 use crate::oam::traits::error::{TraitError, refused};
-use crate::oam::traits::outputs::{Created, add_output};
+use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::{self, Mark, shown};
 use crate::oam::traits::{TraitKind, workload};
 
@@ -75,7 +75,7 @@ pub(super) fn cpu_scaler(
         "targetCPUUtilizationPercentage": properties["cpuUtil"],
     });
     let object =
-        Created::new("autoscaling/v1", "HorizontalPodAutoscaler", context.component).with("spec", spec);
+        TraitOutput::new("autoscaling/v1", "HorizontalPodAutoscaler", context.component).with("spec", spec);
     add_output(rendered, context, TraitKind::CpuScaler, "cpuscaler", object)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn hpa(
         "metrics": metrics,
     });
     let object =
-        Created::new("autoscaling/v2", "HorizontalPodAutoscaler", context.component).with("spec", spec);
+        TraitOutput::new("autoscaling/v2", "HorizontalPodAutoscaler", context.component).with("spec", spec);
     add_output(rendered, context, TraitKind::Hpa, "hpa", object)
 }
 

@@ -9,21 +9,21 @@ use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::{copy, list, text};
 use crate::oam::traits::error::{TraitError, refused};
-use crate::oam::traits::outputs::{Created, add_output};
+use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::{self, Mark};
 use crate::oam::traits::tables::LABEL;
 use crate::oam::traits::workload::{containers, merge_into_pod};
 
 /// What the volumes of one trait make of the pods.
 #[derive(Default)]
-struct Mounted {
+struct TraitVolumes {
     volumes: Vec<Value>,
     mounts: Vec<Value>,
     devices: Vec<Value>,
     env: Vec<Value>,
 }
 
-impl Mounted {
+impl TraitVolumes {
     /// A volume, once, however often it is mounted.
     fn add_volume(&mut self, name: &str, field: &str, source: &Value) -> Result<(), TraitError> {
         if !(LABEL.accepts)(name) {
@@ -80,7 +80,7 @@ pub(super) fn storage(
     rendered: &mut Rendered,
     context: &TraitContext<'_>,
 ) -> Result<(), TraitError> {
-    let mut mounted = Mounted::default();
+    let mut mounted = TraitVolumes::default();
     for claim in list(properties, "pvc") {
         let name = format!("pvc-{}", text(claim, "name"));
         mounted.add_volume(&name, "persistentVolumeClaim", &json!({"claimName": claim["name"]}))?;
@@ -146,7 +146,7 @@ fn add_objects(
     };
     for claim in created("pvc") {
         let name = text(&claim, "name");
-        let object = Created::new("v1", "PersistentVolumeClaim", name).with("spec", claim_spec(&claim));
+        let object = TraitOutput::new("v1", "PersistentVolumeClaim", name).with("spec", claim_spec(&claim));
         add_output(rendered, context, TraitKind::Storage, &format!("pvc-{name}"), object)?;
     }
     for (kind, object_kind, fields) in
@@ -154,7 +154,7 @@ fn add_objects(
     {
         for one in created(kind) {
             let name = text(&one, "name");
-            let mut object = Created::new("v1", object_kind, name);
+            let mut object = TraitOutput::new("v1", object_kind, name);
             for field in fields {
                 if let Some(data) = one.get(*field) {
                     object = object.with(field, data.clone());

@@ -75,7 +75,7 @@ impl Inventory {
 /// Takes the inventory of a scope.
 ///
 /// # Errors
-/// What the server answered at last.
+/// The server's last error.
 pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure> {
     find(session, scope).await.map_err(|error| {
         if let ClusterError::Forbidden(message) = error {
@@ -88,7 +88,7 @@ pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure
 /// The run records in a scope.
 ///
 /// # Errors
-/// What the server answered at last.
+/// The server's last error.
 pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<StoredRecord>, ClusterError> {
     let mut records = record_store::load_records(session, &scope.namespace).await?;
     records.retain(|stored| scope.includes(&stored.record));
@@ -98,7 +98,7 @@ pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<Stor
 /// The applications and components that have revisions in a namespace, but for those that only KubeVela has recorded.
 ///
 /// # Errors
-/// What the server answered at last.
+/// The server's last error.
 pub(super) async fn components_of_revisions(
     session: &Session,
     namespace: &str,
@@ -270,7 +270,7 @@ async fn view(
 /// Whether a removal has left the Lease of an application behind, killed at its very end.
 ///
 /// # Errors
-/// What the server answered at last.
+/// The server's last error.
 pub async fn is_unfinished(session: &Session, scope: &Scope) -> Result<bool, ClusterError> {
     let Scope { namespace, application, component } = scope;
     let key = LeaseKey::of_application(application);

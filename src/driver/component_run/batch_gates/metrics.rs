@@ -10,7 +10,7 @@ use crate::driver::component_run::batch_gates::{GateTurn, place};
 use crate::driver::outcome::{Failure, FailureKind, GateCause, HoldPoint};
 use crate::oam::batch_gates::{Bounds, Metric};
 use crate::plan::gate_point::{GatePoint, MOST_RESULTS, MetricResult, Phase};
-use crate::plan::metric::{Judged, MetricRun};
+use crate::plan::metric::{Measurement, MetricRun};
 use crate::plan::observed::Observed;
 use crate::plan::phrase::list_literals;
 use crate::plan::run::{Run, RunSpec};
@@ -23,7 +23,7 @@ pub(super) struct MetricProgress {
     due: Moment,
     end: Option<Phase>,
     /// The last measurement.
-    last: Option<Judged>,
+    last: Option<Measurement>,
 }
 
 /// How far the metrics of a point have come.
@@ -139,10 +139,10 @@ impl ComponentRun<'_> {
                 self.context.in_time(probe.measure(metric, values)).await.and_then(|measured| measured)
             };
             match of_source.as_ref().filter(|_| metric.baseline.is_some()) {
-                None => Judged::new(metric, measure(&of_target).await, None),
+                None => Measurement::new(metric, measure(&of_target).await, None),
                 Some(of_source) => {
                     let (target, source) = join(measure(&of_target), measure(of_source)).await;
-                    Judged::new(metric, target, Some(source))
+                    Measurement::new(metric, target, Some(source))
                 }
             }
         }));

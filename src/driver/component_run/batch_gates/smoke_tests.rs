@@ -62,7 +62,8 @@ impl ComponentRun<'_> {
             }
             Some(JobState::Failed(reason)) => format!("{place}, {on} failed: {reason}"),
             Some(JobState::Foreign) => {
-                let reason = format!("{place}, {on} cannot start: job `{name}` exists and is not its own");
+                let reason =
+                    format!("{place}, {on} cannot start: job `{name}` exists and belongs to something else");
                 return Err(Failure::new(FailureKind::GateFailed, reason).hint("delete or rename the job"));
             }
         };

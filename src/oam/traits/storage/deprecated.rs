@@ -7,7 +7,7 @@ use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::containers::{copy, list, text};
 use crate::oam::traits::error::{TraitError, refused};
-use crate::oam::traits::outputs::{Created, add_output};
+use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::storage::{add_to_first, add_volumes, claim_spec, files_of};
 
 /// `volumes`: volumes that the component may mount by their names.
@@ -60,7 +60,7 @@ pub(in crate::oam::traits) fn config_map(
     for one in all {
         let Some(data) = one.get("data") else { continue };
         let name = text(one, "name");
-        let object = Created::new("v1", "ConfigMap", name).with("data", data.clone());
+        let object = TraitOutput::new("v1", "ConfigMap", name).with("data", data.clone());
         add_output(rendered, context, TraitKind::ConfigMap, name, object)?;
     }
     Ok(())
@@ -95,6 +95,6 @@ pub(in crate::oam::traits) fn claim(
     add_volumes(&mut rendered.workload, &volumes)?;
     add_to_first(&mut rendered.workload, list_field, &entries)?;
     let name = text(properties, "claimName");
-    let object = Created::new("v1", "PersistentVolumeClaim", name).with("spec", claim_spec(properties));
+    let object = TraitOutput::new("v1", "PersistentVolumeClaim", name).with("spec", claim_spec(properties));
     add_output(rendered, context, TraitKind::Claim, "claim", object)
 }

@@ -14,7 +14,7 @@ use crate::oam::manifest::workflow::{ComponentName, PolicyName, ReadAction, Read
 use crate::oam::workflow::{StepAction, WorkflowStep};
 
 /// What is applied.
-pub(super) struct Deployment {
+pub(super) struct DeployPlan {
     /// The components as policies change them, in the manifest's order, not yet read.
     pub(super) components: Node,
     /// The namespace that a policy moves all of them to.
@@ -29,19 +29,19 @@ pub(super) fn plan_deployment(
     components: &At<'_>,
     policies: &ReadPolicies<'_>,
     workflow: Option<Vec<ReadStep<'_>>>,
-) -> Option<Deployment> {
+) -> Option<DeployPlan> {
     let NodeValue::List(base) = &components.node.value else { return None };
-    let mut planning = Planning { base, policies, applied: Vec::new(), namespace: None };
+    let mut planner = DeployPlanner { base, policies, applied: Vec::new(), namespace: None };
     let steps = match workflow {
         None => {
-            planning.deploy_all(walk, components)?;
+            planner.deploy_all(walk, components)?;
             Vec::new()
         }
         // Without steps, the workflow applies all components one after the other.
         Some(steps) if steps.is_empty() => {
-            planning.deploy_all(walk, components)?;
+            planner.deploy_all(walk, components)?;
             let names: Vec<String> =
-                planning.applied.iter().map(|node| names::component_name(&name_of(node))).collect();
+                planner.applied.iter().map(|node| names::component_name(&name_of(node))).collect();
             let step = |name: String| WorkflowStep {
                 name: name.clone(),
                 action: StepAction::Apply { components: vec![name] },
@@ -50,12 +50,12 @@ pub(super) fn plan_deployment(
             names.into_iter().map(step).collect()
         }
         Some(steps) => {
-            let steps = planning.carry_out(walk, steps)?;
-            planning.report_left_out(walk, components)?;
+            let steps = planner.apply_steps(walk, steps)?;
+            planner.report_left_out(walk, components)?;
             steps
         }
     };
-    let Planning { applied, namespace, .. } = planning;
+    let DeployPlanner { applied, namespace, .. } = planner;
     let mut places = BTreeMap::new();
     for (place, node) in base.iter().enumerate() {
         places.entry(name_of(node)).or_insert(place);
@@ -63,7 +63,7 @@ pub(super) fn plan_deployment(
     let mut applied = applied;
     applied.sort_by_cached_key(|node| places.get(&name_of(node)).copied().unwrap_or(base.len()));
     let components = Node { value: NodeValue::List(applied), ..components.node.clone() };
-    Some(Deployment { components, namespace: namespace.flatten(), steps })
+    Some(DeployPlan { components, namespace: namespace.flatten(), steps })
 }
 
 fn name_of(node: &Node) -> String {
@@ -71,7 +71,7 @@ fn name_of(node: &Node) -> String {
 }
 
 /// What has been worked out so far.
-struct Planning<'a> {
+struct DeployPlanner<'a> {
     base: &'a [Node],
     policies: &'a ReadPolicies<'a>,
     applied: Vec<Node>,
@@ -79,7 +79,7 @@ struct Planning<'a> {
     namespace: Option<Option<String>>,
 }
 
-impl Planning<'_> {
+impl DeployPlanner<'_> {
     /// What happens without steps: each topology gets all overrides.
     fn deploy_all(&mut self, walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
         let policies = self.policies;
@@ -96,7 +96,7 @@ impl Planning<'_> {
         Some(())
     }
 
-    fn carry_out(&mut self, walk: &mut Walk<'_>, steps: Vec<ReadStep<'_>>) -> Option<Vec<WorkflowStep>> {
+    fn apply_steps(&mut self, walk: &mut Walk<'_>, steps: Vec<ReadStep<'_>>) -> Option<Vec<WorkflowStep>> {
         let mut carried_out = Vec::new();
         let mut good = true;
         let is_gate = |step: &ReadStep<'_>| {
@@ -140,7 +140,7 @@ impl Planning<'_> {
                 walk.report(at, format!("no component {} in this application", quoted(name)), hint);
                 return None;
             };
-            self.go_to(walk, at, None)?;
+            self.set_namespace(walk, at, None)?;
             names.extend(self.apply(walk, at, node.clone())?);
         }
         Some(names)
@@ -180,7 +180,7 @@ impl Planning<'_> {
         overrides: &[&ComponentOverride<'_>],
         namespace: Option<&str>,
     ) -> Option<Vec<String>> {
-        self.go_to(walk, at, namespace)?;
+        self.set_namespace(walk, at, namespace)?;
         check_patterns(walk, self.base, overrides)?;
         let mut names = Vec::new();
         for node in overridden(self.base, overrides) {
@@ -211,7 +211,7 @@ impl Planning<'_> {
     }
 
     /// All components go to one namespace.
-    fn go_to(&mut self, walk: &mut Walk<'_>, at: &At<'_>, namespace: Option<&str>) -> Option<()> {
+    fn set_namespace(&mut self, walk: &mut Walk<'_>, at: &At<'_>, namespace: Option<&str>) -> Option<()> {
         let namespace = namespace.map(str::to_owned);
         let shown = |namespace: &Option<String>| match namespace {
             Some(name) => format!("namespace {}", quoted(name)),

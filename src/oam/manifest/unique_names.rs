@@ -10,14 +10,14 @@ use crate::oam::manifest::walk::{At, Walk};
 
 /// The names seen so far, and the clashes among them.
 #[derive(Default)]
-pub(super) struct Together {
+pub(super) struct UniqueNames {
     seen: HashMap<Name, String>,
     problems: Vec<(usize, Problem)>,
 }
 
-/// [`Together`], for one of the sources.
-pub(super) struct OfSource<'s> {
-    together: &'s mut Together,
+/// [`UniqueNames`], for one of the sources.
+pub(super) struct SourceNames<'s> {
+    together: &'s mut UniqueNames,
     source: usize,
 }
 
@@ -40,9 +40,9 @@ pub(super) enum SharedName {
     ExternalRevision,
 }
 
-impl Together {
-    pub(super) fn of_source(&mut self, source: usize) -> OfSource<'_> {
-        OfSource { together: self, source }
+impl UniqueNames {
+    pub(super) fn names_of_source(&mut self, source: usize) -> SourceNames<'_> {
+        SourceNames { together: self, source }
     }
 
     pub(super) fn problems(self) -> Vec<(usize, Problem)> {
@@ -50,7 +50,7 @@ impl Together {
     }
 }
 
-impl OfSource<'_> {
+impl SourceNames<'_> {
     /// Notes a name; a second one of the same role and namespace is a problem.
     pub(super) fn note(
         &mut self,
