@@ -89,7 +89,7 @@ impl Clusters {
                 Some(changes) => Cow::Owned(manifests.overridden(changes, ui)?),
             };
             let asked = apply::requests(&changed, overrides, |namespace| cluster.env.resolve(namespace));
-            let asked = asked.map_err(|failure| cluster.for_cluster(failure))?;
+            let asked = asked.map_err(|failure| cluster.attributed(failure))?;
             let connection = &cluster.env.connection;
             let namespaces = asked.iter().map(|request| request.namespace.as_str());
             // A manifest may name a namespace for two contexts of one server.
@@ -142,7 +142,7 @@ impl Cluster {
     }
 
     /// A failure that names it, with hints about it.
-    pub fn for_cluster(&self, failure: impl Into<CommandError>) -> CommandError {
+    pub fn attributed(&self, failure: impl Into<CommandError>) -> CommandError {
         let failure = failure.into();
         let Some(name) = &self.name else { return failure };
         let mut failure = failure.prefixed(&format!("cluster `{name}`"));

@@ -1,13 +1,16 @@
 //! Documents for programs, JSON and YAML, which a terminal may be shown all the same.
 //!
 //! What a document says is what was observed, to the letter; but each character that does something else
-//! than being seen is spelled as an escape, so that `cat` is harmless and a parser gives the original back.
+//! than being seen is spelled as an escape, and so is what a CI system takes for a command, so that `cat` is harmless and a
+//! parser gives the original back.
 //! Nothing here knows what a document is about.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::report::github::escape_commands;
 use crate::report::text::is_unsafe;
 
 /// A value as one line of JSON, with its newline. Maps with keys that are no strings are a mistake in the
@@ -29,7 +32,8 @@ pub fn to_json(value: &impl Serialize) -> String {
 /// without quotes.
 pub fn to_yaml(value: &impl Serialize) -> String {
     let text = serde_yaml::to_string(value).expect("documents have string keys");
-    let acts = text.chars().any(|character| character != '\n' && is_unsafe(character));
+    let has_command = matches!(escape_commands(&text), Cow::Owned(_));
+    let acts = has_command || text.chars().any(|character| character != '\n' && is_unsafe(character));
     let read = || serde_yaml::from_str::<serde_json::Value>(&text).ok();
     if acts || read() != serde_json::to_value(value).ok() {
         return format!("{}\n", pretty(value, Escape::CodePoint));
@@ -69,7 +73,8 @@ fn escaped(json: &str, escape: Escape) -> String {
             write!(text, "\\u{unit:04x}").expect("writing to a string cannot fail");
         }
     }
-    text
+    // GitHub Actions takes it for a command anywhere in a line.
+    text.replace("##[", "#\\u0023[")
 }
 
 #[cfg(test)]
@@ -80,6 +85,15 @@ mod tests {
 
     fn is_harmless(text: &str) -> bool {
         !text.chars().any(|character| character != '\n' && is_unsafe(character))
+    }
+
+    #[test]
+    fn no_line_is_a_command_of_a_ci_system() {
+        let value = json!({"script": "first\n::stop-commands::x\n", "line": "##[error]no"});
+        for text in [to_yaml(&value), to_json(&value), to_json_line(&value)] {
+            assert!(matches!(escape_commands(&text), Cow::Borrowed(_)), "{text}");
+            assert_eq!(serde_yaml::from_str::<Value>(&text).unwrap(), value);
+        }
     }
 
     #[test]

@@ -63,18 +63,17 @@ pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
     }
     let env = Env::open(global, Access::Read, ui).await?;
     let (context, component) = (&env.context, env.component(args.component.as_deref()));
-    let text = match (&args.revision, args.diff.as_deref()) {
+    match (&args.revision, args.diff.as_deref()) {
         (Some(reference), _) => {
             let [body] = history::revision_bodies(context, &component, [reference]).await?;
-            revision(&body, args.output)
+            ui.data(&revision(&body, args.output));
         }
         (None, Some([before, after])) => {
             let [before, after] = history::revision_bodies(context, &component, [before, after]).await?;
-            before.difference(&after)
+            ui.words(&before.difference(&after));
         }
-        (None, _) => String::new(),
-    };
-    ui.data(&text);
+        (None, _) => {}
+    }
     Ok(exit::SUCCESS)
 }
 
@@ -83,7 +82,7 @@ async fn show(args: &HistoryArgs, clusters: &Clusters, ui: &mut Ui) -> Result<u8
     let read = join_all(clusters.all.iter().map(|cluster| async {
         let component = cluster.env.component(args.component.as_deref());
         let history = history::history(&cluster.env.context, &component).await;
-        let history = history.map_err(|failure| cluster.for_cluster(failure))?;
+        let history = history.map_err(|failure| cluster.attributed(failure))?;
         Ok::<_, CommandError>(History { cluster: cluster.name.clone(), ..history })
     }));
     let (read, failures): (Vec<_>, Vec<_>) = read.await.into_iter().partition(Result::is_ok);

@@ -107,12 +107,16 @@ pub async fn show(
     for (plan, (cluster, _)) in plans.iter_mut().zip(planned) {
         plan.warnings.iter().for_each(|warning| ui.warn(&cluster.sentence(warning)));
         plan.components.iter_mut().for_each(|component| component.cluster.clone_from(&cluster.name));
-        failures.extend(rejection(&plan.rejections).map(|failure| cluster.for_cluster(failure)));
+        failures.extend(rejection(&plan.rejections).map(|failure| cluster.attributed(failure)));
     }
     let is_pending = plans.iter().any(Plan::is_pending);
     let components: Vec<ComponentPlan> = plans.into_iter().flat_map(|plan| plan.components).collect();
     if failures.is_empty() || !components.is_empty() {
-        ui.data(&render_plan(&components, output));
+        let text = render_plan(&components, output);
+        match output {
+            Format::Table | Format::Wide => ui.words(&text),
+            Format::Json | Format::Yaml | Format::Name => ui.data(&text),
+        }
     }
     all_or_failure(failures, ui)?;
     Ok(if is_pending { Pending::Changes } else { Pending::Nothing })

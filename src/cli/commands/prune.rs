@@ -29,7 +29,7 @@ pub async fn report_leftovers(
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let leftovers = prune::find_leftovers(&cluster.env.context, requests).await;
-    for scope in leftovers.map_err(|failure| cluster.for_cluster(failure))? {
+    for scope in leftovers.map_err(|failure| cluster.attributed(failure))? {
         let component = scope.component.as_deref().unwrap_or_default();
         let hint = format!("delete it with `apply --prune` or `rollout delete {component}`");
         ui.warn(&format!(

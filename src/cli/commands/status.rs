@@ -76,7 +76,7 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     }
     let read = join_all(clusters.all.iter().map(|cluster| async {
         let items = statuses_with_drivers(&cluster.env.context, cluster.env.namespace()).await;
-        items.map_err(|failure| cluster.for_cluster(failure))
+        items.map_err(|failure| cluster.attributed(failure))
     }));
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for (cluster, read) in clusters.all.iter().zip(read.await) {
@@ -128,7 +128,7 @@ fn select_in(
     let mut lacking = Vec::new();
     for (cluster, failure) in unknown {
         if shown.is_empty() {
-            return Err(cluster.for_cluster(failure));
+            return Err(cluster.attributed(failure));
         }
         lacking.push(cluster.sentence(&failure.reason));
     }
@@ -184,7 +184,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
     let mut followed = Vec::new();
     for cluster in clusters {
         let watch = StatusWatch::open(&cluster.env.context, cluster.env.namespace()).await;
-        followed.push((cluster, watch.map_err(|failure| cluster.for_cluster(failure))?));
+        followed.push((cluster, watch.map_err(|failure| cluster.attributed(failure))?));
     }
     let clock = clusters[0].env.context.session.clock();
     let name = args.name.as_deref();
@@ -192,7 +192,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
         let mut changes: Vec<_> = followed.iter().map(|(_, watch)| watch.changes()).collect();
         let mut found = Vec::new();
         for (cluster, watch) in &followed {
-            found.push((*cluster, watch.first().await.map_err(|failure| cluster.for_cluster(failure))?));
+            found.push((*cluster, watch.first().await.map_err(|failure| cluster.attributed(failure))?));
         }
         let mut shown = selected(found, name, ui)?;
         ui.data(&status::render_status(&shown, args.output, clock.now()));
@@ -216,7 +216,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
             }
             let mut found = Vec::new();
             for (cluster, watch) in &followed {
-                found.push((*cluster, watch.items().map_err(|failure| cluster.for_cluster(failure))?));
+                found.push((*cluster, watch.items().map_err(|failure| cluster.attributed(failure))?));
             }
             let mut items = select_in(found, name)?.0;
             // Records and workloads come by different watches: what ends this has to be so at one time.
@@ -224,7 +224,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
                 let mut found = Vec::new();
                 for cluster in clusters {
                     let current = statuses(&cluster.env.context, cluster.env.namespace()).await;
-                    found.push((cluster, current.map_err(|failure| cluster.for_cluster(failure))?));
+                    found.push((cluster, current.map_err(|failure| cluster.attributed(failure))?));
                 }
                 items = select_in(found, name)?.0;
             }
@@ -232,7 +232,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
                 items.iter().filter(|item| !shown.contains(item)).cloned().collect();
             if !changed.is_empty() {
                 let text = status::render_status(&changed, args.output, clock.now());
-                ui.data(&following(&text, args.output, shown.is_empty()));
+                ui.data(&following(&text, args.output));
                 explain(&changed, args.output, clusters, ui);
             }
             shown = items;
@@ -262,12 +262,10 @@ fn late(args: &StatusArgs) -> CommandError {
 }
 
 /// What is printed after an earlier output, as kubectl does: rows without a header, and documents with a separator.
-fn following(text: &str, output: Format, is_first: bool) -> Cow<'_, str> {
+fn following(text: &str, output: Format) -> Cow<'_, str> {
     match output {
-        Format::Table | Format::Wide if !is_first => {
-            Cow::Borrowed(text.split_once('\n').map_or(text, |(_, rows)| rows))
-        }
+        Format::Table | Format::Wide => Cow::Borrowed(text.split_once('\n').map_or(text, |(_, rows)| rows)),
         Format::Yaml => Cow::Owned(format!("---\n{text}")),
-        Format::Table | Format::Wide | Format::Json | Format::Name => Cow::Borrowed(text),
+        Format::Json | Format::Name => Cow::Borrowed(text),
     }
 }

@@ -92,7 +92,7 @@ async fn undo_fleet(
     let found = join_all(clusters.all.iter().map(|cluster| async {
         let component = cluster.env.component(args.component.as_deref());
         let found = undo::undo_request(&cluster.env.context, &component, request).await;
-        found.map_err(|failure| cluster.for_cluster(failure))
+        found.map_err(|failure| cluster.attributed(failure))
     }));
     let (found, failures): (Vec<_>, Vec<_>) = found.await.into_iter().partition(Result::is_ok);
     all_or_failure(failures.into_iter().filter_map(Result::err).collect(), ui)?;

@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use crate::cli::flags::args::GlobalArgs;
 
 /// The flags that say where, with the identifiers that they have in the command line.
-const FLAGS: [(&str, &str); 7] = [
+const FLAGS: [(&str, &str); 8] = [
     ("namespace", NAMESPACE),
     ("context", CONTEXT),
     ("fleet", FLEET),
@@ -17,6 +17,7 @@ const FLAGS: [(&str, &str); 7] = [
     ("user", "--user "),
     ("kubeconfig", "--kubeconfig "),
     ("as_user", "--as "),
+    ("as_group", "--as-group "),
 ];
 const NAMESPACE: &str = "-n ";
 const CONTEXT: &str = "--context ";

@@ -140,6 +140,14 @@ impl Ui {
         self.stdout.say(text);
     }
 
+    /// Prints words for people on stdout, of which none is a command to the CI system.
+    pub fn words(&mut self, text: &str) {
+        match self.page {
+            Some(CiProvider::GitHub) => self.data(&github::escape_commands(text)),
+            Some(CiProvider::GitLab) | None => self.data(text),
+        }
+    }
+
     /// Prints on stdout, control characters and all: for a program that asked for them.
     pub fn verbatim(&mut self, text: &str) {
         Stream::new(io::stdout()).say(text);
