@@ -278,6 +278,21 @@ fn a_kubeconfig_without_a_current_context_is_not_passed_over() {
     ");
 }
 
+/// As kubectl: the first file of the list that has one sets the current context.
+#[test]
+fn an_empty_current_context_is_not_that_of_the_list() {
+    let http_server = HttpServer::open("", |_| None);
+    let env = TestEnv::new();
+    env.kubeconfig(&format!("server: '{}'", http_server.address()), "");
+    env.write("first", "{apiVersion: v1, kind: Config, current-context: ''}");
+    let mut command = env.bare("status");
+    // As in a pod, whose account would be there to fall back to.
+    command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", "1");
+    let ran = CommandOutput::of(command.env("KUBECONFIG", "first:config").output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(!http_server.asked().is_empty());
+}
+
 #[test]
 fn a_wrong_variable_is_reported_by_its_name() {
     let env = TestEnv::new();

@@ -209,7 +209,10 @@ fn read_file(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
         let error = io::Error::new(ErrorKind::InvalidData, "UTF-16 that ends within a character");
         return Err(KubeconfigError::ReadConfig(error, path.to_owned()));
     }
-    Kubeconfig::read_from(path)
+    let kubeconfig = Kubeconfig::read_from(path)?;
+    // One that is empty counts as none: the next file of a list may have it.
+    let current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
+    Ok(Kubeconfig { current_context, ..kubeconfig })
 }
 
 /// Turns "no such file" into absence.
