@@ -31,21 +31,34 @@ const PERMANENT: [&str; 4] = [
 /// With HTTP 500: the body of a server-side apply has another structure than its kind.
 const MISSHAPEN: &str = "failed to create typed patch object";
 
-/// How messages name the API server.
+/// How messages name the API server, and the proxy on the way to it.
 #[derive(Debug, Clone, Default)]
-pub struct ServerName(Option<Arc<str>>);
+pub struct ServerName {
+    address: Option<Arc<str>>,
+    proxy: Option<Arc<str>>,
+}
 
 impl ServerName {
     /// A server at an address, which must hold no credentials.
     #[must_use]
     pub fn at(address: &str) -> Self {
-        Self(Some(address.into()))
+        Self { address: Some(address.into()), proxy: None }
+    }
+
+    /// The same server, reached through a proxy at an address, which must hold no credentials.
+    #[must_use]
+    pub fn through(self, proxy: &str) -> Self {
+        Self { proxy: Some(proxy.into()), ..self }
+    }
+
+    fn proxy(&self) -> String {
+        self.proxy.as_ref().map_or("the proxy".to_owned(), |address| format!("the proxy `{address}`"))
     }
 }
 
 impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.address {
             Some(address) => write!(f, "the API server at `{address}`"),
             None => f.write_str("the API server"),
         }
@@ -125,7 +138,7 @@ fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
 fn not_api_server(code: u16, said: &str, server: &ServerName) -> ClusterError {
     let what = first_line(said);
     let said = if what.is_empty() { String::new() } else { format!(": {what}") };
-    let place = match &server.0 {
+    let place = match &server.address {
         Some(address) => format!("the server at `{address}`"),
         None => "the server".to_owned(),
     };
@@ -145,20 +158,31 @@ fn classify_connection(error: &kube::Error, server: &ServerName) -> ClusterError
     let message = chain(inner);
     let message = message.strip_prefix("client error (Connect): ").unwrap_or(&message).to_owned();
     let said = |signs: &[&str]| signs.iter().any(|sign| message.to_lowercase().contains(sign));
+    // They are about the proxy, whatever they hold.
+    if said(&["tunnel error", "socks error"]) {
+        // Unless there has been a connection, these do not pass.
+        if said(&["dns error", "failed to lookup", "certificate", "authorization required"]) {
+            let message = format!("{} of {server} cannot be used: {message}", server.proxy());
+            return ClusterError::Misdirected { fault: Fault::Proxy, message };
+        }
+        let message = format!("no connection to {server} through {}: {message}", server.proxy());
+        return ClusterError::Transient { message, retry_after: None, origin: ErrorOrigin::Connection };
+    }
+    // What a server says in TLS is about the client's certificate; its own the client judges itself.
+    if said(&["received fatal alert"]) && said(&["certificate", "unknownca"]) {
+        let message = format!("{server} does not accept the client certificate: {message}");
+        return ClusterError::Unauthorized(message);
+    }
     // Unless there has been a connection, a bad certificate or an unknown host does not get better by asking again.
-    let fault = if said(&["dns error", "failed to lookup"]) {
-        Fault::UnknownHost
-    } else if said(&["certificate", "invalid peer"]) {
-        Fault::Untrusted
-    } else {
-        return broken(&message, server);
-    };
-    let message = match fault {
-        Fault::UnknownHost => format!("the host of {server} cannot be found: {message}"),
-        Fault::Untrusted => format!("{server} cannot be trusted: {message}"),
-        Fault::NotApiServer => message,
-    };
-    ClusterError::Misdirected { fault, message }
+    if said(&["dns error", "failed to lookup"]) {
+        let message = format!("the host of {server} cannot be found: {message}");
+        return ClusterError::Misdirected { fault: Fault::UnknownHost, message };
+    }
+    if said(&["certificate", "invalid peer"]) {
+        let message = format!("{server} cannot be trusted: {message}");
+        return ClusterError::Misdirected { fault: Fault::Untrusted, message };
+    }
+    broken(&message, server)
 }
 
 fn broken(message: &str, server: &ServerName) -> ClusterError {

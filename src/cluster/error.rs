@@ -85,6 +85,8 @@ pub enum Fault {
     Untrusted,
     /// Something else answers there.
     NotApiServer,
+    /// The proxy on the way to it cannot be used.
+    Proxy,
 }
 
 /// The longest `Retry-After` that is honoured; a busy API server asks for 32 s at most.
@@ -169,6 +171,9 @@ impl ClusterError {
                 Fault::UnknownHost | Fault::NotApiServer => CHECK_ADDRESS,
                 Fault::Untrusted => {
                     "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig"
+                }
+                Fault::Proxy => {
+                    "check `proxy-url` of the cluster in the kubeconfig, or the variable `HTTPS_PROXY`"
                 }
             }),
             Self::NotFound(_)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use http::Uri;
 use http::header::{HeaderValue, USER_AGENT};
 use kube::Client;
 use kube::client::{ClientBuilder, RustlsTlsError};
@@ -130,6 +131,10 @@ async fn silent(
     check_token(&config)?;
     let plugin = if token_file.is_some() { None } else { plugin(&mut config, clock, ui)? };
     let server = ServerName::at(config.cluster_url.to_string().trim_end_matches('/'));
+    let server = match config.proxy_url.as_ref().and_then(without_login) {
+        Some(proxy) => server.through(&proxy),
+        None => server,
+    };
     let client = match config.proxy_url {
         None => transport::client(&config, token_file).map_err(unusable)?,
         // The library's client knows proxies, and HTTP/1.1 alone.
@@ -149,6 +154,13 @@ async fn silent(
         None => client,
     };
     Ok(Connection { client, server, sandbox: None, namespaces, request_timeout })
+}
+
+/// The address of a proxy, without credentials.
+fn without_login(proxy: &Uri) -> Option<String> {
+    let authority = proxy.authority()?.as_str();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(format!("{}://{host}", proxy.scheme_str()?))
 }
 
 /// Takes the credential plugin out of the client's hands, and starts it. Only on a terminal it has one to talk on:

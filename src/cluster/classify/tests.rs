@@ -86,7 +86,32 @@ fn errors_name_what_failed_and_where() {
         let nested = kube::Error::Service(Box::new(kube::Error::Service(Box::new(anomaly))));
         classify_error(&nested, &ServerName::at("https://k8s:6443"))
     };
+    let proxied = |message: &str| {
+        let inner = io::Error::other(message.to_owned());
+        let server = ServerName::at("https://k8s:6443").through("http://proxy:3128");
+        classify_error(&kube::Error::Service(Box::new(inner)), &server)
+    };
     let cases = [
+        (
+            service("received fatal alert: CertificateExpired"),
+            "the API server at `https://k8s:6443` does not accept the client certificate: received fatal alert: CertificateExpired",
+            Some("`kubectl auth whoami`"),
+        ),
+        (
+            service("connection error: received fatal alert: UnknownCA"),
+            "the API server at `https://k8s:6443` does not accept the client certificate: connection error: received fatal alert: UnknownCA",
+            Some("credentials"),
+        ),
+        (
+            proxied("tunnel error: failed to create underlying connection: dns error: no such host"),
+            "the proxy `http://proxy:3128` of the API server at `https://k8s:6443` cannot be used: tunnel error: failed to create underlying connection: dns error: no such host",
+            Some("`proxy-url`"),
+        ),
+        (
+            proxied("tunnel error: unsuccessful"),
+            "no connection to the API server at `https://k8s:6443` through the proxy `http://proxy:3128`: tunnel error: unsuccessful",
+            None,
+        ),
         (
             status(401, "Unauthorized", "nope"),
             "the API server at `https://k8s:6443` does not accept the credentials: nope",
