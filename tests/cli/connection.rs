@@ -293,6 +293,41 @@ fn an_empty_current_context_is_not_that_of_the_list() {
     assert!(!http_server.asked().is_empty());
 }
 
+type Variables = &'static [(&'static str, &'static str)];
+
+/// As kubectl: `NO_PROXY` is about the server and the environment's proxy, and nothing keeps from a kubeconfig's.
+#[test]
+fn the_environment_has_a_proxy_for_some_servers() {
+    let http_server = HttpServer::open("", |_| None);
+    let (here, elsewhere) = (http_server.address(), "https://k8s.invalid:6443".to_owned());
+    let proxied = "no connection to the API server at `ADDRESS` through the proxy `http://127.0.0.1:1`: ";
+    let direct = "the host of the API server at `ADDRESS` cannot be found";
+    let cases: [(&str, &str, Variables, &str); 6] = [
+        (&here, "", &[("HTTP_PROXY", "http://127.0.0.1:1")], ""),
+        (&elsewhere, "", &[("HTTPS_PROXY", "127.0.0.1:1")], proxied),
+        (&elsewhere, "", &[("HTTPS_PROXY", "127.0.0.1:1"), ("NO_PROXY", "127.0.0.1,10.0.0.0/8,")], proxied),
+        (&elsewhere, "", &[("HTTPS_PROXY", "127.0.0.1:1"), ("NO_PROXY", "10.0.0.0/8,.invalid,")], direct),
+        (&elsewhere, "", &[("https_proxy", "127.0.0.1:1"), ("no_proxy", "*")], direct),
+        (&here, "http://127.0.0.1:1", &[("NO_PROXY", "*")], proxied),
+    ];
+    let started: Vec<_> = cases
+        .into_iter()
+        .map(|(server, proxy, variables, said)| {
+            let env = TestEnv::new();
+            env.kubeconfig(&format!("server: '{server}', proxy-url: '{proxy}'"), "");
+            let mut command = env.bare("status --kubeconfig config");
+            command.envs(variables.iter().copied());
+            let child = Child::spawn(command);
+            (env, child, said.replace("ADDRESS", server), variables)
+        })
+        .collect();
+    for (_env, child, said, variables) in started {
+        let ran = child.end();
+        let code = if said.is_empty() { 0 } else { 6 };
+        assert!(ran.code == Some(code) && ran.stderr.contains(&said), "{variables:?}\n{said}\n{ran:?}");
+    }
+}
+
 #[test]
 fn a_wrong_variable_is_reported_by_its_name() {
     let env = TestEnv::new();

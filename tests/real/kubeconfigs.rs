@@ -131,10 +131,14 @@ pub(crate) fn proxies(env: &RealEnv) {
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let tunnels = Arc::new(AtomicUsize::new(0));
     let counted = tunnels.clone();
+    let server = cluster(env)["server"].as_str().unwrap().trim_start_matches("https://").to_owned();
+    let (host, port) = server.rsplit_once(':').unwrap();
+    let target = server.clone();
     thread::spawn(move || {
         for client in proxy.incoming().map_while(Result::ok) {
             counted.fetch_add(1, Ordering::SeqCst);
-            thread::spawn(move || tunnel(client));
+            let target = target.clone();
+            thread::spawn(move || tunnel(client, &target));
         }
     });
     let user = json!({"token": token(env)});
@@ -143,7 +147,11 @@ pub(crate) fn proxies(env: &RealEnv) {
     works(env, "proxy", &kubeconfig(&through, &user), &[]);
     let by_file = tunnels.load(Ordering::SeqCst);
     assert!(by_file > 0, "the kubeconfig's proxy was passed by");
-    let file = env.file("direct", &kubeconfig(&cluster(env), &user).to_string());
+    // The environment has no proxy for this machine, so the server goes by a name that the proxy alone knows.
+    let mut named = cluster(env);
+    named["server"] = json!(format!("https://k8s.invalid:{port}"));
+    named["tls-server-name"] = json!(host);
+    let file = env.file("named", &kubeconfig(&named, &user).to_string());
     let mut command = env.command(&["status"]);
     let done =
         CommandOutput::of(command.env("KUBECONFIG", &file).env("HTTPS_PROXY", &address).output().unwrap());
@@ -151,8 +159,8 @@ pub(crate) fn proxies(env: &RealEnv) {
     assert!(tunnels.load(Ordering::SeqCst) > by_file, "the environment's proxy was passed by");
 }
 
-/// Answers one CONNECT and passes on whatever follows.
-fn tunnel(mut client: TcpStream) {
+/// Answers one CONNECT, wherever it leads, and passes on whatever follows to `target`.
+fn tunnel(mut client: TcpStream, target: &str) {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -162,7 +170,9 @@ fn tunnel(mut client: TcpStream) {
         request.push(byte[0]);
     }
     let text = String::from_utf8_lossy(&request).into_owned();
-    let Some(target) = text.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()) else { return };
+    if !text.starts_with("CONNECT ") {
+        return;
+    }
     let Ok(mut server) = TcpStream::connect(target) else { return };
     if client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_err() {
         return;

@@ -119,7 +119,7 @@ async fn silent(
     if args.sandbox_rules.is_some() {
         return Err(CommandError::message(Kind::Usage, "`--sandbox-rules` requires `--sandbox`"));
     }
-    let mut config = config(args, request_timeout).await?;
+    let mut config = config(args, request_timeout)?;
     if config.accept_invalid_certs {
         ui.warn(
             "the kubeconfig disables verification of the cluster's certificate (`insecure-skip-tls-verify`)",
@@ -249,8 +249,8 @@ fn open_sandbox(
 }
 
 /// The configuration of the client, as the flags ask for it.
-async fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config, CommandError> {
-    let mut config = kubeconfig::configuration(args).await?;
+fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config, CommandError> {
+    let mut config = kubeconfig::configuration(args)?;
     match &args.as_user {
         Some(user) => {
             config.auth_info.impersonate = Some(user.clone());
@@ -333,19 +333,19 @@ contexts:
 current-context: one
 ";
 
-    async fn configured(flags: &[&str]) -> Result<Config, CommandError> {
+    fn configured(flags: &[&str]) -> Result<Config, CommandError> {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config");
         std::fs::write(&file, KUBECONFIG).unwrap();
         let file = file.display().to_string();
         let args = ["rollout", "status", "--kubeconfig", &file];
         let cli = Cli::try_parse_from(args.iter().chain(flags)).unwrap();
-        config(&cli.global, Some(Duration::from_secs(30))).await
+        config(&cli.global, Some(Duration::from_secs(30)))
     }
 
-    #[tokio::test]
-    async fn flags_reach_the_client() {
-        let config = configured(&["--as", "jane", "--as-group", "a", "--as-group", "b"]).await.unwrap();
+    #[test]
+    fn flags_reach_the_client() {
+        let config = configured(&["--as", "jane", "--as-group", "a", "--as-group", "b"]).unwrap();
         assert_eq!(config.default_namespace, "shop");
         assert!(config.accept_invalid_certs);
         assert!(!config.default_retry, "retries are ours");
@@ -353,11 +353,11 @@ current-context: one
         assert_eq!(config.write_timeout, Some(Duration::from_secs(30)));
         assert_eq!(config.auth_info.impersonate.as_deref(), Some("jane"));
         assert_eq!(config.auth_info.impersonate_groups, Some(vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!(configured(&["--context", "two"]).await.unwrap().default_namespace, "default");
+        assert_eq!(configured(&["--context", "two"]).unwrap().default_namespace, "default");
     }
 
-    #[tokio::test]
-    async fn what_does_not_fit_is_said() {
+    #[test]
+    fn what_does_not_fit_is_said() {
         let cases: [(&[&str], Kind, &str); 3] = [
             (&["--context", "three"], Kind::Cluster, "kubeconfig has no context `three`"),
             (&["--as-group", "a"], Kind::Usage, "`--as-group` requires `--as`"),
@@ -370,9 +370,9 @@ current-context: one
         for (flags, kind, message) in cases {
             let failure = if flags[0] == "--kubeconfig" {
                 let cli = Cli::try_parse_from(["rollout", "status"].iter().chain(flags)).unwrap();
-                config(&cli.global, None).await.unwrap_err()
+                config(&cli.global, None).unwrap_err()
             } else {
-                configured(flags).await.unwrap_err()
+                configured(flags).unwrap_err()
             };
             assert_eq!((failure.kind, failure.error.to_string().as_str()), (kind, message));
         }

@@ -4,11 +4,15 @@ use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use http::Uri;
 use kube::config::{
-    AuthInfo, Cluster, Config, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError,
+    AuthInfo, Cluster, Config, ExecAuthCluster, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use crate::cli::connect::address::{self, Otherwise};
+use crate::cli::connect::proxy;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::report::text::list_literals;
@@ -33,13 +37,13 @@ pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, CommandError> {
 /// # Errors
 ///
 /// No cluster at all, and a kubeconfig that cannot be used.
-pub async fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
+pub fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     let kubeconfig = read(args)?;
     let has_context = |kubeconfig: &Kubeconfig| {
         !args.context.is_empty() || kubeconfig.current_context.as_ref().is_some_and(|name| !name.is_empty())
     };
     match kubeconfig {
-        Some(kubeconfig) if has_context(&kubeconfig) => chosen(args, kubeconfig).await,
+        Some(kubeconfig) if has_context(&kubeconfig) => chosen(args, kubeconfig),
         Some(kubeconfig) => match &args.kubeconfig {
             // A file named on the command line is the only one.
             Some(path) => Err(without_context(&format!("kubeconfig `{}`", path.display()), &kubeconfig)),
@@ -71,27 +75,47 @@ fn without_context(which: &str, kubeconfig: &Kubeconfig) -> CommandError {
 }
 
 /// What a kubeconfig says about the context that is asked for.
-async fn chosen(args: &GlobalArgs, mut kubeconfig: Kubeconfig) -> Result<Config, CommandError> {
+///
+/// The client's own reader is not asked: it judges `NO_PROXY` by the proxy's address instead of the server's.
+fn chosen(args: &GlobalArgs, kubeconfig: Kubeconfig) -> Result<Config, CommandError> {
     let options = KubeConfigOptions {
         context: args.context.first().cloned(),
         cluster: args.cluster.clone(),
         user: args.user.clone(),
     };
-    let login = settle(&mut kubeconfig, &options)?;
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(unfit)?;
-    let auth = &mut config.auth_info;
-    if let (Some((user, password)), true) = (login, is_anonymous(auth)) {
-        (auth.username, auth.password) = (Some(user), Some(password.into()));
+    let Settled { namespace, cluster, mut user, server, login } = settle(kubeconfig, &options)?;
+    if let (Some((name, password)), true) = (login, is_anonymous(&user)) {
+        (user.username, user.password) = (Some(name), Some(password.into()));
     }
+    // With the certificate authority, which may be in a file.
+    let described = ExecAuthCluster::try_from(&cluster).map_err(unfit)?;
+    let mut config = Config::new(server);
+    config.proxy_url = proxy_of(&cluster, &config.cluster_url)?;
+    config.root_cert = described.certificate_authority_data.as_deref().map(certificates).transpose()?;
+    if let Some(exec) = user.exec.as_mut().filter(|exec| exec.provide_cluster_info) {
+        exec.cluster = Some(described);
+    }
+    config.default_namespace = namespace.unwrap_or_else(|| "default".to_owned());
+    config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+    config.disable_compression = cluster.disable_compression.unwrap_or(false);
+    config.tls_server_name = cluster.tls_server_name;
+    config.auth_info = user;
     Ok(config)
 }
 
-/// Makes sure that what the context names is there and usable, and gives the server the URL that is meant. Returns the
-/// credentials that were in it.
-fn settle(
-    kubeconfig: &mut Kubeconfig,
-    options: &KubeConfigOptions,
-) -> Result<Option<(String, String)>, CommandError> {
+/// What a context names.
+struct Settled {
+    namespace: Option<String>,
+    cluster: Cluster,
+    user: AuthInfo,
+    /// The URL that the cluster's `server` means.
+    server: Uri,
+    /// The credentials that were in it.
+    login: Option<(String, String)>,
+}
+
+/// Makes sure that what the context names is there and usable.
+fn settle(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Settled, CommandError> {
     let wanted = options.context.as_ref().or(kubeconfig.current_context.as_ref()).cloned();
     let wanted = wanted.unwrap_or_default();
     let found = kubeconfig.contexts.iter().find(|named| named.name == wanted);
@@ -114,24 +138,46 @@ fn settle(
     let user = user.and_then(|named| named.auth_info.clone()).unwrap_or_default();
     let name = options.cluster.as_ref().unwrap_or(&context.cluster).clone();
     let names: Vec<String> = kubeconfig.clusters.iter().map(|named| named.name.clone()).collect();
-    let found = kubeconfig.clusters.iter_mut().find(|named| named.name == name);
-    let Some(cluster) = found.and_then(|named| named.cluster.as_mut()) else {
+    let found = kubeconfig.clusters.into_iter().find(|named| named.name == name);
+    let Some(mut cluster) = found.and_then(|named| named.cluster) else {
         return Err(missing("cluster", &name, &names));
     };
-    check_proxy(cluster)?;
+    check_proxy(&cluster)?;
     let server = cluster.server.clone().unwrap_or_default();
     if server.is_empty() {
         let message = format!("cluster `{name}` of the kubeconfig has no `server`");
         return Err(CommandError::message(Kind::Cluster, message)
             .hint("set it with `kubectl config set-cluster`, for example to `https://HOST:6443`"));
     }
-    let address = address::parse(&server, otherwise(cluster, &user)).map_err(|problem| {
+    let unusable = |problem: String| {
         let message = format!("`server` of cluster `{name}` of the kubeconfig is not usable: {problem}");
         CommandError::message(Kind::Cluster, message)
             .hint("a server is a URL or HOST:PORT, such as `https://HOST:6443`")
-    })?;
+    };
+    let address = address::parse(&server, otherwise(&cluster, &user)).map_err(unusable)?;
+    let server = address.url.parse().map_err(|_| unusable("it is not a URL".to_owned()))?;
     cluster.server = Some(address.url);
-    Ok(address.login)
+    Ok(Settled { namespace: context.namespace, cluster, user, server, login: address.login })
+}
+
+/// The proxy by which a cluster is reached: its own, or else the one that the environment has for its server.
+fn proxy_of(cluster: &Cluster, server: &Uri) -> Result<Option<Uri>, CommandError> {
+    match cluster.proxy_url.as_ref().filter(|proxy| !proxy.is_empty()) {
+        Some(proxy) => proxy
+            .parse()
+            .map(Some)
+            .map_err(|_| CommandError::message(Kind::Cluster, "`proxy-url` of the kubeconfig is not a URL")),
+        #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
+        None => proxy::of_environment(server, |name| std::env::var(name).ok()),
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, CommandError> {
+    let certificates = CertificateDer::pem_slice_iter(pem).map(|found| Ok(found?.to_vec()));
+    certificates.collect::<Result<_, rustls::pki_types::pem::Error>>().map_err(|_| {
+        let message = "`certificate-authority` of the kubeconfig is not a PEM certificate";
+        CommandError::message(Kind::Cluster, message)
+    })
 }
 
 /// How client-go speaks to a server without a scheme.
@@ -271,15 +317,6 @@ pub fn unfit(error: KubeconfigError) -> CommandError {
             }
             None => "the kubeconfig cannot be read".to_owned(),
         },
-        KubeconfigError::ParseCertificates(_) => {
-            "`certificate-authority` of the kubeconfig is not a PEM certificate".to_owned()
-        }
-        KubeconfigError::ParseProxyUrl(_) => {
-            "the proxy of the kubeconfig or of `HTTPS_PROXY` is not a URL".to_owned()
-        }
-        KubeconfigError::ParseNoProxy(_) => "`NO_PROXY` is not valid".to_owned(),
-        KubeconfigError::LoadContext(name) => return missing("context", &name, &[]),
-        KubeconfigError::LoadClusterOfContext(name) => return missing("cluster", &name, &[]),
         // What is left names no value.
         other => format!("the kubeconfig is not usable: {other}"),
     };

@@ -6,6 +6,7 @@ pub mod credential_plugin;
 pub mod env;
 pub mod kubeconfig;
 pub mod namespaces;
+mod proxy;
 pub mod token_file;
 pub mod trace;
 mod transport;
