@@ -293,6 +293,22 @@ fn an_empty_current_context_is_not_that_of_the_list() {
     assert!(!http_server.asked().is_empty());
 }
 
+/// As kubectl: that is the namespace `default`.
+#[test]
+fn an_empty_namespace_of_a_context_is_none() {
+    let http_server = HttpServer::open("", |_| None);
+    let env = TestEnv::new();
+    env.kubeconfig(&format!("server: '{}'", http_server.address()), "");
+    let config = std::fs::read_to_string(env.path("config")).unwrap();
+    env.write("config", config.replace("user: u}", "user: u, namespace: ''}"));
+    let ran = CommandOutput::of(env.bare("status --kubeconfig config").output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    ran.says("namespace `default`");
+    let job = "job examples/express-server-v1.yaml --image rollout:1 --kubeconfig config";
+    let ran = CommandOutput::of(env.bare(job).output().unwrap());
+    assert!(ran.code == Some(0) && ran.stdout.contains("namespace: default"), "{ran:?}");
+}
+
 type Variables = &'static [(&'static str, &'static str)];
 
 /// As kubectl: `NO_PROXY` is about the server and the environment's proxy, and nothing keeps from a kubeconfig's.

@@ -76,6 +76,7 @@ pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, CommandError> {
     let context = args.context.first().or(kubeconfig.current_context.as_ref());
     let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
     let namespace = context.and_then(|named| named.context.as_ref()?.namespace.clone());
+    let namespace = namespace.filter(|namespace| !namespace.is_empty());
     Namespaces::new(args.namespace.clone(), namespace.unwrap_or_else(|| "default".to_owned()))
 }
 

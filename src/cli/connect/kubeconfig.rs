@@ -157,7 +157,8 @@ fn settle(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Settled
     let address = address::parse(&server, otherwise(&cluster, &user)).map_err(unusable)?;
     let server = address.url.parse().map_err(|_| unusable("it is not a URL".to_owned()))?;
     cluster.server = Some(address.url);
-    Ok(Settled { namespace: context.namespace, cluster, user, server, login: address.login })
+    let namespace = context.namespace.filter(|namespace| !namespace.is_empty());
+    Ok(Settled { namespace, cluster, user, server, login: address.login })
 }
 
 /// The proxy by which a cluster is reached: its own, or else the one that the environment has for its server.
