@@ -96,7 +96,10 @@ impl LiveProbe {
         let root: Uri = origin
             .parse()
             .map_err(|error| ProbeError(format!("`{origin}` is not a valid address: {error}")))?;
-        let client = Client::try_from(Config::new(root)).map_err(|error| ProbeError(cause(&error)))?;
+        let mut config = Config::new(root);
+        // Who asks decides what is tried again.
+        config.default_retry = false;
+        let client = Client::try_from(config).map_err(|error| ProbeError(cause(&error)))?;
         self.clients.borrow_mut().insert(origin, client.clone());
         Ok(client)
     }

@@ -194,6 +194,20 @@ fn a_deletion_sends_a_header_from_a_variable_only_where_gates_are_trusted() {
     assert!(arrived[0].0.to_lowercase().contains("x-home: "), "{}", arrived[0].0);
 }
 
+/// Four tries, as in the original.
+#[test]
+fn a_hook_that_is_away_is_tried_as_often_as_said() {
+    let (address, arrived) = serve(|_| (503, String::new()));
+    let hooks = format!("rolloutWebhooks: [{{type: finalize-rollout, name: end, url: '{address}/end'}}]");
+    let env = TestEnv::new();
+    env.write("app.yaml", gated(1, ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", gated(2, &format!("batchPartition: 0\n            {hooks}")));
+    env.run_ok("apply app.yaml");
+    env.run_ok("delete shop --yes").says("hook `end` cannot be reached: it answered with status 503");
+    assert_eq!(arrived.lock().unwrap().len(), 4);
+}
+
 #[test]
 fn a_rehearsal_asks_a_script() {
     let env = TestEnv::new();
