@@ -45,6 +45,7 @@ pub fn hook_question(hook: &Hook, call: &HookCall<'_>) -> Question {
         url: hook.url.clone(),
         headers: std::iter::once(key).chain(hook.headers.iter().cloned()).collect(),
         body: Some(body.to_string()),
+        reads_body: false,
     }
 }
 

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-use http::{Request, Uri};
-use http_body_util::{BodyExt, Limited};
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::client::Body;
 use kube::{Client, Config};
 use tokio::process::Command;
@@ -39,9 +39,13 @@ impl Default for LiveProbe {
 impl Transport for LiveProbe {
     fn ask(&self, question: Question) -> LocalBoxFuture<'_, Result<Answer, ProbeError>> {
         match question {
-            Question::Http { method, url, headers, body } => {
-                async move { self.request(&method, &url, &headers, body).await }.boxed_local()
+            Question::Http { method, url, headers, body, reads_body } => async move {
+                let response = self.request(&method, &url, &headers, body).await?;
+                let status = i32::from(response.status().as_u16());
+                let body = if reads_body { text(response.into_body()).await? } else { String::new() };
+                Ok(Answer { status, body, complaint: String::new() })
             }
+            .boxed_local(),
             Question::Exec { command } => async move { run(&command).await }.boxed_local(),
         }
     }
@@ -60,7 +64,7 @@ impl LiveProbe {
         url: &str,
         headers: &[Header],
         body: Option<String>,
-    ) -> Result<Answer, ProbeError> {
+    ) -> Result<Response<Body>, ProbeError> {
         let address: Uri =
             url.parse().map_err(|error| ProbeError(format!("`{url}` is not a valid address: {error}")))?;
         let path = address.path_and_query().map_or("/", |path| path.as_str()).to_owned();
@@ -75,11 +79,7 @@ impl LiveProbe {
         let request = request
             .body(Body::from(body.unwrap_or_default().into_bytes()))
             .map_err(|error| ProbeError(error.to_string()))?;
-        let response = client.send(request).await.map_err(|error| ProbeError(cause(&error)))?;
-        let status = i32::from(response.status().as_u16());
-        let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-        let body = body.map_err(|error| ProbeError(format!("its response was cut off: {error}")))?.to_bytes();
-        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), complaint: String::new() })
+        client.send(request).await.map_err(|error| ProbeError(cause(&error)))
     }
 
     fn client(&self, address: &Uri) -> Result<Client, ProbeError> {
@@ -128,6 +128,16 @@ fn cause(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+async fn text(body: Body) -> Result<String, ProbeError> {
+    let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return ProbeError("its answer is larger than 1 MiB".to_owned());
+        }
+        ProbeError(format!("its answer broke off: {error}"))
+    })?;
+    Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
 }
 
 async fn run(command: &[String]) -> Result<Answer, ProbeError> {

@@ -103,6 +103,8 @@ pub enum Question {
         headers: Vec<Header>,
         /// The body; `None` is none.
         body: Option<String>,
+        /// Whether the body of the answer is read, or only its status.
+        reads_body: bool,
     },
     /// A command.
     Exec {

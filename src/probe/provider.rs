@@ -19,6 +19,7 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
                 url: format!("{}/api/v1/query?query={query}", fill_in(address, values).trim_end_matches('/')),
                 headers: headers.clone(),
                 body: None,
+                reads_body: true,
             }
         }
         Provider::Web { url, method, headers, body, .. } => Question::Http {
@@ -26,6 +27,7 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
             url: fill_in(url, values),
             headers: headers.clone(),
             body: body.as_ref().map(|body| fill_in(body, values)),
+            reads_body: true,
         },
         Provider::Exec { command } => {
             Question::Exec { command: command.iter().map(|part| fill_in(part, values)).collect() }
@@ -45,7 +47,8 @@ pub fn query_question(provider: &Provider) -> Option<Question> {
     let query = utf8_percent_encode(query.trim(), NON_ALPHANUMERIC);
     let address = fill_in(address, &values);
     let url = format!("{}/api/v1/format_query?query={query}", address.trim_end_matches('/'));
-    Some(Question::Http { method: "GET".to_owned(), url, headers: headers.clone(), body: None })
+    let (method, headers) = ("GET".to_owned(), headers.clone());
+    Some(Question::Http { method, url, headers, body: None, reads_body: true })
 }
 
 /// What an answer says of a query's syntax.

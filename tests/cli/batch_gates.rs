@@ -32,11 +32,11 @@ fn serve(answer: fn(&str) -> (u16, String)) -> (String, Arc<Mutex<Vec<Arrived>>>
             let (status, text) = answer(head.split(' ').nth(1).unwrap_or_default());
             kept.lock().unwrap().push((head, String::from_utf8(body).unwrap()));
             let length = text.len();
-            write!(
+            // A client need not read all of it.
+            drop(write!(
                 stream,
                 "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
-            )
-            .unwrap();
+            ));
         }
     });
     (address, arrived)
@@ -206,6 +206,20 @@ fn a_hook_that_is_away_is_tried_as_often_as_said() {
     env.run_ok("apply app.yaml");
     env.run_ok("delete shop --yes").says("hook `end` cannot be reached: it answered with status 503");
     assert_eq!(arrived.lock().unwrap().len(), 4);
+}
+
+#[test]
+fn an_answer_may_be_large_only_where_it_is_not_read() {
+    let (address, _) = serve(|_| (200, "1".repeat(2 * 1024 * 1024)));
+    let env = TestEnv::new();
+    let hook = format!("rolloutWebhooks: [{{type: initialize-rollout, name: check, url: '{address}/'}}]");
+    env.write("app.yaml", gated(1, &hook));
+    env.run_ok("apply app.yaml");
+    let metric = format!(
+        "{{name: rate, successCondition: result == 7, consecutiveErrorLimit: 0, provider: {{web: {{url: '{address}/'}}}}}}"
+    );
+    env.write("app.yaml", gated(2, &format!("analysis: [{metric}]")));
+    env.run_to("apply app.yaml", 3).says("its answer is larger than 1 MiB");
 }
 
 #[test]
