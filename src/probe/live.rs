@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::process::Stdio;
 use std::rc::Rc;
 
@@ -11,6 +12,8 @@ use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::client::Body;
 use kube::{Client, Config};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 use crate::oam::batch_gates::{Header, HeaderValue};
@@ -18,6 +21,8 @@ use crate::probe::{Answer, ProbeError, Question, Transport};
 
 /// The most that an answer may say, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
+/// How much of the end of a command's stderr is kept, in bytes: its last line is shown.
+const COMPLAINT_BYTES: usize = 64 * 1024;
 
 /// Looks up a variable of the environment.
 pub type Environment = Rc<dyn Fn(&str) -> Option<String>>;
@@ -140,21 +145,124 @@ async fn text(body: Body) -> Result<String, ProbeError> {
     Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
 }
 
+/// Runs a command. If it is not waited for to its end, it is killed with all processes that it has started.
 async fn run(command: &[String]) -> Result<Answer, ProbeError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(ProbeError("no command is given".to_owned()));
     };
-    let output = Command::new(program)
+    let failed = |error: io::Error| ProbeError(format!("`{program}` cannot be run: {error}"));
+    let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| ProbeError(format!("`{program}` cannot be run: {error}")))?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(failed)?;
+    let group = ProcessGroup(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let output = async {
+        let mut output = Vec::new();
+        if let Some(stdout) = stdout {
+            stdout.take(MOST_BYTES as u64 + 1).read_to_end(&mut output).await.map_err(failed)?;
+        }
+        match output.len() <= MOST_BYTES {
+            true => Ok(output),
+            false => Err(ProbeError(format!("`{program}` printed more than 1 MiB"))),
+        }
+    };
+    let complaint = async {
+        match stderr {
+            Some(stderr) => read_end(stderr).await.map_err(failed),
+            None => Ok(Vec::new()),
+        }
+    };
+    let (output, complaint) = tokio::try_join!(output, complaint)?;
+    let status = child.wait().await.map_err(failed)?;
+    group.has_ended();
     Ok(Answer {
-        status: output.status.code().unwrap_or(-1),
-        body: String::from_utf8_lossy(&output.stdout).into_owned(),
-        complaint: complaint.lines().last().unwrap_or_default().to_owned(),
+        status: status.code().unwrap_or(-1),
+        body: String::from_utf8_lossy(&output).into_owned(),
+        complaint: String::from_utf8_lossy(&complaint).lines().last().unwrap_or_default().to_owned(),
     })
+}
+
+/// Reads to the end, and keeps the last of it.
+async fn read_end(mut stream: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
+    let mut end = Vec::new();
+    while stream.read_buf(&mut end).await? > 0 {
+        if end.len() > 2 * COMPLAINT_BYTES {
+            end.drain(..end.len() - COMPLAINT_BYTES);
+        }
+    }
+    Ok(end)
+}
+
+/// The processes of a command that has not been waited for, so that their number is no other's. They are killed when
+/// nobody waits any longer.
+struct ProcessGroup(Option<Pid>);
+
+impl ProcessGroup {
+    /// Takes note that the command has been waited for.
+    fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            kill_process_group(group, Signal::KILL).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{BufRead as _, BufReader};
+
+    use super::*;
+
+    fn shell(script: &str) -> Question {
+        Question::Exec { command: ["sh", "-c", script].map(str::to_owned).to_vec() }
+    }
+
+    #[tokio::test]
+    async fn a_command_answers_with_what_it_prints() {
+        let answer = LiveProbe::default().ask(shell("echo 4; echo a >&2; echo b >&2; exit 3")).await.unwrap();
+        assert_eq!(answer, Answer { status: 3, body: "4\n".to_owned(), complaint: "b".to_owned() });
+    }
+
+    #[tokio::test]
+    async fn a_command_is_not_listened_to_for_ever() {
+        let error = LiveProbe::default().ask(shell("yes")).await.unwrap_err();
+        assert_eq!(error.to_string(), "`sh` printed more than 1 MiB");
+        let chatty = shell("yes | head -c 4000000 >&2; echo last >&2; echo 1");
+        let answer = LiveProbe::default().ask(chatty).await.unwrap();
+        assert_eq!((answer.body.as_str(), answer.complaint.as_str()), ("1\n", "last"));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_nobody_waits_for_is_killed_with_what_it_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let later = "(sleep 20; echo late >&3) & echo started >&3; wait";
+        let probe = LiveProbe::default();
+        let answer = probe.ask(shell(&format!("exec 3> '{}'; {later}", pipe.display())));
+        let (started, is_started) = tokio::sync::oneshot::channel();
+        // It reads until nobody has the pipe open any longer.
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut lines = BufReader::new(File::open(pipe).unwrap()).lines().map(Result::unwrap);
+            started.send(lines.next()).unwrap();
+            lines.collect::<Vec<_>>()
+        });
+        tokio::select! {
+            _ = answer => panic!("it runs for longer"),
+            line = is_started => assert_eq!(line.unwrap().as_deref(), Some("started")),
+        }
+        assert_eq!(reader.await.unwrap(), Vec::<String>::new());
+    }
 }
