@@ -171,10 +171,22 @@ fn read_name(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<String> {
 fn read_address(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     let text = walk.text_for(at, ADDRESS, is_address)?;
     if is_address(text) {
-        return Some(text.to_owned());
+        return without_login(walk, at, text).then(|| text.to_owned());
     }
     walk.refuse(at, format!("found {}, expected {ADDRESS}", walk.found(at.node)));
     None
+}
+
+/// Whether an address names no user. Those that it names would not be sent.
+fn without_login(walk: &mut Walk<'_>, at: &At<'_>, address: &str) -> bool {
+    let has_login = address
+        .parse::<http::Uri>()
+        .is_ok_and(|address| address.authority().is_some_and(|authority| authority.as_str().contains('@')));
+    if has_login {
+        let advice = "send them in `headers`, from a variable or a file";
+        walk.refuse_with(at, "found credentials in the address", advice);
+    }
+    !has_login
 }
 
 fn is_address(text: &str) -> bool {

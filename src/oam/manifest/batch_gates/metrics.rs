@@ -3,7 +3,8 @@
 use serde_json::Number;
 
 use super::{
-    ADDRESS, METHODS, is_address, optional, read_duration, read_headers, read_list, read_name, without_twins,
+    ADDRESS, METHODS, is_address, optional, read_duration, read_headers, read_list, read_name, without_login,
+    without_twins,
 };
 use crate::oam::batch_gates::{
     Bounds, Condition, Metric, PLACEHOLDERS, Provider, TEMPLATE_FIELDS, fill_in, json_pointer, placeholders,
@@ -254,7 +255,7 @@ fn read_address_template(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     let text = read_template(walk, at, ADDRESS)?;
     let filled = fill_in(&text, &PLACEHOLDERS.iter().map(|name| (*name, "x".to_owned())).collect());
     if is_address(&filled) {
-        return Some(text);
+        return without_login(walk, at, &filled).then_some(text);
     }
     walk.refuse(at, format!("found {}, expected {ADDRESS}", walk.found(at.node)));
     None
