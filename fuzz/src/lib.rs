@@ -59,6 +59,11 @@ fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.with_borrow(|runtime| runtime.block_on(future))
 }
 
+/// A clock whose time of day passes with it.
+fn paused_clock() -> Clock {
+    Clock::starting_at(Clock::system().now())
+}
+
 /// A manifest, whole; what it is read as is rendered.
 pub fn manifest(data: &[u8]) {
     let source = Source { name: "app.yaml".to_owned(), bytes: data.to_vec() };
@@ -414,7 +419,7 @@ pub fn answers(data: &[u8]) {
     in_paused_time(async {
         let is_over = Arc::new(Notify::new());
         let client = answering(answers_of(data), is_over.clone());
-        let context = Context::new(Session::new(client, Clock::system(), IMPATIENT), "me".to_owned());
+        let context = Context::new(Session::new(client, paused_clock(), IMPATIENT), "me".to_owned());
         let component = ComponentSelector { namespace: "default".to_owned(), name: None };
         let work = async {
             match command % 4 {
@@ -454,7 +459,7 @@ pub fn watch_stream(data: &[u8]) {
         let answer = Response::builder().header("content-type", "application/json");
         let answer = answer.body(Body::from(Bytes::copy_from_slice(data))).expect("it is an answer");
         let client = answering(vec![answer], is_over.clone());
-        let session = Session::new(client, Clock::system(), IMPATIENT);
+        let session = Session::new(client, paused_clock(), IMPATIENT);
         let heard = AtomicUsize::new(0);
         let on_heard = |_| {
             heard.fetch_add(1, Ordering::Relaxed);
@@ -471,7 +476,7 @@ pub fn sandbox_file(data: &[u8]) {
     let file = scratch_file("sandbox");
     std::fs::write(&file, data).expect("a file can be written");
     in_paused_time(async {
-        let clock = Clock::system();
+        let clock = paused_clock();
         let now = clock.clone();
         let options = Options {
             file: Some(file.clone()),

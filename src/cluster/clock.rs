@@ -1,7 +1,7 @@
 //! The only place that reads time.
 //!
-//! Elapsed time comes from tokio's clock, so that tests can pause it; the time of day is read once and
-//! then moves with it.
+//! Elapsed time comes from tokio's clock, so that tests can pause it. It stands still while the machine sleeps, so the
+//! time of day is read anew each time it is asked for.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,8 +12,16 @@ use tokio::time::Instant;
 /// A clock that starts when it is made.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    base: Timestamp,
+    day: TimeOfDay,
     start: Instant,
+}
+
+/// Where the time of day comes from.
+#[derive(Debug, Clone, Copy)]
+enum TimeOfDay {
+    System,
+    /// It was this when the clock was made, and moves with the elapsed time.
+    From(Timestamp),
 }
 
 /// A point on a clock.
@@ -25,20 +33,24 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn system() -> Self {
-        Self::starting_at(Timestamp::now())
+        Self { day: TimeOfDay::System, start: Instant::now() }
     }
 
     /// A clock whose time of day starts at `base`.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn starting_at(base: Timestamp) -> Self {
-        Self { base, start: Instant::now() }
+        Self { day: TimeOfDay::From(base), start: Instant::now() }
     }
 
     /// The time of day.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Timestamp {
-        self.base.saturating_add(self.elapsed()).unwrap_or(Timestamp::MAX)
+        match self.day {
+            TimeOfDay::System => Timestamp::now(),
+            TimeOfDay::From(base) => base.saturating_add(self.elapsed()).unwrap_or(Timestamp::MAX),
+        }
     }
 
     /// Time since the clock was made.
@@ -95,5 +107,21 @@ impl Moment {
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.checked_add(duration).unwrap_or(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As after a laptop has slept: what has elapsed and the time of day differ.
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_day_is_the_systems() {
+        let (system, other) = (Clock::system(), Clock::starting_at(Timestamp::UNIX_EPOCH));
+        let before = system.now();
+        tokio::time::advance(Duration::from_secs(86_400)).await;
+        assert_eq!((system.elapsed().as_hours(), other.elapsed().as_hours()), (24, 24));
+        assert!(system.now().duration_since(before).as_hours() < 24, "a day has not passed");
+        assert_eq!(other.now().to_string(), "1970-01-02T00:00:00Z");
     }
 }
