@@ -1,6 +1,6 @@
 //! Warning events about a workload that does not progress: failed probes and mounts, which only events report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +8,9 @@ use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
 
 use crate::cluster::pods::baseline::Baseline;
+use crate::cluster::pods::owner::{PodOwner, PodOwnerKind};
 use crate::cluster::session::Session;
+use crate::oam::kind::WorkloadKind;
 
 /// How many events are read.
 const MAX_EVENTS: u32 = 500;
@@ -19,16 +21,16 @@ const MESSAGE_WIDTH: usize = 300;
 /// The deadline of the request for them.
 const WITHIN: Duration = Duration::from_secs(3);
 
-/// The newest warnings about a workload, its ReplicaSets and its pods, equal ones counted once, without those that were
+/// The newest warnings about a workload, its ReplicaSets and these of its pods, equal ones counted once, without those that were
 /// there before. They are a courtesy: where they cannot be read, there are none.
 pub async fn list_workload_warnings(
     session: &Session,
-    namespace: &str,
-    workload: &str,
+    owner: PodOwner<'_>,
+    pods: &BTreeSet<String>,
     baseline: &Baseline,
 ) -> Vec<String> {
-    let list = list_events(session, namespace, "type=Warning").await;
-    summed_up(list.iter().filter(|event| concerns(event, workload) && baseline.is_new(event)))
+    let list = list_events(session, owner.namespace, "type=Warning").await;
+    summed_up(list.iter().filter(|event| concerns(event, owner, pods) && baseline.is_new(event)))
 }
 
 /// The newest warning about each pod that has a node, by its name: what keeps one from starting, such as a volume that
@@ -54,10 +56,18 @@ fn newest(mut events: Vec<Event>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Names of what a workload makes begin with its own: `web-v2-5d4f`, `web-v2-5d4f-x7k2p`, `db-0`.
-fn concerns(event: &Event, workload: &str) -> bool {
-    let name = event.involved_object.name.as_deref().unwrap_or_default();
-    name.strip_prefix(workload).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+/// Whether an event is about a workload, one of these pods, or a ReplicaSet of a Deployment, `<deployment>-<hash>`.
+fn concerns(event: &Event, owner: PodOwner<'_>, pods: &BTreeSet<String>) -> bool {
+    let object = &event.involved_object;
+    let name = object.name.as_deref().unwrap_or_default();
+    match object.kind.as_deref().unwrap_or_default() {
+        "Pod" => pods.contains(name),
+        "ReplicaSet" => {
+            owner.kind == PodOwnerKind::Workload(WorkloadKind::Deployment)
+                && name.rsplit_once('-').is_some_and(|(deployment, _)| deployment == owner.name)
+        }
+        kind => kind == owner.kind.as_str() && name == owner.name,
+    }
 }
 
 /// Warnings that are equal but for the pod that they are about.
@@ -171,8 +181,27 @@ mod tests {
 
     #[test]
     fn a_namesake_with_a_longer_name_is_another() {
-        assert!(concerns(&event("web-v2-5d4f-x", "", "", "2026-03-04T20:00:00Z", 1), "web-v2"));
-        assert!(concerns(&event("web-v2", "", "", "2026-03-04T20:00:00Z", 1), "web-v2"));
-        assert!(!concerns(&event("web-v20-5d4f", "", "", "2026-03-04T20:00:00Z", 1), "web-v2"));
+        let owner = |kind| PodOwner { namespace: "shop", kind: PodOwnerKind::Workload(kind), name: "api" };
+        let pods = BTreeSet::from(["api-5d4f-x".to_owned()]);
+        let is_ours = |workload, kind: &str, name: &str| {
+            let mut event = event(name, "", "", "2026-03-04T20:00:00Z", 1);
+            event.involved_object.kind = Some(kind.to_owned());
+            concerns(&event, owner(workload), &pods)
+        };
+        let cases = [
+            ("Pod", "api-5d4f-x", true),
+            ("Pod", "api-5d4f-y", false),
+            ("Pod", "api-gateway-7c9-x", false),
+            ("ReplicaSet", "api-5d4f", true),
+            ("ReplicaSet", "api-gateway-7c9", false),
+            ("Deployment", "api", true),
+            ("Deployment", "api-gateway", false),
+            ("HorizontalPodAutoscaler", "api", false),
+        ];
+        for (kind, name, expected) in cases {
+            assert_eq!(is_ours(WorkloadKind::Deployment, kind, name), expected, "{kind} {name}");
+        }
+        assert!(is_ours(WorkloadKind::StatefulSet, "StatefulSet", "api"));
+        assert!(!is_ours(WorkloadKind::StatefulSet, "ReplicaSet", "api-5d4f"));
     }
 }

@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod diagnosis;
 pub mod owner;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use diagnosis::{ContainerLog, Instance, PodProblem, with_message};
@@ -41,6 +42,8 @@ pub struct Findings {
     pub resource_version: String,
     /// Its pods that are ready; of an in-place workload those of the newest revision.
     pub ready: u32,
+    /// The names of all its pods.
+    pub pods: BTreeSet<String>,
     /// What its controller complains about, such as a quota that allows no more pods.
     pub complaints: Vec<Complaint>,
     /// Its pods that are not ready, by reason and name; of an in-place workload those of the newest revision.
@@ -106,6 +109,7 @@ pub async fn inspect_workload(
     Ok(Findings {
         resource_version: workload.resource_version().unwrap_or_default(),
         ready: u32::try_from(ready.len()).unwrap_or(u32::MAX),
+        pods: pods.iter().filter(|pod| belongs_to(pod, kind, name)).map(ResourceExt::name_any).collect(),
         complaints,
         problems,
         blockers,

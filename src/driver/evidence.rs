@@ -71,7 +71,7 @@ async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
         let printed = pods::tail_log(session, owner.namespace, problem, drive.context.limits.logs).await;
         lines.extend(printed.iter().map(|line| format!("log of pod `{}`: {line}", problem.pod)));
     }
-    lines.extend(events::list_workload_warnings(session, owner.namespace, owner.name, &baseline).await);
+    lines.extend(events::list_workload_warnings(session, owner, &findings.pods, &baseline).await);
 }
 
 /// Why pods do not become ready, from the findings of a check.

@@ -6,8 +6,9 @@ use rollout::driver::context::FailFast;
 use rollout::driver::outcome::FailureKind;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
+use serde_json::json;
 
-use crate::support::fault::{Fate, PASS};
+use crate::support::fault::{Fate, PASS, answer};
 use crate::support::manifest::{Component, component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
@@ -118,6 +119,28 @@ async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
     // The kubelet has restarted each three times after 30 seconds.
     let lasted = cluster.clock.elapsed().unsigned_abs();
     assert!(lasted < Duration::from_secs(45), "it took {lasted:?}");
+}
+
+/// The name of the one begins as the other's does.
+#[tokio::test(start_paused = true)]
+async fn a_warning_about_another_workload_is_no_cause() {
+    let warning = |kind: &str, name: &str, reason: &str| {
+        json!({"metadata": {"name": name}, "involvedObject": {"kind": kind, "name": name}, "type": "Warning",
+               "reason": reason, "message": "it failed", "lastTimestamp": "2026-03-01T12:00:00Z"})
+    };
+    let events = json!({"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": [
+        warning("Pod", "web-v1-gateway-7c9-x2x4x", "Foreign"),
+        warning("ReplicaSet", "web-v1-gateway-7c9", "Foreign"),
+        warning("Deployment", "web-v1-gateway", "Foreign"),
+        warning("ReplicaSet", "web-v1-7c9", "FailedCreate"),
+    ]});
+    let mut process = Process::with(IDENTITY, move |seen| match seen.kind.as_str() {
+        "events" => Fate::Verdict(Verdict::Answer(answer(200, "application/json", &events.to_string()))),
+        _ => PASS,
+    });
+    let (run, _) = released("CrashLoopBackOff", web(1, 1), &mut process).await;
+    let evidence = evidence(&run);
+    assert!(evidence.contains("warning event: FailedCreate") && !evidence.contains("Foreign"), "{evidence}");
 }
 
 /// Only an event says so, and it may be outdated: it is printed, and does not fail the run.
