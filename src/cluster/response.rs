@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -23,8 +23,10 @@ use crate::cluster::clock::Clock;
 
 /// How many different warnings are kept.
 const MAX_WARNINGS: usize = 100;
-/// The longest failed answer that is read, in bytes.
-const MAX_FAILURE_BYTES: usize = 64 * 1024;
+/// How much of a failed answer is read, in bytes.
+const MAX_FAILURE_BYTES: usize = 4 * 1024 * 1024;
+/// How much of what is no `Status` is repeated, in bytes.
+const MAX_TEXT_BYTES: usize = 4 * 1024;
 
 /// API groups that every API server serves: what it does not find there, it says with a `Status`.
 const ALWAYS_SERVED: [&str; 2] = ["/api/v1/", "/apis/apps/"];
@@ -139,7 +141,7 @@ impl Service<Request<Body>> for ResponseNormaliser {
                 return Ok(response);
             }
             let (parts, body) = response.into_parts();
-            let bytes = Limited::new(body, MAX_FAILURE_BYTES).collect().await?.to_bytes();
+            let bytes = beginning(body).await?;
             if !is_failure || is_strange(status, &path, &parts.headers, &bytes) {
                 // Of a page only that it is one is said.
                 let said =
@@ -152,6 +154,17 @@ impl Service<Request<Body>> for ResponseNormaliser {
             Ok(Response::from_parts(parts, Body::from(body)))
         })
     }
+}
+
+/// A body, or the beginning of one that is longer than is read.
+async fn beginning(mut body: Body) -> Result<Vec<u8>, kube::Error> {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_FAILURE_BYTES
+        && let Some(frame) = body.frame().await
+    {
+        bytes.extend_from_slice(frame?.data_ref().map_or(&[], |data| data));
+    }
+    Ok(bytes)
 }
 
 /// Whether a body says that it is a page for people.
@@ -186,7 +199,7 @@ fn with_retry_after(body: &[u8], code: u16, retry_after: Option<u64>) -> Vec<u8>
             "kind": "Status",
             "apiVersion": "v1",
             "status": "Failure",
-            "message": String::from_utf8_lossy(body).trim(),
+            "message": String::from_utf8_lossy(&body[..body.len().min(MAX_TEXT_BYTES)]).trim(),
             "code": code,
         })
     });
@@ -210,6 +223,26 @@ mod tests {
         let status = read(b"Too many requests, please try again later.", 429, Some(3));
         assert_eq!(status["code"], 429);
         assert_eq!(status["details"]["retryAfterSeconds"], 3);
+    }
+
+    /// Of a failed answer of this length the code counts, whatever else is read of it.
+    #[tokio::test]
+    async fn a_long_failure_is_an_answer() {
+        for length in [100, 100_000, 5 * 1024 * 1024] {
+            let service = tower::service_fn(move |_: Request<Body>| async move {
+                let text = "x".repeat(length);
+                let status = json!({"kind": "Status", "code": 422, "reason": "Invalid", "message": text});
+                let body = Body::from(status.to_string().into_bytes());
+                Ok::<_, tower::BoxError>(Response::builder().status(422).body(body).unwrap())
+            });
+            let client = Client::new(service, "x");
+            let client =
+                normalise_responses(client, Clock::system(), Duration::ZERO, ServerWarnings::default());
+            let request = Request::get("/api/v1/namespaces/x/pods").body(Vec::new()).unwrap();
+            let error = client.request::<Value>(request).await.unwrap_err();
+            let kube::Error::Api(status) = error else { panic!("{length}: {error}") };
+            assert_eq!(status.code, 422, "{length}");
+        }
     }
 
     #[test]

@@ -28,6 +28,15 @@ fn too_long() -> Response<Bytes> {
     status(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
 }
 
+/// Longer than a page, as where every field of a large object is wrong.
+fn invalid_at_length() -> Response<Bytes> {
+    status(
+        422,
+        "Invalid",
+        &format!("Deployment.apps \"web-v2\" is invalid: {}", "spec: wrong; ".repeat(10_000)),
+    )
+}
+
 fn not_implemented() -> Response<Bytes> {
     status(501, "", "the storage takes no such object")
 }
@@ -93,7 +102,9 @@ async fn a_workload_that_may_not_be_made() {
 
 #[tokio::test(start_paused = true)]
 async fn a_workload_that_the_server_finds_wrong() {
-    fails("upgrade", invalid, |seen| makes("deployments", seen), Denied).await;
+    for answer in [invalid, invalid_at_length] {
+        fails("upgrade", answer, |seen| makes("deployments", seen), Denied).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
