@@ -174,17 +174,19 @@ fn is_page(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a failed answer shows that there is no API server. What a proxy says in front of one may pass, and what
-/// an API server does not serve it says in plain text as well.
+/// an API server does not serve it says in plain text as well. Whom it forbids something, it does not show a page.
 fn is_strange(status: StatusCode, path: &str, headers: &HeaderMap, body: &[u8]) -> bool {
     if as_status(body).is_some() {
         return false;
     }
+    let is_page = is_page(headers) || body.trim_ascii_start().starts_with(b"<");
     let is_served = ALWAYS_SERVED.iter().any(|served| path.starts_with(served));
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => false,
+        StatusCode::UNAUTHORIZED => false,
+        StatusCode::FORBIDDEN => is_page,
         StatusCode::REQUEST_TIMEOUT | StatusCode::GONE | StatusCode::PAYLOAD_TOO_LARGE => false,
         StatusCode::TOO_MANY_REQUESTS => false,
-        StatusCode::NOT_FOUND => is_served || is_page(headers) || body.trim_ascii_start().starts_with(b"<"),
+        StatusCode::NOT_FOUND => is_served || is_page,
         status => status.is_client_error(),
     }
 }
@@ -243,6 +245,15 @@ mod tests {
             let kube::Error::Api(status) = error else { panic!("{length}: {error}") };
             assert_eq!(status.code, 422, "{length}");
         }
+    }
+
+    #[test]
+    fn a_page_that_forbids_is_no_api_servers() {
+        let path = "/api/v1/namespaces/x/pods";
+        let is_strange = |body: &[u8]| is_strange(StatusCode::FORBIDDEN, path, &HeaderMap::new(), body);
+        assert!(is_strange(b"\n<html>Access denied"));
+        assert!(!is_strange(b"forbidden"));
+        assert!(!is_strange(br#"{"kind":"Status","code":403,"message":"<no>"}"#));
     }
 
     #[test]
