@@ -173,12 +173,12 @@ impl WorkloadWriter {
         self.patch(&workload.name, json!(operations)).await
     }
 
-    /// Reads a workload as it is now.
+    /// Reads a workload as it is now. That it is answered does not end a streak of writes that fail.
     ///
     /// # Errors
-    /// See [`Session::request_once`].
+    /// See [`Session::request_untracked`].
     pub async fn find(&self, name: &str) -> Result<Option<DynamicObject>, ClusterError> {
-        self.session.request_once(self.api.get_opt(name)).await
+        self.session.request_untracked(self.api.get_opt(name)).await
     }
 
     /// Deletes a workload as it was last seen, its pods in the background.

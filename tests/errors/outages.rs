@@ -59,16 +59,22 @@ async fn a_network_that_swallows() {
     gives_up(scenarios::named("first_release"), || Verdict::Hang).await;
 }
 
-/// A webhook that is away fails the creates of one kind, while everything else is answered.
+/// A webhook that is away fails the writes of one kind, while everything else is answered.
 #[tokio::test(start_paused = true)]
-async fn a_kind_that_cannot_be_made() {
-    for kind in ["controllerrevisions", "deployments"] {
+async fn a_kind_that_cannot_be_written() {
+    for (verb, kind) in [
+        (Verb::Create, "controllerrevisions"),
+        (Verb::Create, "deployments"),
+        (Verb::Patch, "deployments"),
+        (Verb::Delete, "deployments"),
+    ] {
+        case(&format!("{verb:?} {kind}"));
         let scenario = scenarios::named("upgrade");
         let reference = scenario.reference().await;
         let scene = scenario.open().await;
         let begun = scene.cluster.clock.elapsed().unsigned_abs();
         let process = Process::with(IDENTITY, move |seen| {
-            if seen.kind == kind && seen.verb == Verb::Create {
+            if seen.kind == kind && seen.verb == verb {
                 return Fate::Verdict(Verdict::Answer(status(
                     500,
                     "InternalError",
