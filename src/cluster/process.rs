@@ -4,6 +4,8 @@
 
 use std::fs;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 /// A process, as it is written on the Lease that it holds.
@@ -22,13 +24,23 @@ impl Process {
     #[must_use]
     pub fn this() -> Option<Self> {
         let pid = std::process::id();
-        Some(Self { scope: scope()?, pid, started: started(pid)? })
+        Some(Self { scope: scope()?, pid, started: started(&stat(pid)?)? })
     }
 
     /// Whether it certainly lives no more.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        scope().is_some_and(|scope| scope == self.scope) && started(self.pid).as_ref() != Some(&self.started)
+        scope().is_some_and(|scope| scope == self.scope)
+            && self.has_ended(stat(self.pid).as_deref(), || exists(self.pid))
+    }
+
+    /// Whether it has ended, given what the system says of its number, and whether any process has that. `/proc` may
+    /// hide those of other users.
+    fn has_ended(&self, stat: Option<&str>, exists: impl FnOnce() -> bool) -> bool {
+        match stat {
+            Some(stat) => started(stat).as_ref() != Some(&self.started),
+            None => !exists(),
+        }
     }
 }
 
@@ -39,9 +51,19 @@ fn scope() -> Option<String> {
     Some(format!("{}/{}", boot.trim(), namespace.display()))
 }
 
+/// What the system says of a process; `None` where there is none, or it may not be seen.
+fn stat(pid: u32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/stat")).ok()
+}
+
+/// Whether a process has this number, whoever's it is.
+fn exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
 /// Field 22 of `/proc/PID/stat`; the second field may hold spaces and brackets. A zombie is gone.
-fn started(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+fn started(stat: &str) -> Option<String> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
     if fields.next()? == "Z" {
@@ -65,5 +87,14 @@ mod tests {
         let Some(this) = Process::this() else { return };
         assert!(Process { started: "1".into(), ..this.clone() }.is_gone());
         assert!(!Process { scope: "elsewhere".into(), started: "1".into(), ..this }.is_gone());
+    }
+
+    #[test]
+    fn a_process_that_is_hidden_may_live() {
+        let Some(this) = Process::this() else { return };
+        assert!(!this.has_ended(None, || exists(this.pid)));
+        assert!(!this.has_ended(None, || exists(1)), "it is another user's, unless this is root");
+        assert!(this.has_ended(None, || exists(u32::MAX)));
+        assert!(this.has_ended(Some("7 (a) Z 1"), || true), "a zombie");
     }
 }
