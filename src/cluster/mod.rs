@@ -35,6 +35,7 @@ pub mod service;
 pub mod session;
 pub mod smoke_job;
 pub mod status_mirror;
+mod watch_body;
 mod watch_loop;
 pub mod workload;
 pub mod workload_cache;

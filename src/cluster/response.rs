@@ -2,7 +2,7 @@
 //!
 //! Overload answers come as plain text with a `Retry-After` header, and a proxy in between answers with
 //! a page of HTML. Here both become a `Status` object that carries the delay, so that one rule judges all.
-//! A request whose answer does not even begin is given up here too, watches included.
+//! A request whose answer does not even begin is given up here too, watches included; a watch that ends at once has failed.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -11,15 +11,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tower::Service;
 
 use crate::cluster::clock::Clock;
+use crate::cluster::watch_body;
 
 /// How many different warnings are kept.
 const MAX_WARNINGS: usize = 100;
@@ -118,7 +121,7 @@ struct ResponseNormaliser {
 }
 
 impl Service<Request<Body>> for ResponseNormaliser {
-    type Response = Response<Body>;
+    type Response = Response<Either<Body, UnsyncBoxBody<Bytes, tower::BoxError>>>;
     type Error = tower::BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
@@ -129,6 +132,7 @@ impl Service<Request<Body>> for ResponseNormaliser {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Self { client, clock, limit, warnings } = self.clone();
         let path = request.uri().path().to_owned();
+        let is_watch = watch_body::is_watch(request.uri());
         Box::pin(async move {
             let Some(response) = clock.within(limit, client.send(request)).await else {
                 return Err(InvalidResponse::Timeout(limit).into());
@@ -138,7 +142,10 @@ impl Service<Request<Body>> for ResponseNormaliser {
             let status = response.status();
             let is_failure = status.is_client_error() || status.is_server_error();
             if !is_failure && !status.is_redirection() && !is_page(response.headers()) {
-                return Ok(response);
+                return Ok(response.map(|body| match is_watch {
+                    true => Either::Right(watch_body::checked(body, &clock)),
+                    false => Either::Left(body),
+                }));
             }
             let (parts, body) = response.into_parts();
             let bytes = beginning(body).await?;
@@ -151,7 +158,7 @@ impl Service<Request<Body>> for ResponseNormaliser {
             let retry_after =
                 parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             let body = with_retry_after(&bytes, status.as_u16(), retry_after);
-            Ok(Response::from_parts(parts, Body::from(body)))
+            Ok(Response::from_parts(parts, Either::Left(Body::from(body))))
         })
     }
 }

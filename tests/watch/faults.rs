@@ -47,6 +47,23 @@ async fn each_watch_is_closed_after_some_events() {
     survives(scenarios::named("upgrade"), |events| with_watches(200, WatchFault::CloseAfter(events))).await;
 }
 
+/// As behind a proxy that lets no watch through: lists tell what has changed.
+#[tokio::test(start_paused = true)]
+async fn watches_that_end_at_once_are_opened_rarely() {
+    let scenario = scenarios::named("upgrade");
+    let reference = scenario.reference().await;
+    let scene = scenario.open().await;
+    let begun = scene.cluster.clock.elapsed().unsigned_abs();
+    let run = scenario.run(&scene, &with_watches(2000, WatchFault::CloseAfter(0))).await;
+    let lasted = scene.cluster.clock.elapsed().unsigned_abs() - begun;
+    assert!(run.is_success(), "{}", run.transcript());
+    let opened = run.requests.iter().filter(|request| is_watch(&request.seen)).count();
+    let allowed = 20.0 + 8.0 * lasted.as_secs_f64();
+    assert!((opened as f64) < allowed, "{opened} watches in {lasted:?}");
+    scenario.judge(&scene, &[&run]).await;
+    scenario.check_done(&scene, &reference).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_watch_forgets_after_some_events() {
     survives(scenarios::named("upgrade"), |events| with_watches(50, WatchFault::GoneAfter(events))).await;

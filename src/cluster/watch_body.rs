@@ -1,0 +1,54 @@
+//! Bodies of watches, of which one that ends at once without a word is a failure: as behind a proxy that lets no watch
+//! through. Were it an ordinary end, the watch would be opened again without a pause.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream;
+use http::Uri;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, BodyStream, StreamBody};
+use hyper::body::Frame;
+use kube::client::Body;
+use tower::BoxError;
+
+use crate::cluster::clock::{Clock, Moment};
+
+/// A watch that has lasted so long has not ended at once.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the watch ended at once")]
+struct EndedAtOnce;
+
+/// Whether a request is answered with a watch.
+pub(super) fn is_watch(uri: &Uri) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"))
+}
+
+struct Watch {
+    body: BodyStream<Body>,
+    clock: Clock,
+    /// When it began, if nothing has been heard.
+    silent_since: Option<Moment>,
+}
+
+/// The body of a watch that begins now, with an error where it ends at once.
+pub(super) fn checked(body: Body, clock: &Clock) -> UnsyncBoxBody<Bytes, BoxError> {
+    let silent_since = Some(clock.moment());
+    let watch = Watch { body: BodyStream::new(body), clock: clock.clone(), silent_since };
+    StreamBody::new(stream::unfold(watch, next)).boxed_unsync()
+}
+
+async fn next(mut watch: Watch) -> Option<(Result<Frame<Bytes>, BoxError>, Watch)> {
+    let frame = watch.body.next().await;
+    let silent_since = watch.silent_since.take();
+    match frame {
+        Some(frame) => Some((frame.map_err(Into::into), watch)),
+        None => {
+            let lasted = watch.clock.moment().saturating_since(silent_since?);
+            (lasted < AT_ONCE).then(|| (Err(EndedAtOnce.into()), watch))
+        }
+    }
+}
