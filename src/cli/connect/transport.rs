@@ -51,7 +51,8 @@ enum Lane {
 impl Lane {
     fn of(uri: &Uri) -> Self {
         let is_watch = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
-        match uri.path().starts_with("/apis/coordination.k8s.io/") {
+        // The server's address may have a path of its own.
+        match uri.path().contains("/apis/coordination.k8s.io/") {
             _ if is_watch => Self::Watch,
             true => Self::Lease,
             false => Self::Ordinary,
@@ -189,6 +190,10 @@ mod tests {
             ("/api/v1/namespaces/shop/configmaps?&labelSelector=watch%3Dtrue", Lane::Ordinary),
             ("/apis/coordination.k8s.io/v1/namespaces/shop/leases/rollout-web?", Lane::Lease),
             ("/apis/coordination.k8s.io/v1/namespaces/shop/leases?watch=true", Lane::Watch),
+            (
+                "/k8s/clusters/c-1/apis/coordination.k8s.io/v1/namespaces/shop/leases/rollout-web?",
+                Lane::Lease,
+            ),
             ("/version", Lane::Ordinary),
         ] {
             assert_eq!(Lane::of(&uri.parse().unwrap()), lane, "{uri}");
