@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use kube::core::Expression;
 
+use crate::cluster::lookup::label_selector;
 use crate::cluster::object_watch::ObjectWatch;
 use crate::cluster::record_store::RecordReads;
 use crate::cluster::record_watch::{self, RecordCache};
@@ -45,14 +45,15 @@ impl NamespaceWatch {
             let of_namespace = requests.iter().filter(|request| request.namespace == namespace);
             of_namespace.map(|request| request.application.clone()).collect()
         };
-        let watch = |(namespace, by_kind)| (namespace, Self::of(namespace, by_kind, applications(namespace)));
+        let watch =
+            |(namespace, by_kind)| (namespace, Self::of(namespace, by_kind, &applications(namespace)));
         components.into_iter().map(watch).collect()
     }
 
     fn of(
         namespace: &str,
         by_kind: BTreeMap<WorkloadKind, BTreeSet<String>>,
-        applications: BTreeSet<String>,
+        applications: &BTreeSet<String>,
     ) -> Self {
         let names = by_kind.values().flatten().cloned();
         let cache = WorkloadCache::of(by_kind.keys().copied()).of_components(names);
@@ -69,7 +70,7 @@ impl NamespaceWatch {
             cache,
             records: RecordCache::default(),
             record_reads: RecordReads::default(),
-            objects: ObjectWatch::new(Expression::In(labels::NAME.to_owned(), applications).into()),
+            objects: ObjectWatch::new(label_selector(labels::NAME, applications)),
         }
     }
 
@@ -92,4 +93,25 @@ pub(crate) async fn feed_all(context: &Context, watches: &BTreeMap<&str, Namespa
     }))
     .await;
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::api::DynamicObject;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A URI holds the names of some applications; of more, every object is watched that has an application.
+    #[test]
+    fn any_number_of_applications_can_be_watched() {
+        let object: DynamicObject =
+            serde_json::from_value(json!({"metadata": {"name": "x", "labels": {labels::NAME: "other"}}}))
+                .unwrap();
+        for (count, is_selected) in [(2, false), (400, true)] {
+            let applications = (0..count).map(|index| format!("application-{index}")).collect();
+            let watch = NamespaceWatch::of("shop", BTreeMap::new(), &applications);
+            assert_eq!(watch.objects.is_selected(&object), is_selected, "{count}");
+        }
+    }
 }
