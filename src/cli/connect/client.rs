@@ -130,7 +130,7 @@ async fn silent(
     let token_file = token_file(&mut config)?;
     provider(&mut config)?;
     check_token(&config)?;
-    let plugin = if token_file.is_some() { None } else { plugin(&mut config, clock, ui)? };
+    let plugin = if token_file.is_some() { None } else { plugin(&mut config, request_timeout, clock, ui)? };
     let server = ServerName::at(config.cluster_url.to_string().trim_end_matches('/'));
     let server = match config.proxy_url.as_ref().and_then(without_login) {
         Some(proxy) => server.through(&proxy),
@@ -166,7 +166,12 @@ fn without_login(proxy: &Uri) -> Option<String> {
 
 /// Takes the credential plugin out of the client's hands, and starts it. Only on a terminal it has one to talk on:
 /// elsewhere what it says would be in our output, and a manifest on stdin would be its input.
-fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plugin>>, CommandError> {
+fn plugin(
+    config: &mut Config,
+    request_timeout: Option<Duration>,
+    clock: &Clock,
+    ui: &Ui,
+) -> Result<Option<Arc<Plugin>>, CommandError> {
     let auth = &mut config.auth_info;
     let has_other = auth.token.is_some() || auth.username.is_some();
     let Some(mut exec) = auth.exec.take().filter(|_| !has_other) else { return Ok(None) };
@@ -178,7 +183,9 @@ fn plugin(config: &mut Config, clock: &Clock, ui: &Ui) -> Result<Option<Arc<Plug
         }
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
-    let (plugin, identity) = Plugin::start(exec, clock.clone()).map_err(|error| {
+    // Less than the request has, so that it is not the server that has not answered.
+    let patience = request_timeout.map_or(Duration::ZERO, |timeout| timeout * 9 / 10);
+    let (plugin, identity) = Plugin::start(exec, clock.clone(), patience).map_err(|error| {
         CommandError::new(Kind::Cluster, error).hint("see what the plugin prints: `kubectl get namespaces`")
     })?;
     if let Some(Identity { certificate, key }) = identity {

@@ -6,8 +6,11 @@
 
 use std::fmt;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +19,6 @@ use kube::client::Body;
 use kube::config::{ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use tower::service_fn;
 
 use crate::cluster::clock::Clock;
@@ -29,7 +31,16 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 pub struct Plugin {
     exec: ExecConfig,
     clock: Clock,
-    last: Mutex<Option<Token>>,
+    /// How long a request waits for a new token; zero is for ever. The plugin runs on.
+    patience: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last: Option<Token>,
+    /// The run of the plugin that is under way, which all requests wait for.
+    renewal: Option<Shared<BoxFuture<'static, Result<Token, CredentialError>>>>,
 }
 
 /// What it holds are secrets.
@@ -68,12 +79,17 @@ struct Given {
 }
 
 impl Plugin {
-    /// Runs a plugin for the first time. The certificate that it gives is used as long as the process lives.
+    /// Runs a plugin for the first time. The certificate that it gives is used as long as the process lives. A request may
+    /// wait for a later run as long as `patience`; zero is for ever.
     ///
     /// # Errors
     ///
     /// A plugin that cannot be run, fails, or gives no credentials.
-    pub fn start(exec: ExecConfig, clock: Clock) -> Result<(Arc<Self>, Option<Identity>), CredentialError> {
+    pub fn start(
+        exec: ExecConfig,
+        clock: Clock,
+        patience: Duration,
+    ) -> Result<(Arc<Self>, Option<Identity>), CredentialError> {
         let mut given = run(&exec)?;
         let identity = given.client_certificate_data.take().zip(given.client_key_data.take());
         let identity = identity.map(|(certificate, key)| Identity { certificate, key });
@@ -81,26 +97,56 @@ impl Plugin {
             Err(_) if identity.is_some() => None,
             token => Some(token?),
         };
-        Ok((Arc::new(Self { exec, clock, last: Mutex::new(token) }), identity))
+        let state = Mutex::new(State { last: token, renewal: None });
+        Ok((Arc::new(Self { exec, clock, patience, state }), identity))
     }
 
     /// The token, a new one where the last has expired.
     async fn token(self: &Arc<Self>) -> Result<Option<Token>, CredentialError> {
-        let mut last = self.last.lock().await;
-        let now = self.clock.now();
-        let is_good = |token: &Token| token.expires.is_none_or(|expires| now + MARGIN < expires);
-        if last.as_ref().is_some_and(|token| !is_good(token)) {
-            let plugin = self.clone();
-            let renewed = tokio::task::spawn_blocking(move || token(&plugin.exec, run(&plugin.exec)?)).await;
-            *last = Some(renewed.map_err(|_| CredentialError::of_plugin(&self.exec, "ended unexpectedly"))??);
+        let renewal = {
+            let mut state = self.state();
+            let now = self.clock.now();
+            let is_good = |token: &Token| token.expires.is_none_or(|expires| now + MARGIN < expires);
+            if state.last.as_ref().is_none_or(is_good) {
+                return Ok(state.last.clone());
+            }
+            state.renewal.get_or_insert_with(|| self.clone().renew().boxed().shared()).clone()
+        };
+        match self.clock.within(self.patience, renewal).await {
+            Some(token) => token.map(Some),
+            None => {
+                let seconds = self.patience.as_secs();
+                Err(CredentialError::of_plugin(&self.exec, &format!("has not answered within {seconds}s")))
+            }
         }
-        Ok(last.clone())
+    }
+
+    /// Runs the plugin, whether or not anybody waits for it, and keeps its token.
+    fn renew(self: Arc<Self>) -> impl Future<Output = Result<Token, CredentialError>> {
+        let plugin = self.clone();
+        let run = tokio::task::spawn_blocking(move || {
+            let renewed = run(&plugin.exec).and_then(|given| token(&plugin.exec, given));
+            let mut state = plugin.state();
+            state.renewal = None;
+            state.last = renewed.as_ref().ok().cloned().or(state.last.take());
+            renewed
+        });
+        async move {
+            run.await.unwrap_or_else(|_| {
+                self.state().renewal = None;
+                Err(CredentialError::of_plugin(&self.exec, "ended unexpectedly"))
+            })
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note that the server does not accept a token: the next is a new one.
-    async fn refused(&self, token: &Token) {
-        let mut last = self.last.lock().await;
-        if let Some(last) = last.as_mut().filter(|last| *last == token) {
+    fn refused(&self, token: &Token) {
+        let mut state = self.state();
+        if let Some(last) = state.last.as_mut().filter(|last| *last == token) {
             last.expires = Some(Timestamp::MIN);
         }
     }
@@ -121,7 +167,7 @@ pub fn authorised(client: Client, plugin: Arc<Plugin>) -> Client {
             }
             let answer = client.send(request).await?;
             if let (StatusCode::UNAUTHORIZED, Some(token)) = (answer.status(), &token) {
-                plugin.refused(token).await;
+                plugin.refused(token);
             }
             Ok(answer)
         }
@@ -196,18 +242,18 @@ mod tests {
     async fn a_token_is_kept_until_it_expires_or_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let exec = counting(&directory, "{token: t$NUMBER}");
-        let (plugin, identity) = Plugin::start(exec, Clock::system()).unwrap();
+        let (plugin, identity) = Plugin::start(exec, Clock::system(), Duration::ZERO).unwrap();
         assert!(identity.is_none());
         assert_eq!((sent(&plugin).await.as_str(), sent(&plugin).await.as_str()), ("Bearer t1", "Bearer t1"));
         let token = plugin.token().await.unwrap().unwrap();
-        plugin.refused(&token).await;
+        plugin.refused(&token);
         assert_eq!(sent(&plugin).await, "Bearer t2");
-        plugin.refused(&token).await;
+        plugin.refused(&token);
         assert_eq!(sent(&plugin).await, "Bearer t2", "an older one was refused");
 
         let directory = tempfile::tempdir().unwrap();
         let exec = counting(&directory, "{token: t$NUMBER, expirationTimestamp: '2020-01-01T00:00:00Z'}");
-        let (plugin, _) = Plugin::start(exec, Clock::system()).unwrap();
+        let (plugin, _) = Plugin::start(exec, Clock::system(), Duration::ZERO).unwrap();
         assert_eq!((sent(&plugin).await.as_str(), sent(&plugin).await.as_str()), ("Bearer t2", "Bearer t3"));
     }
 
@@ -215,7 +261,7 @@ mod tests {
     fn a_certificate_needs_no_token() {
         let directory = tempfile::tempdir().unwrap();
         let exec = counting(&directory, "{clientCertificateData: cert, clientKeyData: key}");
-        let identity = Plugin::start(exec, Clock::system()).unwrap().1.unwrap();
+        let identity = Plugin::start(exec, Clock::system(), Duration::ZERO).unwrap().1.unwrap();
         assert_eq!((identity.certificate.as_str(), identity.key.as_str()), ("cert", "key"));
     }
 
@@ -229,8 +275,36 @@ mod tests {
         ];
         for (status, said) in cases {
             let directory = tempfile::tempdir().unwrap();
-            let error = Plugin::start(counting(&directory, status), Clock::system()).err().unwrap();
+            let error =
+                Plugin::start(counting(&directory, status), Clock::system(), Duration::ZERO).err().unwrap();
             assert_eq!(error.to_string(), format!("credential plugin `plugin` {said}"), "{status}");
         }
+    }
+
+    /// The request that has it renewed is given up: the next one waits for the same run.
+    #[tokio::test]
+    async fn a_slow_plugin_runs_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let exec = counting(&directory, "{token: t$NUMBER, expirationTimestamp: $EXPIRES}");
+        let path = directory.path().join("plugin");
+        let pipe = directory.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // The second run waits until the pipe is written to.
+        let slow = format!(
+            "EXPIRES=$(sed -n \"$NUMBER\"p {expiries})\n[ \"$NUMBER\" = 1 ] || cat {pipe} > /dev/null\ncat",
+            expiries = directory.path().join("expiries").display(),
+            pipe = pipe.display(),
+        );
+        fs::write(directory.path().join("expiries"), "2020-01-01T00:00:00Z\n2999-01-01T00:00:00Z\n").unwrap();
+        fs::write(&path, fs::read_to_string(&path).unwrap().replacen("\ncat", &format!("\n{slow}"), 1))
+            .unwrap();
+        let (plugin, _) = Plugin::start(exec, Clock::system(), Duration::from_millis(1)).unwrap();
+        let error = plugin.token().await.err().unwrap();
+        assert_eq!(error.to_string(), "credential plugin `plugin` has not answered within 0s");
+        let renewal = plugin.state().renewal.clone().unwrap();
+        fs::write(&pipe, "go").unwrap();
+        assert_eq!(renewal.await.unwrap().header, "Bearer t2");
+        assert_eq!(sent(&plugin).await, "Bearer t2");
+        assert_eq!(fs::read_to_string(directory.path().join("count")).unwrap().lines().count(), 2);
     }
 }
