@@ -33,7 +33,7 @@ use rollout::ops::{history, status};
 use rollout::plan::action::Action;
 use rollout::plan::desired::Desired;
 use rollout::plan::epoch::Epoch;
-use rollout::plan::metric::{Measured, judge};
+use rollout::plan::metric::{MetricValue, judge};
 use rollout::plan::observed::{InPlace, Observed, SpecStamp, Uid, Workload};
 use rollout::plan::preview::{assume, preview_steps};
 use rollout::plan::run_status::run_status;
@@ -207,8 +207,8 @@ pub fn conditions(data: &[u8]) {
     let Ok(applications) = parse_manifest(&[source]) else { return };
     let Some(rollout) = &applications[0].components[0].rollout else { return };
     let measured = match serde_json::from_slice(answer) {
-        Ok(value) => Measured::Json(value),
-        Err(_) => Measured::Numbers(answer.iter().map(|byte| f64::from(*byte)).collect()),
+        Ok(value) => MetricValue::Json(value),
+        Err(_) => MetricValue::Numbers(answer.iter().map(|byte| f64::from(*byte)).collect()),
     };
     for metric in rollout.gates.all_metrics() {
         drop(judge(&metric.condition, &measured));

@@ -95,7 +95,7 @@ pub fn main() -> u8 {
     match parse(&typed, OsStr::is_empty) {
         Ok((cli, flags)) => {
             let detail = if cli.global.quiet { Verbosity::Quiet } else { Verbosity::Full };
-            let mut ui = Ui::new(cli.global.color, detail).repeating(flags);
+            let mut ui = Ui::new(cli.global.color, detail).with_hint_flags(flags);
             let outcome = run(&cli, &mut ui).map_err(|failure| misplaced::explained(failure, &typed));
             ui.conclude(outcome)
         }

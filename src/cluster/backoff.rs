@@ -14,11 +14,11 @@ const MOST_DOUBLINGS: u32 = 20;
 
 /// How delays grow.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct BackoffBounds {
     /// The bound of the first delay; it doubles with each failure.
-    pub first: Duration,
+    pub initial: Duration,
     /// The bound of every delay.
-    pub most: Duration,
+    pub max: Duration,
 }
 
 /// A seeded source of delays. Clones draw from the same source.
@@ -43,7 +43,7 @@ impl Jitter {
 /// Counts failures in a row, and says how long to wait after each.
 #[derive(Debug)]
 pub struct Backoff {
-    pace: Pace,
+    bounds: BackoffBounds,
     jitter: Jitter,
     failures: Cell<u32>,
 }
@@ -51,8 +51,8 @@ pub struct Backoff {
 impl Backoff {
     /// A backoff before the first failure.
     #[must_use]
-    pub fn new(pace: Pace, jitter: Jitter) -> Self {
-        Self { pace, jitter, failures: Cell::new(0) }
+    pub fn new(bounds: BackoffBounds, jitter: Jitter) -> Self {
+        Self { bounds, jitter, failures: Cell::new(0) }
     }
 
     /// The failures since the last success.
@@ -66,7 +66,7 @@ impl Backoff {
         let failures = self.failures.get();
         self.failures.set(failures.saturating_add(1));
         let factor = 1_u32 << failures.min(MOST_DOUBLINGS);
-        self.jitter.spread(self.pace.first.saturating_mul(factor).min(self.pace.most))
+        self.jitter.spread(self.bounds.initial.saturating_mul(factor).min(self.bounds.max))
     }
 
     /// Takes note of a failure after which the server asks for a delay. It is at least that long, and longer by a
@@ -85,10 +85,11 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace { first: Duration::from_millis(200), most: Duration::from_secs(5) };
+    const BOUNDS: BackoffBounds =
+        BackoffBounds { initial: Duration::from_millis(200), max: Duration::from_secs(5) };
 
     fn delays(seed: u64, count: usize) -> Vec<Duration> {
-        let backoff = Backoff::new(PACE, Jitter::seeded(seed));
+        let backoff = Backoff::new(BOUNDS, Jitter::seeded(seed));
         (0..count).map(|_| backoff.next_delay()).collect()
     }
 
@@ -96,7 +97,7 @@ mod tests {
     fn delays_double_up_to_their_bound_and_vary_by_half() {
         for seed in 0..1000 {
             let bounds = [200, 400, 800, 1600, 3200, 5000, 5000].map(Duration::from_millis);
-            for (delay, bound) in delays(seed, 50).into_iter().zip(bounds.into_iter().chain([PACE.most; 43]))
+            for (delay, bound) in delays(seed, 50).into_iter().zip(bounds.into_iter().chain([BOUNDS.max; 43]))
             {
                 assert!(bound / 2 <= delay && delay <= bound, "{seed}: {delay:?} of {bound:?}");
             }
@@ -111,20 +112,21 @@ mod tests {
 
     #[test]
     fn a_success_begins_anew() {
-        let backoff = Backoff::new(PACE, Jitter::seeded(1));
+        let backoff = Backoff::new(BOUNDS, Jitter::seeded(1));
         assert!((0..10).all(|_| !backoff.next_delay().is_zero()));
         backoff.reset();
         assert_eq!(backoff.failures(), 0);
-        assert!(backoff.next_delay() <= PACE.first);
+        assert!(backoff.next_delay() <= BOUNDS.initial);
     }
 
     #[test]
     fn what_the_server_asks_for_is_the_least() {
-        let backoff = Backoff::new(PACE, Jitter::seeded(1));
+        let backoff = Backoff::new(BOUNDS, Jitter::seeded(1));
         let asked = Duration::from_secs(20);
         let delay = backoff.next_delay_after(asked);
-        assert!(asked < delay && delay <= asked + PACE.first, "{delay:?}");
-        let forever = Backoff::new(Pace { first: PACE.first, most: Duration::MAX }, Jitter::seeded(1));
+        assert!(asked < delay && delay <= asked + BOUNDS.initial, "{delay:?}");
+        let forever =
+            Backoff::new(BackoffBounds { initial: BOUNDS.initial, max: Duration::MAX }, Jitter::seeded(1));
         assert!((0..100).all(|_| !forever.next_delay().is_zero()));
     }
 }

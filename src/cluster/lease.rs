@@ -20,7 +20,7 @@ use kube::runtime::watcher;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::cluster::backoff::Pace;
+use crate::cluster::backoff::BackoffBounds;
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -37,7 +37,8 @@ pub use guard::LeaseGuard;
 /// How long a Lease lasts without being renewed: as long as client-go's.
 pub const DURATION: Duration = Duration::from_secs(15);
 /// How soon after a watch of it failed the next begins.
-const WATCH_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(5) };
+const WATCH_AGAIN: BackoffBounds =
+    BackoffBounds { initial: Duration::from_secs(1), max: Duration::from_secs(5) };
 /// On a Lease, an annotation: which process holds it, since when.
 const HOLDER: &str = "batch-rollout.dev/holder";
 

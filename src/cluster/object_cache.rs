@@ -25,14 +25,14 @@ pub struct ObjectCache {
 
 #[derive(Debug, Default)]
 struct CachedObjects {
-    objects: BTreeMap<ObjectRef, Sighting>,
+    objects: BTreeMap<ObjectRef, CachedObject>,
     deleted: BTreeSet<String>,
     sightings: u64,
     failure: Option<ClusterError>,
 }
 
 #[derive(Debug)]
-struct Sighting {
+struct CachedObject {
     object: DynamicObject,
     seen: u64,
 }
@@ -106,7 +106,7 @@ impl ObjectCache {
             return false;
         }
         state.sightings += 1;
-        if let Some(Sighting { object: known, .. }) = state.objects.get(reference)
+        if let Some(CachedObject { object: known, .. }) = state.objects.get(reference)
             && known.uid().unwrap_or_default() == uid
             && is_older(&version, &known.resource_version().unwrap_or_default())
         {
@@ -116,7 +116,7 @@ impl ObjectCache {
         // The items of a list do not say what they are, and an object of no kind counts as ready.
         object.types =
             Some(TypeMeta { api_version: reference.api_version.clone(), kind: reference.kind.clone() });
-        let sighting = Sighting { object, seen: state.sightings };
+        let sighting = CachedObject { object, seen: state.sightings };
         state.objects.insert(reference.clone(), sighting);
         true
     }
@@ -125,7 +125,7 @@ impl ObjectCache {
     pub fn remove(&self, uid: &str) {
         let state = &mut *self.state.borrow_mut();
         let is_gone =
-            |sighting: &Sighting| sighting.object.metadata.uid.as_deref().unwrap_or_default() == uid;
+            |sighting: &CachedObject| sighting.object.metadata.uid.as_deref().unwrap_or_default() == uid;
         let gone = state.objects.iter().find(|(_, sighting)| is_gone(sighting));
         let gone = gone.map(|(reference, _)| reference.clone());
         state.deleted.insert(uid.to_owned());

@@ -129,7 +129,7 @@ impl ObjectWatch {
                     Some(name) => Config::default().fields(&format!("metadata.name={name}")),
                     None => Config::default().labels_from(&self.selector),
                 };
-                run_watch(session, &api, config, &OneScope { scope: &scope, watch: self }).await;
+                run_watch(session, &api, config, &ScopeSink { scope: &scope, watch: self }).await;
             }));
             tokio::select! {
                 biased;
@@ -171,12 +171,12 @@ async fn read_objects(
 }
 
 /// The part of a cache that one watch feeds.
-struct OneScope<'a> {
+struct ScopeSink<'a> {
     scope: &'a ObjectScope,
     watch: &'a ObjectWatch,
 }
 
-impl OneScope<'_> {
+impl ScopeSink<'_> {
     fn reference(&self, object: &DynamicObject) -> ObjectRef {
         let resource = &self.scope.kind.resource;
         ObjectRef {
@@ -199,7 +199,7 @@ impl OneScope<'_> {
     }
 }
 
-impl WatchSink for OneScope<'_> {
+impl WatchSink for ScopeSink<'_> {
     type Mark = u64;
 
     fn mark(&self) -> u64 {

@@ -12,7 +12,7 @@ use kube::ResourceExt as _;
 use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use tokio::sync::watch;
 
-use crate::cluster::backoff::Pace;
+use crate::cluster::backoff::BackoffBounds;
 use crate::cluster::change_signal::ChangeSignal;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -24,7 +24,7 @@ const WATCH_SECONDS: u32 = 25;
 /// A connection on which nothing was heard for so long, not even that end, is dead.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The delays after failures.
-const PACE: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(8) };
+const BOUNDS: BackoffBounds = BackoffBounds { initial: Duration::from_secs(1), max: Duration::from_secs(8) };
 
 /// A change of the run records of a namespace.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub async fn watch_records(
 ) {
     let api = session.api::<ConfigMap>(namespace);
     let mut version = from;
-    let backoff = session.backoff(PACE);
+    let backoff = session.backoff(BOUNDS);
     loop {
         match turn(session, &api, version, &mut on_heard).await {
             Ok(last) => {

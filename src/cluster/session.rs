@@ -12,14 +12,15 @@ use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client, Resource};
 use tokio::sync::{Semaphore, watch};
 
-use crate::cluster::backoff::{Backoff, Jitter, Pace};
+use crate::cluster::backoff::{Backoff, BackoffBounds, Jitter};
 use crate::cluster::classify::{self, ServerName};
 use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::response::{self, ServerWarnings};
 
 /// The delays between tries; an outage's end is noticed within the longest.
-const PACE: Pace = Pace { first: Duration::from_millis(300), most: Duration::from_secs(5) };
+const BOUNDS: BackoffBounds =
+    BackoffBounds { initial: Duration::from_millis(300), max: Duration::from_secs(5) };
 /// How soon expired credentials are tried again: renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 
@@ -106,7 +107,7 @@ struct FailureStreak {
 
 impl FailureStreak {
     fn new(jitter: &Jitter) -> Self {
-        Self { failing_for: Cell::default(), backoff: Backoff::new(PACE, jitter.clone()) }
+        Self { failing_for: Cell::default(), backoff: Backoff::new(BOUNDS, jitter.clone()) }
     }
 
     fn end(&self) {
@@ -181,7 +182,7 @@ impl Session {
 
     /// A backoff with the delays of this session's seed.
     #[must_use]
-    pub fn backoff(&self, pace: Pace) -> Backoff {
+    pub fn backoff(&self, pace: BackoffBounds) -> Backoff {
         Backoff::new(pace, self.jitter.clone())
     }
 

@@ -11,7 +11,7 @@ use kube::Api;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Config, Event};
 
-use crate::cluster::backoff::Pace;
+use crate::cluster::backoff::BackoffBounds;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
@@ -25,7 +25,8 @@ const FAILURES_BEFORE_RELIST: u32 = 3;
 /// So many failures before the first list has come: about half a minute. Nothing has begun by then.
 const FAILURES_BEFORE_FIRST_LIST: u32 = 12;
 /// The delays after failures; an outage's end is noticed within the longest.
-const PACE: Pace = Pace { first: Duration::from_millis(150), most: Duration::from_secs(5) };
+const BOUNDS: BackoffBounds =
+    BackoffBounds { initial: Duration::from_millis(150), max: Duration::from_secs(5) };
 /// A failure so long after the one before begins another outage: longer than a failing watch is asked for
 /// again, a server's request to be left alone and the deadline of a request included.
 const QUIET: Duration = Duration::from_secs(120);
@@ -57,7 +58,7 @@ pub(in crate::cluster) async fn run_watch(
     sink: &impl WatchSink,
 ) {
     let config = config.timeout(WATCH_SECONDS);
-    let backoff = session.backoff(PACE);
+    let backoff = session.backoff(BOUNDS);
     let mut outage: Option<Outage> = None;
     loop {
         let mut events = pin!(watcher::watcher(api.clone(), config.clone()));

@@ -30,7 +30,7 @@ pub struct WatchScope {
 pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &WorkloadCache) {
     let api = session.dynamic(&scope.namespace, &workload::workload_resource(scope.kind));
     let config = Config::default().labels_from(&scope.selector);
-    run_watch(session, &api, config, &OneKind { kind: scope.kind, cache }).await;
+    run_watch(session, &api, config, &KindSink { kind: scope.kind, cache }).await;
 }
 
 /// Reads a component's workloads again, by a quorum read. Components that ask at about the same time share one list.
@@ -69,12 +69,12 @@ pub async fn refresh_workloads(
 }
 
 /// The part of a cache that one watch feeds.
-struct OneKind<'a> {
+struct KindSink<'a> {
     kind: WorkloadKind,
     cache: &'a WorkloadCache,
 }
 
-impl WatchSink for OneKind<'_> {
+impl WatchSink for KindSink<'_> {
     type Mark = ListMark;
 
     fn mark(&self) -> ListMark {

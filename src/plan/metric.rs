@@ -18,7 +18,7 @@ const MOST_CHARACTERS: usize = 40;
 
 /// What a provider answered.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Measured {
+pub enum MetricValue {
     /// Numbers, as Prometheus has them: also such that JSON cannot hold.
     Numbers(Vec<f64>),
     /// One number.
@@ -31,7 +31,7 @@ pub enum Measured {
 ///
 /// # Errors
 /// Why the value cannot be judged.
-pub fn judge(condition: &Condition, measured: &Measured) -> Result<Phase, String> {
+pub fn judge(condition: &Condition, measured: &MetricValue) -> Result<Phase, String> {
     if !condition.range.is_empty() {
         let phase = judge_range(&condition.range, measured)?;
         if phase != Phase::Successful || (condition.success.is_none() && condition.failure.is_none()) {
@@ -49,7 +49,7 @@ pub fn judge(condition: &Condition, measured: &Measured) -> Result<Phase, String
     })
 }
 
-fn judge_range(range: &Bounds, measured: &Measured) -> Result<Phase, String> {
+fn judge_range(range: &Bounds, measured: &MetricValue) -> Result<Phase, String> {
     Ok(judge_numbers(range, &numbers(measured)?))
 }
 
@@ -64,7 +64,7 @@ fn judge_numbers(range: &Bounds, numbers: &[f64]) -> Phase {
 }
 
 /// Judges the target's value divided by the source's, and returns the ratio. Two zeros are equal.
-fn judge_ratio(range: &Bounds, target: &Measured, source: &Measured) -> Result<(Phase, f64), String> {
+fn judge_ratio(range: &Bounds, target: &MetricValue, source: &MetricValue) -> Result<(Phase, f64), String> {
     let single = |measured| match numbers(measured)?.as_slice() {
         [number] => Ok(*number),
         numbers => Err(format!("{} numbers cannot be compared, only one", numbers.len())),
@@ -85,12 +85,12 @@ pub fn number(value: &Value) -> Option<f64> {
     }
 }
 
-fn numbers(measured: &Measured) -> Result<Vec<f64>, String> {
+fn numbers(measured: &MetricValue) -> Result<Vec<f64>, String> {
     let numbers = match measured {
-        Measured::Numbers(numbers) => Some(numbers.clone()),
-        Measured::Number(number) => Some(vec![*number]),
-        Measured::Json(Value::Array(items)) => items.iter().map(number).collect(),
-        Measured::Json(value) => number(value).map(|number| vec![number]),
+        MetricValue::Numbers(numbers) => Some(numbers.clone()),
+        MetricValue::Number(number) => Some(vec![*number]),
+        MetricValue::Json(Value::Array(items)) => items.iter().map(number).collect(),
+        MetricValue::Json(value) => number(value).map(|number| vec![number]),
     };
     match numbers {
         Some(numbers) if numbers.is_empty() => Err("the result is empty".to_owned()),
@@ -100,13 +100,13 @@ fn numbers(measured: &Measured) -> Result<Vec<f64>, String> {
 }
 
 /// Whether an expression holds of a value.
-fn evaluate(expression: &str, measured: &Measured) -> Result<bool, String> {
+fn evaluate(expression: &str, measured: &MetricValue) -> Result<bool, String> {
     let result = match measured {
-        Measured::Numbers(numbers) => {
+        MetricValue::Numbers(numbers) => {
             ExprValue::Array(numbers.iter().map(|one| ExprValue::Float(*one)).collect())
         }
-        Measured::Number(number) => ExprValue::Float(*number),
-        Measured::Json(value) => expr::to_value(value).map_err(|error| error.to_string())?,
+        MetricValue::Number(number) => ExprValue::Float(*number),
+        MetricValue::Json(value) => expr::to_value(value).map_err(|error| error.to_string())?,
     };
     let mut context = Context::default();
     context.insert("result", result);
@@ -150,12 +150,12 @@ fn environment() -> Environment<'static> {
 
 /// A value as it is shown.
 #[must_use]
-pub fn shown(measured: &Measured) -> String {
+pub fn shown(measured: &MetricValue) -> String {
     let text = match measured {
-        Measured::Number(number) => round(*number),
-        Measured::Numbers(numbers) => numbers.iter().map(|one| round(*one)).collect::<Vec<_>>().join(", "),
-        Measured::Json(Value::Number(number)) => number.as_f64().map_or_else(|| number.to_string(), round),
-        Measured::Json(value) => value.to_string(),
+        MetricValue::Number(number) => round(*number),
+        MetricValue::Numbers(numbers) => numbers.iter().map(|one| round(*one)).collect::<Vec<_>>().join(", "),
+        MetricValue::Json(Value::Number(number)) => number.as_f64().map_or_else(|| number.to_string(), round),
+        MetricValue::Json(value) => value.to_string(),
     };
     let text = if text.is_empty() { "no value".to_owned() } else { text };
     match text.char_indices().nth(MOST_CHARACTERS) {
@@ -195,8 +195,8 @@ impl Measurement {
     #[must_use]
     pub fn new(
         metric: &Metric,
-        target: Result<Measured, String>,
-        source: Option<Result<Measured, String>>,
+        target: Result<MetricValue, String>,
+        source: Option<Result<MetricValue, String>>,
     ) -> Self {
         match judge_answers(metric, target, source) {
             Ok((phase, value)) => Self { phase, value },
@@ -207,8 +207,8 @@ impl Measurement {
 
 fn judge_answers(
     metric: &Metric,
-    target: Result<Measured, String>,
-    source: Option<Result<Measured, String>>,
+    target: Result<MetricValue, String>,
+    source: Option<Result<MetricValue, String>>,
 ) -> Result<(Phase, String), String> {
     let target = target?;
     let phase = judge(&metric.condition, &target)?;
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn conditions_mean_what_they_mean_in_argo() {
-        let numbers = |numbers: &[f64]| Measured::Numbers(numbers.to_vec());
+        let numbers = |numbers: &[f64]| MetricValue::Numbers(numbers.to_vec());
         let both = condition(Some("result[0] >= 0.95"), Some("result[0] < 0.9"));
         let good = condition(Some("result[0] >= 0.95"), None);
         let bad = condition(None, Some("result[0] >= 0.05"));
@@ -291,15 +291,15 @@ mod tests {
                 Phase::Successful,
             ),
             (&condition(Some("len(result) == 0"), None), numbers(&[]), Phase::Successful),
-            (&condition(Some("result > 3"), None), Measured::Number(4.0), Phase::Successful),
+            (&condition(Some("result > 3"), None), MetricValue::Number(4.0), Phase::Successful),
             (
                 &condition(Some("result.ok && result.rate < 0.5"), None),
-                Measured::Json(json!({"ok": true, "rate": 0.25})),
+                MetricValue::Json(json!({"ok": true, "rate": 0.25})),
                 Phase::Successful,
             ),
             (
                 &condition(Some("asFloat(result) > 1.5"), None),
-                Measured::Json(json!("1.75")),
+                MetricValue::Json(json!("1.75")),
                 Phase::Successful,
             ),
         ];
@@ -314,13 +314,13 @@ mod tests {
     #[test]
     fn each_number_lies_between_the_bounds() {
         let of = |measured| judge(&range(Some(1.0), Some(2.0)), &measured);
-        assert_eq!(of(Measured::Numbers(vec![1.0, 2.0])), Ok(Phase::Successful));
-        assert_eq!(of(Measured::Numbers(vec![1.5, 2.1])), Ok(Phase::Failed));
-        assert_eq!(of(Measured::Number(f64::NAN)), Ok(Phase::Inconclusive));
-        assert_eq!(of(Measured::Json(json!("1.5"))), Ok(Phase::Successful));
-        assert_eq!(of(Measured::Numbers(Vec::new())), Err("the result is empty".to_owned()));
-        assert!(of(Measured::Json(json!({}))).is_err());
-        assert_eq!(judge(&range(Some(1.0), None), &Measured::Number(9.0)), Ok(Phase::Successful));
+        assert_eq!(of(MetricValue::Numbers(vec![1.0, 2.0])), Ok(Phase::Successful));
+        assert_eq!(of(MetricValue::Numbers(vec![1.5, 2.1])), Ok(Phase::Failed));
+        assert_eq!(of(MetricValue::Number(f64::NAN)), Ok(Phase::Inconclusive));
+        assert_eq!(of(MetricValue::Json(json!("1.5"))), Ok(Phase::Successful));
+        assert_eq!(of(MetricValue::Numbers(Vec::new())), Err("the result is empty".to_owned()));
+        assert!(of(MetricValue::Json(json!({}))).is_err());
+        assert_eq!(judge(&range(Some(1.0), None), &MetricValue::Number(9.0)), Ok(Phase::Successful));
     }
 
     fn metric(count: u32, failure_limit: u32) -> Metric {
@@ -341,7 +341,7 @@ mod tests {
     /// How a metric ends after these answers; `None` is no value.
     fn end(metric: &Metric, answers: &[Option<f64>]) -> Vec<Option<Phase>> {
         let mut run = MetricRun::default();
-        let answer = |one: &Option<f64>| one.map(Measured::Number).ok_or_else(|| "no answer".to_owned());
+        let answer = |one: &Option<f64>| one.map(MetricValue::Number).ok_or_else(|| "no answer".to_owned());
         answers.iter().map(|one| run.take(metric, &Measurement::new(metric, answer(one), None))).collect()
     }
 
@@ -365,8 +365,8 @@ mod tests {
             ..metric(1, 0)
         };
         let of = |target: f64, source: Result<f64, &str>| {
-            let source = source.map(Measured::Number).map_err(str::to_owned);
-            let judged = Measurement::new(&compared, Ok(Measured::Numbers(vec![target])), Some(source));
+            let source = source.map(MetricValue::Number).map_err(str::to_owned);
+            let judged = Measurement::new(&compared, Ok(MetricValue::Numbers(vec![target])), Some(source));
             (judged.phase, judged.value)
         };
         assert_eq!(of(3.0, Ok(2.0)), (Phase::Successful, "3 (1.5 × source)".to_owned()));
@@ -378,19 +378,19 @@ mod tests {
         assert_eq!(of(1.0, Err("no answer")), (Phase::Error, "of the source: no answer".to_owned()));
         let several = Measurement::new(
             &compared,
-            Ok(Measured::Numbers(vec![1.0, 2.0])),
-            Some(Ok(Measured::Number(1.0))),
+            Ok(MetricValue::Numbers(vec![1.0, 2.0])),
+            Some(Ok(MetricValue::Number(1.0))),
         );
         assert_eq!(several.value, "2 numbers cannot be compared, only one");
         // Without a source, only the value itself counts.
-        assert_eq!(Measurement::new(&compared, Ok(Measured::Number(3.0)), None).phase, Phase::Successful);
+        assert_eq!(Measurement::new(&compared, Ok(MetricValue::Number(3.0)), None).phase, Phase::Successful);
     }
 
     #[test]
     fn values_are_short() {
-        assert_eq!(shown(&Measured::Number(0.031_249_9)), "0.0312");
-        assert_eq!(shown(&Measured::Numbers(vec![1.0, f64::NAN])), "1, NaN");
-        assert_eq!(shown(&Measured::Numbers(Vec::new())), "no value");
-        assert_eq!(shown(&Measured::Json(json!("x".repeat(100)))).chars().count(), 41);
+        assert_eq!(shown(&MetricValue::Number(0.031_249_9)), "0.0312");
+        assert_eq!(shown(&MetricValue::Numbers(vec![1.0, f64::NAN])), "1, NaN");
+        assert_eq!(shown(&MetricValue::Numbers(Vec::new())), "no value");
+        assert_eq!(shown(&MetricValue::Json(json!("x".repeat(100)))).chars().count(), 41);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::oam::batch_gates::{Header, HeaderValue, Hook};
-use crate::probe::{Answer, ProbeError, Question};
+use crate::probe::{ProbeError, ProbeRequest, ProbeResponse};
 
 /// The header that names a call: it is the same for every try, also those of a process that resumes the run.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -34,13 +34,13 @@ pub enum HookAnswer {
 
 /// The request of a call.
 #[must_use]
-pub fn hook_question(hook: &Hook, call: &HookCall<'_>) -> Question {
+pub fn hook_request(hook: &Hook, call: &HookCall<'_>) -> ProbeRequest {
     let mut body = json!({"name": call.component, "namespace": call.namespace, "phase": call.phase});
     if !hook.metadata.is_empty() {
         body["metadata"] = json!(hook.metadata);
     }
     let key = Header { key: IDEMPOTENCY_KEY.to_owned(), value: HeaderValue::Text(call.key.clone()) };
-    Question::Http {
+    ProbeRequest::Http {
         method: hook.method.clone(),
         url: hook.url.clone(),
         headers: std::iter::once(key).chain(hook.headers.iter().cloned()).collect(),
@@ -52,7 +52,7 @@ pub fn hook_question(hook: &Hook, call: &HookCall<'_>) -> Question {
 /// Judges what came back. As in the original, a status from 500 on is an error even where it is expected, and without
 /// `expectedStatus` every status up to 202 is good.
 #[must_use]
-pub fn hook_answer(hook: &Hook, answer: Result<Answer, ProbeError>) -> HookAnswer {
+pub fn hook_answer(hook: &Hook, answer: Result<ProbeResponse, ProbeError>) -> HookAnswer {
     let status = match answer {
         Ok(answer) => answer.status,
         Err(ProbeError(reason)) => return HookAnswer::Unreached(reason),
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn statuses_are_judged_as_in_the_original() {
         let of = |expected: &[u16], status| {
-            let answer = Answer { status, body: String::new(), complaint: String::new() };
+            let answer = ProbeResponse { status, body: String::new(), stderr: String::new() };
             hook_answer(&hook(expected), Ok(answer))
         };
         assert_eq!(of(&[], 200), HookAnswer::Accepted);
@@ -108,7 +108,9 @@ mod tests {
     fn a_call_says_what_it_is_about() {
         let call =
             HookCall { component: "web", namespace: "shop", phase: "batchInitializing", key: "k".to_owned() };
-        let Question::Http { method, headers, body, .. } = hook_question(&hook(&[]), &call) else { panic!() };
+        let ProbeRequest::Http { method, headers, body, .. } = hook_request(&hook(&[]), &call) else {
+            panic!()
+        };
         assert_eq!((method.as_str(), headers[0].key.as_str()), ("POST", IDEMPOTENCY_KEY));
         let body: serde_json::Value = serde_json::from_str(&body.unwrap()).unwrap();
         let wanted = json!({

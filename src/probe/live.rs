@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 use crate::oam::batch_gates::{Header, HeaderValue};
-use crate::probe::{Answer, ProbeError, Question, Transport};
+use crate::probe::{ProbeError, ProbeRequest, ProbeResponse, Transport};
 
 /// The most that an answer may say, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -42,16 +42,16 @@ impl Default for LiveProbe {
 }
 
 impl Transport for LiveProbe {
-    fn ask(&self, question: Question) -> LocalBoxFuture<'_, Result<Answer, ProbeError>> {
-        match question {
-            Question::Http { method, url, headers, body, reads_body } => async move {
+    fn send(&self, request: ProbeRequest) -> LocalBoxFuture<'_, Result<ProbeResponse, ProbeError>> {
+        match request {
+            ProbeRequest::Http { method, url, headers, body, reads_body } => async move {
                 let response = self.request(&method, &url, &headers, body).await?;
                 let status = i32::from(response.status().as_u16());
                 let body = if reads_body { text(response.into_body()).await? } else { String::new() };
-                Ok(Answer { status, body, complaint: String::new() })
+                Ok(ProbeResponse { status, body, stderr: String::new() })
             }
             .boxed_local(),
-            Question::Exec { command } => async move { run(&command).await }.boxed_local(),
+            ProbeRequest::Exec { command } => async move { run(&command).await }.boxed_local(),
         }
     }
 }
@@ -140,13 +140,13 @@ async fn text(body: Body) -> Result<String, ProbeError> {
         if error.is::<LengthLimitError>() {
             return ProbeError("its answer is larger than 1 MiB".to_owned());
         }
-        ProbeError(format!("its answer broke off: {error}"))
+        ProbeError(format!("its response was cut off: {error}"))
     })?;
     Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
 }
 
 /// Runs a command. If it is not waited for to its end, it is killed with all processes that it has started.
-async fn run(command: &[String]) -> Result<Answer, ProbeError> {
+async fn run(command: &[String]) -> Result<ProbeResponse, ProbeError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(ProbeError("no command is given".to_owned()));
     };
@@ -171,19 +171,19 @@ async fn run(command: &[String]) -> Result<Answer, ProbeError> {
             false => Err(ProbeError(format!("`{program}` printed more than 1 MiB"))),
         }
     };
-    let complaint = async {
+    let stderr = async {
         match stderr {
             Some(stderr) => read_end(stderr).await.map_err(failed),
             None => Ok(Vec::new()),
         }
     };
-    let (output, complaint) = tokio::try_join!(output, complaint)?;
+    let (output, stderr) = tokio::try_join!(output, stderr)?;
     let status = child.wait().await.map_err(failed)?;
     group.has_ended();
-    Ok(Answer {
+    Ok(ProbeResponse {
         status: status.code().unwrap_or(-1),
         body: String::from_utf8_lossy(&output).into_owned(),
-        complaint: String::from_utf8_lossy(&complaint).lines().last().unwrap_or_default().to_owned(),
+        stderr: String::from_utf8_lossy(&stderr).lines().last().unwrap_or_default().to_owned(),
     })
 }
 
@@ -225,23 +225,24 @@ mod tests {
 
     use super::*;
 
-    fn shell(script: &str) -> Question {
-        Question::Exec { command: ["sh", "-c", script].map(str::to_owned).to_vec() }
+    fn shell(script: &str) -> ProbeRequest {
+        ProbeRequest::Exec { command: ["sh", "-c", script].map(str::to_owned).to_vec() }
     }
 
     #[tokio::test]
     async fn a_command_answers_with_what_it_prints() {
-        let answer = LiveProbe::default().ask(shell("echo 4; echo a >&2; echo b >&2; exit 3")).await.unwrap();
-        assert_eq!(answer, Answer { status: 3, body: "4\n".to_owned(), complaint: "b".to_owned() });
+        let answer =
+            LiveProbe::default().send(shell("echo 4; echo a >&2; echo b >&2; exit 3")).await.unwrap();
+        assert_eq!(answer, ProbeResponse { status: 3, body: "4\n".to_owned(), stderr: "b".to_owned() });
     }
 
     #[tokio::test]
     async fn a_command_is_not_listened_to_for_ever() {
-        let error = LiveProbe::default().ask(shell("yes")).await.unwrap_err();
+        let error = LiveProbe::default().send(shell("yes")).await.unwrap_err();
         assert_eq!(error.to_string(), "`sh` printed more than 1 MiB");
         let chatty = shell("yes | head -c 4000000 >&2; echo last >&2; echo 1");
-        let answer = LiveProbe::default().ask(chatty).await.unwrap();
-        assert_eq!((answer.body.as_str(), answer.complaint.as_str()), ("1\n", "last"));
+        let answer = LiveProbe::default().send(chatty).await.unwrap();
+        assert_eq!((answer.body.as_str(), answer.stderr.as_str()), ("1\n", "last"));
     }
 
     #[tokio::test]
@@ -251,7 +252,7 @@ mod tests {
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let later = "(sleep 20; echo late >&3) & echo started >&3; wait";
         let probe = LiveProbe::default();
-        let answer = probe.ask(shell(&format!("exec 3> '{}'; {later}", pipe.display())));
+        let answer = probe.send(shell(&format!("exec 3> '{}'; {later}", pipe.display())));
         let (started, is_started) = tokio::sync::oneshot::channel();
         // It reads until nobody has the pipe open any longer.
         let reader = tokio::task::spawn_blocking(move || {

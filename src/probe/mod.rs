@@ -15,8 +15,8 @@ use futures::future::LocalBoxFuture;
 use thiserror::Error;
 
 use crate::oam::batch_gates::{Header, Hook, Metric};
-use crate::plan::metric::Measured;
-use crate::probe::hook::{HookAnswer, HookCall, hook_answer, hook_question};
+use crate::plan::metric::MetricValue;
+use crate::probe::hook::{HookAnswer, HookCall, hook_answer, hook_request};
 use crate::probe::provider::{metric_answer, metric_question, query_answer, query_question};
 
 pub use live::{Environment, LiveProbe};
@@ -35,7 +35,7 @@ pub trait Probe {
         &'a self,
         metric: &'a Metric,
         values: &'a GateValues,
-    ) -> LocalBoxFuture<'a, Result<Measured, String>>;
+    ) -> LocalBoxFuture<'a, Result<MetricValue, String>>;
 
     /// Has the provider of a metric parse its query, without a measurement.
     fn parse_query<'a>(&'a self, metric: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery>;
@@ -54,27 +54,27 @@ pub enum ParsedQuery {
 
 impl<T: Transport> Probe for T {
     fn call_hook<'a>(&'a self, hook: &'a Hook, call: &'a HookCall<'_>) -> LocalBoxFuture<'a, HookAnswer> {
-        async move { hook_answer(hook, self.ask(hook_question(hook, call)).await) }.boxed_local()
+        async move { hook_answer(hook, self.send(hook_request(hook, call)).await) }.boxed_local()
     }
 
     fn measure<'a>(
         &'a self,
         metric: &'a Metric,
         values: &'a GateValues,
-    ) -> LocalBoxFuture<'a, Result<Measured, String>> {
+    ) -> LocalBoxFuture<'a, Result<MetricValue, String>> {
         async move {
-            let answer = self.ask(metric_question(&metric.provider, values)).await;
+            let answer = self.send(metric_question(&metric.provider, values)).await;
             metric_answer(&metric.provider, &answer.map_err(|error| error.to_string())?)
         }
         .boxed_local()
     }
 
     fn parse_query<'a>(&'a self, metric: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery> {
-        let question = query_question(&metric.provider);
+        let request = query_question(&metric.provider);
         async move {
-            match question {
+            match request {
                 None => ParsedQuery::Sound,
-                Some(question) => query_answer(self.ask(question).await),
+                Some(request) => query_answer(self.send(request).await),
             }
         }
         .boxed_local()
@@ -87,12 +87,12 @@ pub trait Transport {
     ///
     /// # Errors
     /// Why there is no answer.
-    fn ask(&self, question: Question) -> LocalBoxFuture<'_, Result<Answer, ProbeError>>;
+    fn send(&self, request: ProbeRequest) -> LocalBoxFuture<'_, Result<ProbeResponse, ProbeError>>;
 }
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {
+pub enum ProbeRequest {
     /// An HTTP request.
     Http {
         /// The method.
@@ -115,13 +115,13 @@ pub enum Question {
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProbeResponse {
     /// The HTTP status, or the exit code of a command; -1 where a signal ended it.
     pub status: i32,
     /// The body, or what the command printed on stdout.
     pub body: String,
     /// What the command printed on stderr, its last line.
-    pub complaint: String,
+    pub stderr: String,
 }
 
 /// Why there is no answer. The text names no secret.

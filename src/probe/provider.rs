@@ -4,17 +4,17 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::oam::batch_gates::{PLACEHOLDERS, Provider, fill_in, json_pointer};
-use crate::plan::metric::Measured;
-use crate::probe::{Answer, GateValues, ParsedQuery, ProbeError, Question};
+use crate::plan::metric::MetricValue;
+use crate::probe::{GateValues, ParsedQuery, ProbeError, ProbeRequest, ProbeResponse};
 
 /// The question whose answer is one measurement, with these values for what its text names in braces.
 #[must_use]
-pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
+pub fn metric_question(provider: &Provider, values: &GateValues) -> ProbeRequest {
     match provider {
         Provider::Prometheus { address, query, headers } => {
             let query = fill_in(query, values);
             let query = utf8_percent_encode(query.trim(), NON_ALPHANUMERIC);
-            Question::Http {
+            ProbeRequest::Http {
                 method: "GET".to_owned(),
                 url: format!("{}/api/v1/query?query={query}", fill_in(address, values).trim_end_matches('/')),
                 headers: headers.clone(),
@@ -22,7 +22,7 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
                 reads_body: true,
             }
         }
-        Provider::Web { url, method, headers, body, .. } => Question::Http {
+        Provider::Web { url, method, headers, body, .. } => ProbeRequest::Http {
             method: method.clone(),
             url: fill_in(url, values),
             headers: headers.clone(),
@@ -30,15 +30,15 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> Question {
             reads_body: true,
         },
         Provider::Exec { command } => {
-            Question::Exec { command: command.iter().map(|part| fill_in(part, values)).collect() }
+            ProbeRequest::Exec { command: command.iter().map(|part| fill_in(part, values)).collect() }
         }
     }
 }
 
-/// The question whether a query can be parsed; `None` where the provider has no such endpoint. It is that of Prometheus which
+/// The request whether a query can be parsed; `None` where the provider has no such endpoint. It is that of Prometheus which
 /// formats queries, since that is the one which is stable.
 #[must_use]
-pub fn query_question(provider: &Provider) -> Option<Question> {
+pub fn query_question(provider: &Provider) -> Option<ProbeRequest> {
     let Provider::Prometheus { address, query, headers } = provider else { return None };
     // The batch is a number, and may be one of the query's.
     let value = |name: &str| if name == "batch" { "1" } else { "x" };
@@ -48,12 +48,12 @@ pub fn query_question(provider: &Provider) -> Option<Question> {
     let address = fill_in(address, &values);
     let url = format!("{}/api/v1/format_query?query={query}", address.trim_end_matches('/'));
     let (method, headers) = ("GET".to_owned(), headers.clone());
-    Some(Question::Http { method, url, headers, body: None, reads_body: true })
+    Some(ProbeRequest::Http { method, url, headers, body: None, reads_body: true })
 }
 
 /// What an answer says of a query's syntax.
 #[must_use]
-pub fn query_answer(answer: Result<Answer, ProbeError>) -> ParsedQuery {
+pub fn query_answer(answer: Result<ProbeResponse, ProbeError>) -> ParsedQuery {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return ParsedQuery::Unknown(error.to_string()),
@@ -72,7 +72,7 @@ pub fn query_answer(answer: Result<Answer, ProbeError>) -> ParsedQuery {
 ///
 /// # Errors
 /// Why it says nothing.
-pub fn metric_answer(provider: &Provider, answer: &Answer) -> Result<Measured, String> {
+pub fn metric_answer(provider: &Provider, answer: &ProbeResponse) -> Result<MetricValue, String> {
     match provider {
         Provider::Prometheus { .. } => of_prometheus(answer),
         Provider::Web { json_path, .. } => {
@@ -80,20 +80,20 @@ pub fn metric_answer(provider: &Provider, answer: &Answer) -> Result<Measured, S
                 return Err(format!("the server answered with status {}", answer.status));
             }
             let value = json(&answer.body)?;
-            let Some(path) = json_path else { return Ok(Measured::Json(value)) };
+            let Some(path) = json_path else { return Ok(MetricValue::Json(value)) };
             let found = json_pointer(path).and_then(|pointer| value.pointer(&pointer).cloned());
-            found.map(Measured::Json).ok_or_else(|| format!("the answer has nothing at `{path}`"))
+            found.map(MetricValue::Json).ok_or_else(|| format!("the answer has nothing at `{path}`"))
         }
         Provider::Exec { command } => {
             if answer.status != 0 {
                 let program = command.first().map(String::as_str).unwrap_or_default();
-                let complaint = match answer.complaint.trim() {
+                let stderr = match answer.stderr.trim() {
                     "" => String::new(),
-                    complaint => format!(": {complaint}"),
+                    stderr => format!(": {stderr}"),
                 };
-                return Err(format!("`{program}` exited with code {}{complaint}", answer.status));
+                return Err(format!("`{program}` exited with code {}{stderr}", answer.status));
             }
-            json(answer.body.trim()).map(Measured::Json)
+            json(answer.body.trim()).map(MetricValue::Json)
         }
     }
 }
@@ -103,7 +103,7 @@ fn json(text: &str) -> Result<Value, String> {
 }
 
 /// The format is Prometheus's HTTP API: <https://prometheus.io/docs/prometheus/latest/querying/api/>.
-fn of_prometheus(answer: &Answer) -> Result<Measured, String> {
+fn of_prometheus(answer: &ProbeResponse) -> Result<MetricValue, String> {
     let body = json(&answer.body)
         .map_err(|reason| format!("Prometheus answered with status {}: {reason}", answer.status))?;
     if body["status"] != "success" {
@@ -118,9 +118,9 @@ fn of_prometheus(answer: &Answer) -> Result<Measured, String> {
                 .iter()
                 .map(|one| sample(&one["value"]))
                 .collect::<Option<Vec<f64>>>()
-                .map(Measured::Numbers)
+                .map(MetricValue::Numbers)
         }),
-        Some("scalar") => sample(result).map(Measured::Number),
+        Some("scalar") => sample(result).map(MetricValue::Number),
         Some(other) => return Err(format!("the query's result is a {other}, expected a vector or a scalar")),
         None => None,
     };
@@ -131,8 +131,8 @@ fn of_prometheus(answer: &Answer) -> Result<Measured, String> {
 mod tests {
     use super::*;
 
-    fn answer(status: i32, body: &str) -> Answer {
-        Answer { status, body: body.to_owned(), complaint: "no such host".to_owned() }
+    fn answer(status: i32, body: &str) -> ProbeResponse {
+        ProbeResponse { status, body: body.to_owned(), stderr: "no such host".to_owned() }
     }
 
     fn prometheus() -> Provider {
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn prometheus_is_asked_for_the_revision() {
         let values = GateValues::from([("revision", "web-v2".to_owned())]);
-        let Question::Http { url, .. } = metric_question(&prometheus(), &values) else { panic!() };
+        let ProbeRequest::Http { url, .. } = metric_question(&prometheus(), &values) else { panic!() };
         let wanted = "http://prometheus:9090/api/v1/query?query=\
              sum%28rate%28x%7Brevision%3D%22web%2Dv2%22%7D%5B1m%5D%29%29";
         assert_eq!(url, wanted);
@@ -156,9 +156,9 @@ mod tests {
     fn answers_of_prometheus_are_numbers() {
         let of = |body: &str| metric_answer(&prometheus(), &answer(200, body));
         let vector = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0.5"]}]}}"#;
-        assert_eq!(of(vector), Ok(Measured::Numbers(vec![0.5])));
+        assert_eq!(of(vector), Ok(MetricValue::Numbers(vec![0.5])));
         let scalar = r#"{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}"#;
-        assert_eq!(of(scalar), Ok(Measured::Number(2.0)));
+        assert_eq!(of(scalar), Ok(MetricValue::Number(2.0)));
         let refused = r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#;
         assert_eq!(of(refused), Err("Prometheus refuses the query: parse error".to_owned()));
         let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn prometheus_parses_a_query_without_its_placeholders() {
-        let Some(Question::Http { url, .. }) = query_question(&prometheus()) else { panic!() };
+        let Some(ProbeRequest::Http { url, .. }) = query_question(&prometheus()) else { panic!() };
         let query = "sum%28rate%28x%7Brevision%3D%22x%22%7D%5B1m%5D%29%29";
         assert_eq!(url, format!("http://prometheus:9090/api/v1/format_query?query={query}"));
         let of = |status, body: &str| query_answer(Ok(answer(status, body)));
@@ -189,7 +189,7 @@ mod tests {
         let (url, method) = ("http://a".to_owned(), "GET".to_owned());
         let provider = Provider::Web { url, method, headers: Vec::new(), body: None, json_path };
         let of = |status, body| metric_answer(&provider, &answer(status, body));
-        assert_eq!(of(200, r#"{"data":[{"rate":3}]}"#), Ok(Measured::Json(3.into())));
+        assert_eq!(of(200, r#"{"data":[{"rate":3}]}"#), Ok(MetricValue::Json(3.into())));
         assert!(of(200, "{}").unwrap_err().contains("{$.data[0].rate}"));
         assert!(of(404, "{}").unwrap_err().contains("404"));
     }
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_command_says_why_it_failed() {
         let provider = Provider::Exec { command: vec!["probe".to_owned()] };
-        assert_eq!(metric_answer(&provider, &answer(0, " 4\n")), Ok(Measured::Json(4.into())));
+        assert_eq!(metric_answer(&provider, &answer(0, " 4\n")), Ok(MetricValue::Json(4.into())));
         let failed = metric_answer(&provider, &answer(2, ""));
         assert_eq!(failed, Err("`probe` exited with code 2: no such host".to_owned()));
     }

@@ -8,9 +8,9 @@ use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
 use crate::oam::batch_gates::{Hook, Metric, Provider};
-use crate::plan::metric::{Measured, number};
+use crate::plan::metric::{MetricValue, number};
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer};
-use crate::probe::{Answer, GateValues, ParsedQuery, Probe};
+use crate::probe::{GateValues, ParsedQuery, Probe, ProbeResponse};
 
 /// What a gate answers: one entry a time, and the last for ever.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +76,7 @@ impl Probe for ScriptedGates {
     fn call_hook<'a>(&'a self, hook: &'a Hook, _: &'a HookCall<'_>) -> LocalBoxFuture<'a, HookAnswer> {
         let index = self.next(GateKind::Hook, &hook.name);
         let status = self.script.hooks.get(&hook.name).map_or(200, |answers| *answers.nth(index));
-        let answer = Answer { status, body: String::new(), complaint: String::new() };
+        let answer = ProbeResponse { status, body: String::new(), stderr: String::new() };
         async move { hook_answer(hook, Ok(answer)) }.boxed_local()
     }
 
@@ -84,7 +84,7 @@ impl Probe for ScriptedGates {
         &'a self,
         metric: &'a Metric,
         _: &'a GateValues,
-    ) -> LocalBoxFuture<'a, Result<Measured, String>> {
+    ) -> LocalBoxFuture<'a, Result<MetricValue, String>> {
         let index = self.next(GateKind::Metric, &metric.name);
         let value = self.script.metrics.get(&metric.name).map(|answers| answers.nth(index).clone());
         let value = value.unwrap_or_else(|| Err("it is not in the script".to_owned()));
@@ -98,13 +98,13 @@ impl Probe for ScriptedGates {
 }
 
 /// A value in the form in which its provider has it: Prometheus answers a query with a list.
-fn measured(provider: &Provider, value: Value) -> Measured {
+fn measured(provider: &Provider, value: Value) -> MetricValue {
     let numbers = match (provider, &value) {
         (Provider::Prometheus { .. }, Value::Array(items)) => items.iter().map(number).collect(),
         (Provider::Prometheus { .. }, value) => number(value).map(|number| vec![number]),
         (Provider::Web { .. } | Provider::Exec { .. }, _) => None,
     };
-    numbers.map_or(Measured::Json(value), Measured::Numbers)
+    numbers.map_or(MetricValue::Json(value), MetricValue::Numbers)
 }
 
 #[cfg(test)]
@@ -120,10 +120,12 @@ mod tests {
     #[test]
     fn values_have_the_form_of_their_provider() {
         let exec = Provider::Exec { command: vec!["true".to_owned()] };
-        assert_eq!(measured(&prometheus(), json!(0.5)), Measured::Numbers(vec![0.5]));
-        assert_eq!(measured(&prometheus(), json!([1, "2"])), Measured::Numbers(vec![1.0, 2.0]));
-        assert!(matches!(measured(&prometheus(), json!("NaN")), Measured::Numbers(one) if one[0].is_nan()));
-        assert_eq!(measured(&exec, json!({"ok": true})), Measured::Json(json!({"ok": true})));
+        assert_eq!(measured(&prometheus(), json!(0.5)), MetricValue::Numbers(vec![0.5]));
+        assert_eq!(measured(&prometheus(), json!([1, "2"])), MetricValue::Numbers(vec![1.0, 2.0]));
+        assert!(
+            matches!(measured(&prometheus(), json!("NaN")), MetricValue::Numbers(one) if one[0].is_nan())
+        );
+        assert_eq!(measured(&exec, json!({"ok": true})), MetricValue::Json(json!({"ok": true})));
     }
 
     #[test]

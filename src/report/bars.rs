@@ -168,7 +168,7 @@ impl Bars {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Paused, format!("held at step `{step}`"));
             }
-            EventKind::Measured { metric, values, value, .. } => {
+            EventKind::MetricValue { metric, values, value, .. } => {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Ready, measured_text(metric, values, value));
             }

@@ -125,7 +125,7 @@ enum Payload<'a> {
         reason: Option<&'a str>,
         hints: &'a [String],
     },
-    Measured {
+    MetricValue {
         metric: &'a str,
         phase: &'static str,
         value: &'a str,
@@ -298,15 +298,17 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
             EventKind::Held { progress, reason, hints } => {
                 Self::Held { progress: JsonProgress::from(progress), reason: reason.as_deref(), hints }
             }
-            EventKind::Measured { metric, phase, value, taken, count, values, point } => Self::Measured {
-                metric,
-                phase: phase.as_str(),
-                value,
-                taken: *taken,
-                count: *count,
-                values,
-                point,
-            },
+            EventKind::MetricValue { metric, phase, value, taken, count, values, point } => {
+                Self::MetricValue {
+                    metric,
+                    phase: phase.as_str(),
+                    value,
+                    taken: *taken,
+                    count: *count,
+                    values,
+                    point,
+                }
+            }
             EventKind::GatePassed { point } => Self::GatePassed { point },
             EventKind::Inconclusive { progress, reason, hints } => {
                 Self::Inconclusive { progress: JsonProgress::from(progress), reason, hints }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::ToSpan as _;
 use rollout::driver::context::{GateTrust, OnFailure};
 use rollout::driver::outcome::{ComponentOutcome, FailureKind, GateCause, HoldPoint};
-use rollout::probe::Question;
+use rollout::probe::ProbeRequest;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::Verb;
 
@@ -46,8 +46,8 @@ fn values(values: &'static [&'static str]) -> Rc<ScriptedProbe> {
 
 pub(crate) fn commands(probe: &ScriptedProbe) -> Vec<Vec<String>> {
     let command = |question| match question {
-        Question::Exec { command } => Some(command),
-        Question::Http { .. } => None,
+        ProbeRequest::Exec { command } => Some(command),
+        ProbeRequest::Http { .. } => None,
     };
     probe.asked().into_iter().filter_map(command).collect()
 }
@@ -185,7 +185,7 @@ async fn a_target_is_compared_with_its_source() {
     let cluster = open().await;
     let probe = |of_target: &'static str| {
         ScriptedProbe::new(move |question| match question {
-            Question::Exec { command } if command[1] == "web-v1" => answer(0, "0.1"),
+            ProbeRequest::Exec { command } if command[1] == "web-v1" => answer(0, "0.1"),
             _ => answer(0, of_target),
         })
     };

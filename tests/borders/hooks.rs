@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollout::driver::outcome::FailureKind;
 use rollout::oam::batch_gates::{Header, HeaderValue};
-use rollout::probe::Question;
+use rollout::probe::ProbeRequest;
 use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verb};
 
@@ -36,10 +36,10 @@ fn key(headers: &[Header]) -> String {
 /// Path and key of each call of a hook.
 pub(crate) fn calls(probe: &ScriptedProbe) -> Vec<(String, String)> {
     let call = |question| match question {
-        Question::Http { url, headers, .. } => {
+        ProbeRequest::Http { url, headers, .. } => {
             Some((url.trim_start_matches("http://hooks/").to_owned(), key(&headers)))
         }
-        Question::Exec { .. } => None,
+        ProbeRequest::Exec { .. } => None,
     };
     probe.asked().into_iter().filter_map(call).collect()
 }
@@ -49,7 +49,7 @@ async fn hooks_are_called_in_order_and_a_refusal_is_called_again() {
     let cluster = open().await;
     let tries = Cell::new(0);
     let probe = ScriptedProbe::new(move |question| match question {
-        Question::Http { url, .. } if url.ends_with("before") && tries.replace(tries.get() + 1) < 2 => {
+        ProbeRequest::Http { url, .. } if url.ends_with("before") && tries.replace(tries.get() + 1) < 2 => {
             answer(409, "")
         }
         _ => answer(200, ""),
@@ -75,7 +75,7 @@ async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_
     let cluster = open().await;
     for (refusal, words) in [(answer(409, ""), "status 409"), (answer(503, ""), "cannot be reached")] {
         let probe = ScriptedProbe::new(move |question| match question {
-            Question::Http { url, .. } if url.ends_with("start") => refusal.clone(),
+            ProbeRequest::Http { url, .. } if url.ends_with("start") => refusal.clone(),
             _ => answer(200, ""),
         });
         let run = cluster.run(&process(&probe), &request_for(&[gated(2, HOOKS)])).await;
@@ -85,7 +85,7 @@ async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_
         assert!(failures[0].reason.contains("(`--batch-timeout`)"), "{}", failures[0].reason);
         assert_eq!(cluster.sizes(), sizes(&[("web-v1", 4)]), "nothing has changed");
         let last = probe.asked().pop().unwrap();
-        let Question::Http { url, body: Some(body), .. } = last else { panic!("{last:?}") };
+        let ProbeRequest::Http { url, body: Some(body), .. } = last else { panic!("{last:?}") };
         assert!(url.ends_with("end") && body.contains("rolloutFailing"), "{url} {body}");
     }
 }
@@ -93,14 +93,14 @@ async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_
 /// The phases that the last hook was called with, each with the start of the run that its key names.
 fn ends(probe: &ScriptedProbe) -> Vec<(String, String)> {
     let call = |question| match question {
-        Question::Http { url, headers, body: Some(body), .. } if url.ends_with("end") => {
+        ProbeRequest::Http { url, headers, body: Some(body), .. } if url.ends_with("end") => {
             let body: serde_json::Value = serde_json::from_str(&body).unwrap();
             Some((
                 body["phase"].as_str().unwrap().to_owned(),
                 key(&headers).split('/').nth(2).unwrap().to_owned(),
             ))
         }
-        Question::Http { .. } | Question::Exec { .. } => None,
+        ProbeRequest::Http { .. } | ProbeRequest::Exec { .. } => None,
     };
     probe.asked().into_iter().filter_map(call).collect()
 }

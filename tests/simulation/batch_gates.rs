@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rollout::cluster::clock::Clock;
 use rollout::oam::batch_gates::HeaderValue;
 use rollout::plan::gate_point::{BatchGate, gates_at, points_from, promoted_gates};
-use rollout::probe::Question;
+use rollout::probe::ProbeRequest;
 use rollout::sandbox::Change;
 
 use crate::play::Played;
@@ -31,7 +31,7 @@ pub(crate) const ALL: [&str; 4] = [
 /// A question to a hook or a provider.
 pub(crate) struct Asked {
     pub(crate) at: Timestamp,
-    pub(crate) question: Question,
+    pub(crate) question: ProbeRequest,
     pub(crate) is_good: bool,
 }
 
@@ -39,7 +39,7 @@ impl Asked {
     /// Whether it is asked at this gate of a component, after or before a batch; zero is none.
     fn is_about(&self, gate: BatchGate<'_>, component: &str, batch: usize) -> bool {
         match (&self.question, gate) {
-            (Question::Http { url, headers, .. }, BatchGate::Hook(hook)) => {
+            (ProbeRequest::Http { url, headers, .. }, BatchGate::Hook(hook)) => {
                 let key = headers.iter().find(|header| header.key == "Idempotency-Key");
                 let Some(HeaderValue::Text(key)) = key.map(|header| &header.value) else { return false };
                 let mut parts = key.split('/');
@@ -47,7 +47,7 @@ impl Asked {
                     && parts.nth(1) == Some(component)
                     && parts.nth(1).is_some_and(|part| part.parse().unwrap_or(0) == batch)
             }
-            (Question::Exec { command }, BatchGate::Metric(_)) => {
+            (ProbeRequest::Exec { command }, BatchGate::Metric(_)) => {
                 command[1] == component && command[2] == batch.to_string()
             }
             _ => false,
@@ -62,9 +62,9 @@ pub(crate) fn probe(seed: u64, clock: &Clock, asked: &Rc<RefCell<Vec<Asked>>>) -
     let is_moody = seed != 0 && rng.one_in(2);
     ScriptedProbe::new(move |question| {
         let (status, body) = match question {
-            Question::Http { .. } => (if is_moody { *rng.pick(&[200, 200, 403, 503]) } else { 200 }, ""),
+            ProbeRequest::Http { .. } => (if is_moody { *rng.pick(&[200, 200, 403, 503]) } else { 200 }, ""),
             // Good, inconclusive, bad, or no value at all.
-            Question::Exec { .. } => {
+            ProbeRequest::Exec { .. } => {
                 (0, if is_moody { *rng.pick(&["0", "0", "0", "1.5", "3", "?"]) } else { "0" })
             }
         };

@@ -9,7 +9,7 @@ use rollout::driver::outcome::{ComponentOutcome, Failure as CommandFailure, Fail
 use rollout::oam::batch_gates::{BatchGates, Header, HeaderValue, Hook, HookType};
 use rollout::plan::record::Record;
 use rollout::plan::run::{Mode, Outcome, Purpose};
-use rollout::probe::Question;
+use rollout::probe::ProbeRequest;
 use rollout::sandbox::fault::{RequestInfo, Verb};
 use rollout::sandbox::{Actor, Change};
 use serde_json::{Value, json};
@@ -284,7 +284,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
             let key = HeaderValue::Text("shop/web/2026-03-01T12:00:00Z/1/batch/after".to_owned());
             let headers = vec![Header { key: "Idempotency-Key".to_owned(), value: key }];
             let (method, url) = (hook.method.clone(), hook.url.clone());
-            let question = Question::Http { method, url, headers, body: None, reads_body: false };
+            let question = ProbeRequest::Http { method, url, headers, body: None, reads_body: false };
             played.asked = vec![Asked { at: jiff::Timestamp::UNIX_EPOCH, question, is_good }];
             batch_gates::judge(&played, std::slice::from_ref(&passes))
         };

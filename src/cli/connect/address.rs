@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 /// How a server without a scheme is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Otherwise {
+pub enum DefaultScheme {
     /// As `http://`.
     Plain,
     /// As `https://`.
@@ -38,7 +38,7 @@ impl fmt::Debug for Address {
 /// # Errors
 ///
 /// What is neither a URL of `http` or `https` nor a host with or without a port. The message holds no password.
-pub fn parse(server: &str, otherwise: Otherwise) -> Result<Address, String> {
+pub fn parse(server: &str, otherwise: DefaultScheme) -> Result<Address, String> {
     // client-go sends neither a query nor a fragment.
     let server = server.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = match server.split_once("://") {
@@ -48,8 +48,8 @@ pub fn parse(server: &str, otherwise: Otherwise) -> Result<Address, String> {
         }
         None => {
             let scheme = match otherwise {
-                Otherwise::Plain => "http",
-                Otherwise::Tls => "https",
+                DefaultScheme::Plain => "http",
+                DefaultScheme::Tls => "https",
             };
             if server.trim_end_matches('/').contains('/') {
                 return Err("a path needs a scheme before the host, such as `https://`".to_owned());
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_server_is_what_client_go_takes_it_for() {
-        use Otherwise::{Plain, Tls};
+        use DefaultScheme::{Plain, Tls};
         let cases = [
             ("https://k8s.example:6443", Plain, "https://k8s.example:6443"),
             ("HTTPS://k8s.example/", Plain, "https://k8s.example"),
@@ -139,13 +139,13 @@ mod tests {
             ("https://%ff:x@k8s.example", "its user or password is not text"),
         ];
         for (server, message) in cases {
-            assert_eq!(parse(server, Otherwise::Tls), Err(message.to_owned()), "{server:?}");
+            assert_eq!(parse(server, DefaultScheme::Tls), Err(message.to_owned()), "{server:?}");
         }
     }
 
     #[test]
     fn credentials_are_no_part_of_an_address() {
-        let address = parse("https://jane:p%40ss%3A@k8s.example/a", Otherwise::Plain).unwrap();
+        let address = parse("https://jane:p%40ss%3A@k8s.example/a", DefaultScheme::Plain).unwrap();
         assert_eq!(address.url, "https://k8s.example/a");
         assert_eq!(address.login, Some(("jane".to_owned(), "p@ss:".to_owned())));
         assert!(!format!("{address:?}").contains("p@ss"));
@@ -155,7 +155,7 @@ mod tests {
         /// Whatever a kubeconfig says, it is refused, or it is a URL that the client can take.
         #[test]
         fn any_text_is_refused_or_an_address(text in r"([a-z]{0,5}:?/{0,3})?[-a-z0-9.:@%\[\]/ é?#]{0,20}") {
-            for otherwise in [Otherwise::Plain, Otherwise::Tls] {
+            for otherwise in [DefaultScheme::Plain, DefaultScheme::Tls] {
                 if let Ok(address) = parse(&text, otherwise) {
                     let uri: Uri = address.url.parse().unwrap();
                     prop_assert!(matches!(uri.scheme_str(), Some("http" | "https")), "{}", address.url);

@@ -175,7 +175,7 @@ fn plugin(
     let auth = &mut config.auth_info;
     let has_other = auth.token.is_some() || auth.username.is_some();
     let Some(mut exec) = auth.exec.take().filter(|_| !has_other) else { return Ok(None) };
-    if !ui.can_converse() {
+    if !ui.is_interactive() {
         if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
             let message =
                 "the credential plugin of the kubeconfig needs a terminal (`interactiveMode: Always`)";

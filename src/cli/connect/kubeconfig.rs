@@ -11,7 +11,7 @@ use kube::config::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::cli::connect::address::{self, Otherwise};
+use crate::cli::connect::address::{self, DefaultScheme};
 use crate::cli::connect::proxy;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
@@ -182,14 +182,14 @@ fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, CommandError> {
 }
 
 /// How client-go speaks to a server without a scheme.
-fn otherwise(cluster: &Cluster, user: &AuthInfo) -> Otherwise {
+fn otherwise(cluster: &Cluster, user: &AuthInfo) -> DefaultScheme {
     let has_authority =
         cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
     let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();
     if has_authority || has_certificate || cluster.insecure_skip_tls_verify == Some(true) {
-        Otherwise::Tls
+        DefaultScheme::Tls
     } else {
-        Otherwise::Plain
+        DefaultScheme::Plain
     }
 }
 

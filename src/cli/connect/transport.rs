@@ -42,13 +42,13 @@ enum Protocol {
 
 /// What a request needs of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
+enum ConnectionClass {
     Ordinary,
     Watch,
     Lease,
 }
 
-impl Lane {
+impl ConnectionClass {
     fn of(uri: &Uri) -> Self {
         let is_watch = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
         // The server's address may have a path of its own.
@@ -118,10 +118,10 @@ async fn send(
     connections: &Connections,
     request: Request<Body>,
 ) -> Result<Response<impl hyper::body::Body<Data = Bytes, Error = hyper::Error> + use<>>, BoxError> {
-    let (http, held) = match Lane::of(request.uri()) {
-        Lane::Ordinary => (connections.ordinary.clone(), None),
-        Lane::Lease => (connections.leases.clone(), None),
-        Lane::Watch => {
+    let (http, held) = match ConnectionClass::of(request.uri()) {
+        ConnectionClass::Ordinary => (connections.ordinary.clone(), None),
+        ConnectionClass::Lease => (connections.leases.clone(), None),
+        ConnectionClass::Watch => {
             let (http, token) = connections.watches.take();
             (http, Some(token))
         }
@@ -186,17 +186,17 @@ mod tests {
     #[test]
     fn watches_and_leases_have_connections_of_their_own() {
         for (uri, lane) in [
-            ("/api/v1/namespaces/shop/configmaps?&watch=true&timeoutSeconds=25", Lane::Watch),
-            ("/api/v1/namespaces/shop/configmaps?&labelSelector=watch%3Dtrue", Lane::Ordinary),
-            ("/apis/coordination.k8s.io/v1/namespaces/shop/leases/rollout-web?", Lane::Lease),
-            ("/apis/coordination.k8s.io/v1/namespaces/shop/leases?watch=true", Lane::Watch),
+            ("/api/v1/namespaces/shop/configmaps?&watch=true&timeoutSeconds=25", ConnectionClass::Watch),
+            ("/api/v1/namespaces/shop/configmaps?&labelSelector=watch%3Dtrue", ConnectionClass::Ordinary),
+            ("/apis/coordination.k8s.io/v1/namespaces/shop/leases/rollout-web?", ConnectionClass::Lease),
+            ("/apis/coordination.k8s.io/v1/namespaces/shop/leases?watch=true", ConnectionClass::Watch),
             (
                 "/k8s/clusters/c-1/apis/coordination.k8s.io/v1/namespaces/shop/leases/rollout-web?",
-                Lane::Lease,
+                ConnectionClass::Lease,
             ),
-            ("/version", Lane::Ordinary),
+            ("/version", ConnectionClass::Ordinary),
         ] {
-            assert_eq!(Lane::of(&uri.parse().unwrap()), lane, "{uri}");
+            assert_eq!(ConnectionClass::of(&uri.parse().unwrap()), lane, "{uri}");
         }
     }
 

@@ -81,7 +81,7 @@ pub enum EventFormat {
 
 impl Ui {
     /// Whether a user at a terminal can answer.
-    pub fn can_converse(&self) -> bool {
+    pub fn is_interactive(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
@@ -121,7 +121,7 @@ impl Ui {
 
     /// Adds these flags to the commands in hints.
     #[must_use]
-    pub fn repeating(self, flags: Flags) -> Self {
+    pub fn with_hint_flags(self, flags: Flags) -> Self {
         Self { flags, ..self }
     }
 
@@ -242,7 +242,7 @@ impl Ui {
     ///
     /// A terminal that cannot be read.
     pub fn confirm(&mut self, question: &str) -> Result<Confirmation, CommandError> {
-        if !self.can_converse() {
+        if !self.is_interactive() {
             return Ok(Confirmation::NotAsked);
         }
         self.stderr.say(&format!("{} [y/N] ", sanitise_block(question)));

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::{AcquireAttempt, DURATION, HOLDER, LeaseKey, LeaseLock, Predecessor};
-use crate::cluster::backoff::Pace;
+use crate::cluster::backoff::BackoffBounds;
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -27,7 +27,8 @@ const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 /// How often it is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
 /// How soon after a failed renewal the next is tried.
-const RENEW_AGAIN: Pace = Pace { first: Duration::from_secs(1), most: Duration::from_secs(1) };
+const RENEW_AGAIN: BackoffBounds =
+    BackoffBounds { initial: Duration::from_secs(1), max: Duration::from_secs(1) };
 
 /// A Lease that is held, as long as it is renewed.
 #[derive(Debug)]

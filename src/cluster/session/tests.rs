@@ -142,7 +142,7 @@ async fn the_success_of_another_part_renews_no_budget() {
         () = succeeding => unreachable!(),
     };
     assert!(matches!(error, ClusterError::Exhausted { .. }), "{error}");
-    assert!(lasted < session.outage() + PACE.most * 2, "{lasted:?}");
+    assert!(lasted < session.outage() + BOUNDS.max * 2, "{lasted:?}");
 }
 
 /// Ten that fail side by side have each their own time.

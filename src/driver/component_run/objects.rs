@@ -36,7 +36,7 @@ use crate::plan::step::Step;
 use crate::report::event::{EventKind, ObjectChange, Progress};
 
 /// What came of applying one object.
-enum Answer {
+enum ApplyOutcome {
     /// It was written.
     Applied(ObjectChange, Box<DynamicObject>),
     /// It is in the way of somebody else's.
@@ -205,7 +205,7 @@ impl ComponentRun<'_> {
         let mut is_superseded = false;
         for (object, written) in due.iter().zip(written) {
             match written {
-                Ok(Answer::Applied(change, live)) => {
+                Ok(ApplyOutcome::Applied(change, live)) => {
                     self.watch.objects.cache.apply(&object.reference, &live);
                     // One that was as rendered has only been claimed.
                     if !object.before.as_ref().is_some_and(|before| object.is_same(before)) {
@@ -215,8 +215,8 @@ impl ComponentRun<'_> {
                     self.conflicts = 0;
                     self.last_error = None;
                 }
-                Ok(Answer::Refused(failure)) => refused = refused.or(Some(failure)),
-                Ok(Answer::Superseded) => is_superseded = true,
+                Ok(ApplyOutcome::Refused(failure)) => refused = refused.or(Some(failure)),
+                Ok(ApplyOutcome::Superseded) => is_superseded = true,
                 // Another component creates it.
                 Err(error) if error.is_missing_namespace() => {
                     failed = failed.or_else(|| Some(ClusterError::transient(error.to_string())));
@@ -239,13 +239,13 @@ impl ComponentRun<'_> {
         objects: &PreparedObjects,
         object: &PreparedObject,
         epoch: Epoch,
-    ) -> Result<Answer, ClusterError> {
+    ) -> Result<ApplyOutcome, ClusterError> {
         let session = &self.context.session;
         let kind = self.served(object).await?;
         let namespace = object.reference.namespace.as_deref();
         let live = self.watch.objects.cache.get(&object.reference);
         if live.as_ref().and_then(stamp) > Some(epoch) {
-            return Ok(Answer::Superseded);
+            return Ok(ApplyOutcome::Superseded);
         }
         if let Some(old) = live.as_ref().filter(|live| object.is_to_be_recreated(live)) {
             delete_object(session, &kind, old).await?;
@@ -264,7 +264,7 @@ impl ComponentRun<'_> {
         let mut reclaimed = Vec::new();
         if let Applying::Conflicts(conflicts) = &answer {
             if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
-                return Ok(Answer::Refused(conflict_failure(object, conflict)));
+                return Ok(ApplyOutcome::Refused(conflict_failure(object, conflict)));
             }
             reclaimed.extend(conflicts.iter().filter(|one| !is_own(one)).cloned());
             answer = apply(Ownership::Force).await?;
@@ -279,10 +279,10 @@ impl ComponentRun<'_> {
         };
         let change = if existed { ObjectChange::Configured } else { ObjectChange::Created };
         match objects.size_to_give(object, &applied) {
-            None => Ok(Answer::Applied(change, applied)),
+            None => Ok(ApplyOutcome::Applied(change, applied)),
             Some(size) => {
                 let resized = resize_object(session, &kind, &applied, size).await?;
-                Ok(Answer::Applied(change, Box::new(resized)))
+                Ok(ApplyOutcome::Applied(change, Box::new(resized)))
             }
         }
     }
