@@ -2,8 +2,9 @@
 //!
 //! Modules in reading order: a manifest becomes an [`oam`] application, [`plan`] decides the next
 //! step from what is observed and what is desired, [`cluster`] performs steps and watches,
-//! [`driver`] loops, [`report`] tells, [`ops`] has a function for each command, [`cli`] is the command line, and [`sandbox`] is a Kubernetes
-//! API to try all of it without a cluster.
+//! [`driver`] loops, [`probe`] calls hooks and measures metrics, [`report`] words and draws events, [`ops`] has a
+//! function for each command, [`cli`] is the command line, and [`sandbox`] is a Kubernetes API to try all of it without
+//! a cluster.
 //!
 //! # Example
 //!
@@ -26,7 +27,8 @@
 //! let clock = Clock::system();
 //! let now = clock.clone();
 //! let rules = RulesSource::Given(Vec::new());
-//! let sandbox = Sandbox::open(Options { file: None, rules, now: Arc::new(move || now.now()), record_history: false })?;
+//! let now = Arc::new(move || now.now());
+//! let sandbox = Sandbox::open(Options { file: None, rules, now, record_history: false })?;
 //! let session = Session::new(sandbox.client("default"), clock, Timeouts::default());
 //!
 //! let context = Context::new(session, "me".to_owned());
@@ -48,6 +50,5 @@ pub mod ops;
 pub mod plan;
 pub mod probe;
 pub mod report;
-// Its wildcard arms on its own enums are still to be written out.
-#[allow(clippy::wildcard_enum_match_arm)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "it matches on JSON values, never on enums of its own")]
 pub mod sandbox;

@@ -1,4 +1,5 @@
-//! The corpus of the fuzz targets, with any compiler: each input is tried once, and so are some that differ from it a little.
+//! The corpus of the fuzz targets, with any compiler: each input is tried once, and so are some that differ from it a
+//! little.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

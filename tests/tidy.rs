@@ -285,17 +285,21 @@ fn turns(source: &Source) -> Vec<String> {
     branches.filter(is_random).map(|_| format!("{}: `{select}` that is not biased", source.path)).collect()
 }
 
-/// Prose fits an editor's window; tables and what a terminal shows are as wide as they are.
+/// Prose and comments fit an editor's window; tables, addresses and what a terminal shows are as wide as they are.
 fn columns(source: &Source) -> Vec<String> {
-    if !source.is_prose() {
-        return Vec::new();
-    }
     let mut is_fenced = false;
     let mut found = Vec::new();
     for (index, line) in source.text.lines().enumerate() {
-        let (text, columns) = (line.trim_start(), line.chars().count());
+        let columns = line.chars().count();
+        let text = match (source.is_prose(), line.trim_start().strip_prefix("//")) {
+            (true, _) => line,
+            (false, Some(comment)) => comment.trim_start_matches(['/', '!']),
+            (false, None) => continue,
+        };
+        let text = text.trim_start();
         is_fenced ^= text.starts_with("```");
-        if columns > MOST_COLUMNS && !is_fenced && !text.starts_with('|') {
+        let is_whole = is_fenced || text.starts_with('|') || text.starts_with("<https:");
+        if columns > MOST_COLUMNS && !is_whole {
             found.push(format!("{}:{}: {columns} columns", source.path, index + 1));
         }
     }
@@ -415,6 +419,7 @@ fn planted_violations_are_found() {
         ),
         ("man/rollout.1", "Runs the command, whoever calls it", "`whoever`"),
         ("README.md", &"a ".repeat(70), "140 columns"),
+        ("src/plan/mod.rs", &format!("//! {}", "a ".repeat(70)), "144 columns"),
         ("tests/slow.rs", &sleep, "sleep`"),
         ("src/cli/commands/apply.rs", &todo, "DO`"),
     ];

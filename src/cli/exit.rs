@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Target reached, or held at the gate as asked, or nothing to do.
 pub const SUCCESS: u8 = 0;
-/// Failed for another reason, a defect of this program included.
+/// Any other failure, including a bug of `rollout`.
 pub const FAILURE: u8 = 1;
 /// The command line or a manifest is wrong; nothing was sent.
 pub const USAGE: u8 = 2;

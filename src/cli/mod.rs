@@ -106,7 +106,8 @@ pub fn main() -> u8 {
     }
 }
 
-/// Parses a command line. A variable that is set to nothing is left out, as CI systems set variables that have no value.
+/// Parses a command line. A variable that is set to nothing is left out, as CI systems set variables that have no
+/// value.
 fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, Flags), clap::Error> {
     let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
     let parsed = |is_left_out| {

@@ -27,7 +27,8 @@ use crate::report::format::Format;
 use crate::report::message::RESUME_HINT;
 use crate::report::status::{self as table, ComponentStatus};
 
-/// How long a sandbox may continue after a run, for its controllers to follow the last write. A cluster continues anyway.
+/// How long a sandbox may continue after a run, for its controllers to follow the last write. A cluster continues
+/// anyway.
 pub(in crate::cli) const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long a pipeline waits for something that is printed after the outcome is known.
@@ -229,8 +230,8 @@ async fn conclude(
     }
 }
 
-/// What is read once the outcome is known: a slow server delays the command no longer than [`AFTERWARDS`], for which it is
-/// `None`.
+/// What is read once the outcome is known: a slow server delays the command no longer than [`AFTERWARDS`], for which it
+/// is `None`.
 ///
 /// # Errors
 ///
@@ -244,8 +245,8 @@ pub(in crate::cli) fn signals() -> Result<Signals, CommandError> {
     Ok(Signals::listen().context("signal handlers cannot be installed")?)
 }
 
-/// Whether the state after a run is worth printing: something may have been done to a component, which is not so after a
-/// rejection, nor after losing the cluster.
+/// Whether the state after a run is worth printing: something may have been done to a component, which is not so after
+/// a rejection, nor after losing the cluster.
 pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
     let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components);
     ends.any(|(_, end)| match end {

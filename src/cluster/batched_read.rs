@@ -1,7 +1,7 @@
 //! Reads that many components ask for at about the same time, made in few requests.
 //!
-//! One request of a kind is under way at a time. What is asked for meanwhile is read by the next one, so an answer is never
-//! older than the question, as with a request of its own.
+//! One request of a kind is under way at a time. What is asked for meanwhile is read by the next one, so an answer is
+//! never older than the question, as with a request of its own.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,8 @@
 //! Why there are no credentials, in words that hold none.
 //!
-//! A credential plugin is given secrets in its arguments and its environment, and it prints them. The client's own error
-//! shows all of that. So nothing but this error, which is made of the plugin's name and exit status, leaves the client.
+//! A credential plugin is given secrets in its arguments and its environment, and it prints them. The client's own
+//! error shows all of that. So nothing but this error, which is made of the plugin's name and exit status, leaves the
+//! client.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Finding objects by name: one by one, or in one list if they are many and the user may list them; and those that a label
-//! names.
+//! Finding objects by name: one by one, or in one list if they are many and the user may list them; and those that a
+//! label names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +14,12 @@ use crate::cluster::session::Session;
 /// With more names, one list is cheaper than a GET for each.
 const MAX_GETS: usize = 8;
 
-/// How long the values of a selector may be together, in bytes. It is part of the URI, of which servers and proxies accept
-/// 8 KiB at least.
+/// How long the values of a selector may be together, in bytes. It is part of the URI, of which servers and proxies
+/// accept 8 KiB at least.
 const MOST_SELECTOR_BYTES: usize = 4096;
 
-/// Selects the objects whose label has one of these values. Of more values than a URI can hold, it selects every object that
-/// has the label: the caller leaves out what it has not asked for.
+/// Selects the objects whose label has one of these values. Of more values than a URI can hold, it selects every object
+/// that has the label: the caller leaves out what it has not asked for.
 #[must_use]
 pub fn label_selector<'a>(label: &str, values: impl IntoIterator<Item = &'a String>) -> Selector {
     let values: BTreeSet<String> = values.into_iter().cloned().collect();
@@ -32,8 +32,8 @@ pub fn label_selector<'a>(label: &str, values: impl IntoIterator<Item = &'a Stri
     expression.into()
 }
 
-/// Reads those objects of these names that exist, by name. `selector` must match all of them; it keeps the list small if
-/// one is made.
+/// Reads those objects of these names that exist, by name. `selector` must match all of them; it keeps the list small
+/// if one is made.
 ///
 /// # Errors
 /// See [`Session::read`].

@@ -6,8 +6,8 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 
-/// Whether a manager still owns, by its last apply, every field of what it applied: a field that somebody else has changed
-/// since is owned by them.
+/// Whether a manager still owns, by its last apply, every field of what it applied: a field that somebody else has
+/// changed since is owned by them.
 #[must_use]
 pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value) -> bool {
     let entry = live.managed_fields().iter().find(|entry| {
@@ -28,9 +28,9 @@ pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value)
     covers(&owned.0, &applied)
 }
 
-/// The managed fields of an object after a manager has taken over, as its own applied fields, those that it or the managers
-/// before it have written by other means; `None` where there are none. A field that an apply drops is removed only if no
-/// other manager has it, and the same manager counts as another where it has not applied the field.
+/// The managed fields of an object after a manager has taken over, as its own applied fields, those that it or the
+/// managers before it have written by other means; `None` where there are none. A field that an apply drops is removed
+/// only if no other manager has it, and the same manager counts as another where it has not applied the field.
 ///
 /// The size is left out: it is given apart from what is applied.
 #[must_use]
@@ -143,8 +143,8 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// The value of a field that a conflict names, such as `.spec.template.spec.containers[name="web"].image`; `None` where the
-/// object does not say it.
+/// The value of a field that a conflict names, such as `.spec.template.spec.containers[name="web"].image`; `None` where
+/// the object does not say it.
 #[must_use]
 pub fn field_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     let mut value = object;
@@ -171,7 +171,8 @@ pub fn field_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     Some(value)
 }
 
-/// The item of a list that has these keys: `name="web"`, `containerPort=80,protocol="TCP"`; or, of a set, this value: `="a"`.
+/// The item of a list that has these keys: `name="web"`, `containerPort=80,protocol="TCP"`; or, of a set, this value:
+/// `="a"`.
 fn item_at<'a>(list: &'a Value, keys: &str) -> Option<&'a Value> {
     let items = list.as_array()?;
     if let Some(value) = keys.strip_prefix('=') {

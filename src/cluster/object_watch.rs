@@ -91,7 +91,8 @@ impl ObjectWatch {
         }
     }
 
-    /// Reads an object of a component again, by a quorum read. Components that ask at about the same time share one list.
+    /// Reads an object of a component again, by a quorum read. Components that ask at about the same time share one
+    /// list.
     ///
     /// # Errors
     /// See [`Session::read`].

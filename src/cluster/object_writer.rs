@@ -56,8 +56,8 @@ pub enum Execution {
 /// A version that no object has: an apply that names it creates the object, or conflicts with the one that exists.
 const VERSION_OF_NONE: &str = "1";
 
-/// Applies an object under this program's field manager. `seen` must not have changed, and must not have been recreated;
-/// without it, the object must not exist.
+/// Applies an object under this program's field manager. `seen` must not have changed, and must not have been
+/// recreated; without it, the object must not exist.
 ///
 /// # Errors
 /// A conflict means that the object has changed since it was seen. Otherwise see [`Session::request_once`].

@@ -164,8 +164,8 @@ impl ComponentOwner {
         foreign.collect()
     }
 
-    /// Those that are not, although a run of `rollout` has stamped them, by uid: a revision may have been recorded since, or
-    /// somebody has copied an object.
+    /// Those that are not, although a run of `rollout` has stamped them, by uid: a revision may have been recorded
+    /// since, or somebody has copied an object.
     #[must_use]
     pub fn stamped_strangers(&self, labelled: &[LabelledWorkload]) -> BTreeSet<Uid> {
         let strangers = labelled.iter().filter(|one| one.is_stamped() && !self.owns(one));

@@ -251,8 +251,8 @@ pub fn rights_of(operation: Operation, purpose: RightPurpose) -> Vec<Right<'stat
     rows.flat_map(|row| row.rights_of(operation)).collect()
 }
 
-/// The rules of a Role with the rights of operations for some purposes, as YAML, each with what it is for. `objects` are
-/// rights on other kinds, in their order.
+/// The rules of a Role with the rights of operations for some purposes, as YAML, each with what it is for. `objects`
+/// are rights on other kinds, in their order.
 #[must_use]
 pub fn role_rules(
     operations: &[Operation],

@@ -63,7 +63,8 @@ impl Findings {
     }
 }
 
-/// Inspects a workload and the pods that it selects. Complaints of its controller that are part of the baseline are left out.
+/// Inspects a workload and the pods that it selects. Complaints of its controller that are part of the baseline are
+/// left out.
 ///
 /// # Errors
 /// See [`Session::request_untracked`].

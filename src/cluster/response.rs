@@ -2,7 +2,8 @@
 //!
 //! Overload answers come as plain text with a `Retry-After` header, and a proxy in between answers with
 //! a page of HTML. Here both become a `Status` object that carries the delay, so that one rule judges all.
-//! A request whose answer does not even begin is given up here too, watches included; a watch that ends at once has failed.
+//! A request whose answer does not even begin is given up here too, watches included; a watch that ends at once has
+//! failed.
 
 use std::collections::BTreeSet;
 use std::future::Future;

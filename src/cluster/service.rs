@@ -1,9 +1,9 @@
 //! The Services of a component: compared as they are with what is wanted, and written under a fence.
 //!
-//! The claim that may change a Service is stamped on it, as on workloads. Each patch and delete names the version that was
-//! seen after that claim, so a run that has been superseded cannot change a Service once its successor has stamped it. A
-//! Service is created with a selector that no pod meets; it gets its own by a patch, after its creator has read the record
-//! once more.
+//! The claim that may change a Service is stamped on it, as on workloads. Each patch and delete names the version that
+//! was seen after that claim, so a run that has been superseded cannot change a Service once its successor has stamped
+//! it. A Service is created with a selector that no pod meets; it gets its own by a patch, after its creator has read
+//! the record once more.
 
 mod change;
 

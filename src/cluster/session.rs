@@ -24,8 +24,8 @@ const BOUNDS: BackoffBounds =
 /// How soon expired credentials are tried again: renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 
-/// How many requests of a process are under way at once unless the user decides otherwise, watches and the Lease apart: a
-/// server that is asked for more at a time answers none of them sooner.
+/// How many requests of a process are under way at once unless the user decides otherwise, watches and the Lease apart:
+/// a server that is asked for more at a time answers none of them sooner.
 pub const MOST_REQUESTS: u16 = 16;
 
 /// The time limits of a session.
@@ -270,8 +270,8 @@ impl Session {
     /// Makes a write once, within the request's deadline.
     ///
     /// # Errors
-    /// The classified response; a deadline that ran out is `Transient`. After a `Transient` error of a write it is unknown
-    /// whether it was applied.
+    /// The classified response; a deadline that ran out is `Transient`. After a `Transient` error of a write it is
+    /// unknown whether it was applied.
     pub fn request_once<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
@@ -333,8 +333,8 @@ impl Session {
         classify::classify_error(error, &self.server)
     }
 
-    /// Whether another try may succeed: after a transient error; once there has been a connection, also when credentials
-    /// have expired, since they may be renewed within a minute, and when the server is no longer found.
+    /// Whether another try may succeed: after a transient error; once there has been a connection, also when
+    /// credentials have expired, since they may be renewed within a minute, and when the server is no longer found.
     #[must_use]
     pub fn is_retryable(&self, error: &ClusterError) -> bool {
         is_retryable(error, self.connected())

@@ -12,7 +12,8 @@ use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 
-/// The category of the definitions that `rollout crds` prints. KubeVela's have none; its controllers would act on objects.
+/// The category of the definitions that `rollout crds` prints. KubeVela's have none; its controllers would act on
+/// objects.
 const CATEGORY: &str = "batch-rollout";
 
 /// The kinds of the mirrored objects.
@@ -70,8 +71,8 @@ impl StatusMirror {
         self.available.contains(&view).then(|| view.resource())
     }
 
-    /// Writes an object's status, and its spec if there is one. Returns the object, or `None` where the cluster does not
-    /// have the kind.
+    /// Writes an object's status, and its spec if there is one. Returns the object, or `None` where the cluster does
+    /// not have the kind.
     ///
     /// # Errors
     /// See [`Session::request_once`].

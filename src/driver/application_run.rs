@@ -76,8 +76,8 @@ impl<'a> ApplicationRun<'a> {
             .map_err(|failure| Rejected::of_first(self.request, failure))
     }
 
-    /// Resolves every component's target and asks the planner about it, so that the rejection of one stops all before the
-    /// first write.
+    /// Resolves every component's target and asks the planner about it, so that the rejection of one stops all before
+    /// the first write.
     pub fn resolve(&self, snapshot: &Snapshot<'_>) -> Result<Vec<PreparedComponent>, Rejected> {
         let components = prepare(snapshot, self.request)?;
         let misfits: Vec<Rejection> =
@@ -101,8 +101,8 @@ impl<'a> ApplicationRun<'a> {
         Some(Rejection { component: prepared.component.clone(), failure: Failure::from(&misfit) })
     }
 
-    /// Whether a request that is rejected may be accepted later: another run has claimed a component since the snapshot was
-    /// taken, or drives it. A paused run may stay paused for ever, so it is not waited for.
+    /// Whether a request that is rejected may be accepted later: another run has claimed a component since the snapshot
+    /// was taken, or drives it. A paused run may stay paused for ever, so it is not waited for.
     pub async fn may_be_accepted_later(&self, snapshot: Option<&Snapshot<'_>>) -> bool {
         let Self { context, request, .. } = self;
         let names = request.component_names();
@@ -181,8 +181,8 @@ impl<'a> ApplicationRun<'a> {
         Ok(access)
     }
 
-    /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it. Returns
-    /// the views that the run may update.
+    /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it.
+    /// Returns the views that the run may update.
     pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
         let untrusted = untrusted_gates(self.context, components);
         if !untrusted.is_empty() {
@@ -276,8 +276,8 @@ impl<'a> ApplicationRun<'a> {
         }
     }
 
-    /// Confirms under the Lease what was decided before it: reads and resolves again if another process was waited for, and waits
-    /// for the runs that have taken single components over.
+    /// Confirms under the Lease what was decided before it: reads and resolves again if another process was waited for,
+    /// and waits for the runs that have taken single components over.
     pub async fn confirm(
         &self,
         leadership: &Leadership<'_>,

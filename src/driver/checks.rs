@@ -1,9 +1,9 @@
 //! What stops a run before its first write, or fights it.
 //!
-//! `run_state` and `target` judge the recorded run and the resolved target, [`objects`] and [`collisions`] names, owners and
-//! immutable fields. [`check_cluster`] asks what only the cluster
-//! knows: quotas, autoscalers, disruption budgets, admission. What cannot succeed is refused. What may have changed by the
-//! time that it matters is a warning, and so is what this user may not ask.
+//! `run_state` and `target` judge the recorded run and the resolved target, [`objects`] and [`collisions`] names,
+//! owners and immutable fields. [`check_cluster`] asks what only the cluster knows: quotas, autoscalers, disruption
+//! budgets, admission. What cannot succeed is refused. What may have changed by the time that it matters is a warning,
+//! and so is what this user may not ask.
 
 mod budget;
 pub mod collisions;

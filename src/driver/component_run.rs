@@ -344,8 +344,8 @@ impl<'a> ComponentRun<'a> {
         Ok(None)
     }
 
-    /// Whether another run has claimed the component since this one was prepared: its revisions, objects and Services are
-    /// not those that this one knows. What is bound to a claim ends instead.
+    /// Whether another run has claimed the component since this one was prepared: its revisions, objects and Services
+    /// are not those that this one knows. What is bound to a claim ends instead.
     ///
     /// Where there is no record, somebody may have deleted that of another run: its workloads show that.
     fn is_outdated(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Which Services a component is to have at a moment of its run, by what its revisions expose.
 //!
-//! An annotation of each revision says what it exposes. A manifest that exposes other ports of the same containers is the
-//! same revision, so the run record keeps the latest exposure requested for it. For revisions without the annotation (older
-//! ones, and KubeVela's), the exposure is derived from the component's Service.
+//! An annotation of each revision says what it exposes. A manifest that exposes other ports of the same containers is
+//! the same revision, so the run record keeps the latest exposure requested for it. For revisions without the
+//! annotation (older ones, and KubeVela's), the exposure is derived from the component's Service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -242,7 +242,8 @@ impl ComponentServices {
     fn wanted(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Option<Value> {
         let outline = self.outlines.iter().find(|outline| outline.name == name)?;
         let target = self.ports.get(&self.target)?;
-        // Which revision a Deployment runs that is named after the component, only the record says: it may be any of these.
+        // Which revision a Deployment runs that is named after the component, only the record says: it may be any of
+        // these.
         let candidates = |name: &String| match *name == self.component && !self.whole.is_empty() {
             true => self.whole.clone(),
             false => vec![name.clone()],

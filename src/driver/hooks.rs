@@ -39,8 +39,8 @@ impl Ending {
     }
 }
 
-/// What is said in a call about a run, or about one of its batches by its zero-based index. Every try of it has the same
-/// key, also those of a process that resumes the run.
+/// What is said in a call about a run, or about one of its batches by its zero-based index. Every try of it has the
+/// same key, also those of a process that resumes the run.
 #[must_use]
 pub fn call_about<'a>(
     namespace: &'a str,
@@ -86,8 +86,8 @@ pub async fn call_hook(
     }
 }
 
-/// Calls the `finalize-rollout` hooks of a run that does not reach its target. Each has as long as a request may take; one
-/// that does not agree is a warning.
+/// Calls the `finalize-rollout` hooks of a run that does not reach its target. Each has as long as a request may take;
+/// one that does not agree is a warning.
 ///
 /// This comes before the end is recorded, so that the process that records it after a crash calls them again.
 pub async fn call_final_hooks(

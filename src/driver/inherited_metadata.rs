@@ -1,7 +1,7 @@
 //! Labels and annotations that the target's workload has from its application.
 //!
-//! They are not part of a revision: the template has none of them, and pods stay. So where they alone change, the workload
-//! is given them in place, under a claim like every write.
+//! They are not part of a revision: the template has none of them, and pods stay. So where they alone change, the
+//! workload is given them in place, under a claim like every write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,8 @@ pub struct InheritedMetadata {
 }
 
 impl InheritedMetadata {
-    /// The metadata for the target, whose workload was created from its revision or, in place, from any revision before.
+    /// The metadata for the target, whose workload was created from its revision or, in place, from any revision
+    /// before.
     #[must_use]
     pub fn new(
         wanted: Inherited,

@@ -1,5 +1,5 @@
-//! Whose an object is that a component renders, and what a run does to it: by its labels, by what the application's policies
-//! say, and by what the command line allows.
+//! Whose an object is that a component renders, and what a run does to it: by its labels, by what the application's
+//! policies say, and by what the command line allows.
 
 use std::collections::BTreeSet;
 
@@ -116,8 +116,8 @@ impl ObjectOwner<'_> {
         })
     }
 
-    /// What an annotation says of an object that stays when its component no longer renders it; `None` where it goes. What
-    /// applications share is not one's to delete.
+    /// What an annotation says of an object that stays when its component no longer renders it; `None` where it goes.
+    /// What applications share is not one's to delete.
     pub(super) fn kept(&self, body: &Value) -> Option<&'static str> {
         let policies = self.policies?;
         if policies.shared_resource.iter().any(|selector| selector.selects(body)) {

@@ -165,8 +165,8 @@ impl PreparedComponent {
         )
     }
 
-    /// Whether the objects of its traits need no write. While the run is held at its gate, what leads to pods waits for its
-    /// end.
+    /// Whether the objects of its traits need no write. While the run is held at its gate, what leads to pods waits for
+    /// its end.
     fn are_trait_objects_at_rest(&self) -> bool {
         let run = self.record.as_ref().map(|stored| &stored.record.run);
         let is_held =
@@ -381,7 +381,8 @@ fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {
     desired
 }
 
-/// The revisions that must not be pruned: those that live workloads, the manifest, an unfinished run or a rollback need.
+/// The revisions that must not be pruned: those that live workloads, the manifest, an unfinished run or a rollback
+/// need.
 #[must_use]
 pub fn in_use(prepared: &PreparedComponent, observed: &Observed) -> BTreeSet<String> {
     let mut names: BTreeSet<String> =

@@ -1,5 +1,5 @@
-//! The objects of a component that is applied as a whole: what each is to be, whose it is now, and what is left of other
-//! revisions.
+//! The objects of a component that is applied as a whole: what each is to be, whose it is now, and what is left of
+//! other revisions.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +35,8 @@ pub struct PreparedObjects {
     pub objects: Vec<PreparedObject>,
     /// Objects that other revisions of the component have left, and that the target lacks.
     pub leftovers: Vec<Leftover>,
-    /// The replicas that the workload has before it replaces others, where the manifest says none: those that the component
-    /// has.
+    /// The replicas that the workload has before it replaces others, where the manifest says none: those that the
+    /// component has.
     pub kept_size: Option<u32>,
     /// Whether the component has workloads that the target lacks.
     replaces_workloads: bool,
@@ -95,8 +95,8 @@ impl PreparedObjects {
         })
     }
 
-    /// The objects beside workloads that are rolled out in batches. Workloads of other revisions and the Services of exposed
-    /// ports are no leftovers: they change with the batches.
+    /// The objects beside workloads that are rolled out in batches. Workloads of other revisions and the Services of
+    /// exposed ports are no leftovers: they change with the batches.
     #[must_use]
     pub fn of_run_in_batches(mut self, kind: WorkloadKind, services: &ComponentServices) -> Self {
         let is_batched = |reference: &ObjectRef| match reference.kind.as_str() {
@@ -107,7 +107,8 @@ impl PreparedObjects {
         self
     }
 
-    /// Adds what revisions that were rolled out in batches have left, see [`objects_of_batches`](crate::driver::leftovers::objects_of_batches).
+    /// Adds what revisions that were rolled out in batches have left, see
+    /// [`objects_of_batches`](crate::driver::leftovers::objects_of_batches).
     #[must_use]
     pub fn replacing_batches(
         mut self,
@@ -147,8 +148,8 @@ impl PreparedObjects {
         adopted.filter_map(|object| Some(as_found(object.before.as_ref()?, &object.body))).collect()
     }
 
-    /// Notes the component's workloads, of which those of other revisions go. The workload of the target has the size of the
-    /// component before they do, where the manifest gives none.
+    /// Notes the component's workloads, of which those of other revisions go. The workload of the target has the size
+    /// of the component before they do, where the manifest gives none.
     #[must_use]
     pub fn replacing(mut self, workloads: &[Workload], run: Option<&Run>) -> Self {
         let Some(workload) = self.objects.first() else { return self };

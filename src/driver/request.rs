@@ -41,8 +41,8 @@ pub struct ComponentRequest {
     pub intent: Intent,
     /// Where a manifest puts it in the workflow; `None` where no step is a gate before it.
     pub workflow: Option<WorkflowPlace>,
-    /// The claim that the decision is about: where another has followed it, nothing is done. `None` where it is about no
-    /// particular run.
+    /// The claim that the decision is about: where another has followed it, nothing is done. `None` where it is about
+    /// no particular run.
     pub bound_to: Option<Epoch>,
 }
 
@@ -116,8 +116,8 @@ impl Intent {
         }
     }
 
-    /// Whether it is rejected while the component is paused: a manifest may come from a pipeline that does not know of the
-    /// pause.
+    /// Whether it is rejected while the component is paused: a manifest may come from a pipeline that does not know of
+    /// the pause.
     #[must_use]
     pub fn respects_a_pause(&self) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! `--on-failure undo`: the rollback of a component whose pods did not become ready.
 //!
-//! It happens at once, under the Lease of the failed run and bound to its claim, while the other components are driven on.
-//! Whoever has claimed the component since keeps it.
+//! It happens at once, under the Lease of the failed run and bound to its claim, while the other components are driven
+//! on. Whoever has claimed the component since keeps it.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,8 @@
-//! Where components stand in the workflow of their application: which gates are before each, and which of them are passed.
+//! Where components stand in the workflow of their application: which gates are before each, and which of them are
+//! passed.
 //!
-//! Nothing stores the workflow as a whole. The record of each component has its place, with a hash of what the application
-//! asks for; a step that one of them has passed under that hash is passed for all.
+//! Nothing stores the workflow as a whole. The record of each component has its place, with a hash of what the
+//! application asks for; a step that one of them has passed under that hash is passed for all.
 
 use std::collections::BTreeSet;
 

@@ -26,8 +26,8 @@ pub struct Application {
     pub components: Vec<Component>,
     /// What the policies say about single objects.
     pub policies: Policies,
-    /// The workflow's steps, each after the one before; empty where there is no workflow. Their order is also in what the
-    /// components depend on.
+    /// The workflow's steps, each after the one before; empty where there is no workflow. Their order is also in what
+    /// the components depend on.
     pub steps: Vec<WorkflowStep>,
     /// Where the document stands.
     pub origin: Origin,

@@ -27,7 +27,8 @@ const ORDER: [&[&str]; 11] = [
     ],
 ];
 
-/// Kinds that are applied after all others: what they refer to has to be there, and webhooks reject what they do not know.
+/// Kinds that are applied after all others: what they refer to has to be there, and webhooks reject what they do not
+/// know.
 const LAST: [&str; 6] = [
     "Ingress",
     "HorizontalPodAutoscaler",

@@ -1,8 +1,8 @@
 //! Gates of a run in batches: what it calls, measures and waits for between its batches.
 //!
 //! Hooks are those of the `rollout` trait of KubeVela 1.3. Metrics have the names and the meaning that they have in an
-//! AnalysisTemplate of Argo Rollouts. A run keeps its gates in its record, so they hold no secret: a header's value may be
-//! read from the environment or from a file when it is sent.
+//! AnalysisTemplate of Argo Rollouts. A run keeps its gates in its record, so they hold no secret: a header's value may
+//! be read from the environment or from a file when it is sent.
 
 use std::collections::BTreeMap;
 
@@ -313,8 +313,8 @@ pub enum Provider {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         json_path: Option<String>,
     },
-    /// A command that runs where `rollout` runs. Its JSON on stdout is the result; where it exits with another code than 0,
-    /// there is none.
+    /// A command that runs where `rollout` runs. Its JSON on stdout is the result; where it exits with another code
+    /// than 0, there is none.
     Exec {
         /// The program and its arguments; never empty.
         command: Vec<String>,

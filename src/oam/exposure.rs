@@ -1,8 +1,8 @@
 //! What revisions expose, and the ports of a Service that serves the pods of several.
 //!
 //! A Service names its target ports. A pod is offered under a port only where it has one of that name, so the union of
-//! what all live revisions expose serves each pod under the ports of its own revision and sends no pod traffic for a port
-//! that it lacks. A target port by number would send it to every pod that the selector matches.
+//! what all live revisions expose serves each pod under the ports of its own revision and sends no pod traffic for a
+//! port that it lacks. A target port by number would send it to every pod that the selector matches.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -118,8 +118,8 @@ impl Exposure {
         Self { service_type: properties.expose_type, ports }
     }
 
-    /// What a revision exposes that has no record of it: of its ports those that its component's Service offers or, where it
-    /// offers none of them, all that have a name.
+    /// What a revision exposes that has no record of it: of its ports those that its component's Service offers or,
+    /// where it offers none of them, all that have a name.
     #[must_use]
     pub fn guessed(declared: &[Declared], live: Option<&Value>) -> Self {
         let Some(live) = live else { return Self::default() };
@@ -221,8 +221,8 @@ pub fn widest_exposure(revisions: &[&RevisionPorts]) -> ExposeType {
 
 /// The ports of a Service that serves the target's pods and those of other revisions.
 ///
-/// While there are others, a port that the Service has keeps its name and its number on the nodes: clients that go by them
-/// are not disturbed. A port that is new then gets the name of its container's port where that is free.
+/// While there are others, a port that the Service has keeps its name and its number on the nodes: clients that go by
+/// them are not disturbed. A port that is new then gets the name of its container's port where that is free.
 #[must_use]
 pub fn union_ports(
     offer: Offer,

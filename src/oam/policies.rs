@@ -1,5 +1,5 @@
-//! The policies of an application, as far as they say something about single objects. Policies that change components or
-//! move them are carried out while the manifest is read.
+//! The policies of an application, as far as they say something about single objects. Policies that change components
+//! or move them are carried out while the manifest is read.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! From a component to the objects that run it.
 //!
-//! Decides what a workload looks like, and in [`services`] what its Services do, field by field as KubeVela's component definitions do.
-//! The same input always renders the same object: changes are found by comparing. Must
-//! not know sizes, batches or what is in the cluster.
+//! Decides what a workload looks like, and in [`services`] what its Services do, field by field as KubeVela's component
+//! definitions do. The same input always renders the same object: changes are found by comparing. Must not know sizes,
+//! batches or what is in the cluster.
 
 mod pod;
 pub mod services;
@@ -75,8 +75,8 @@ pub struct Output {
     pub object: Value,
 }
 
-/// A component that is applied as a whole, as KubeVela renders it: its type, changed and added to by its traits. No object
-/// has the labels of its application yet.
+/// A component that is applied as a whole, as KubeVela renders it: its type, changed and added to by its traits. No
+/// object has the labels of its application yet.
 pub fn render_component(
     application: &Application,
     component: &Component,
@@ -89,7 +89,8 @@ pub fn render_component(
 /// The trait type of objects that come from a component itself.
 pub(in crate::oam) const AUXILIARY: &str = "AuxiliaryWorkload";
 
-/// Every object of a component that is applied as a whole, with what it has from its application; the workload is the first.
+/// Every object of a component that is applied as a whole, with what it has from its application; the workload is the
+/// first.
 pub fn render_objects(
     application: &Application,
     component: &Component,
@@ -117,8 +118,8 @@ pub fn render_trait_objects(application: &Application, component: &Component, na
     outputs.map(|output| marked_output(application, component, namespace, output)).collect()
 }
 
-/// A hash of everything that an application asks for, but for its own labels and annotations: the same for manifests that
-/// differ in order or spelling only.
+/// A hash of everything that an application asks for, but for its own labels and annotations: the same for manifests
+/// that differ in order or spelling only.
 #[must_use]
 pub fn content_hash(application: &Application, namespace: &str) -> String {
     let plain = Application { labels: BTreeMap::new(), annotations: BTreeMap::new(), ..application.clone() };

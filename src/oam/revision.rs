@@ -4,7 +4,7 @@
 //! were found: callers hand in all ControllerRevisions of the namespace, or at least those of the component
 //! and those whose names the manifest mentions.
 
-mod body;
+pub(in crate::oam) mod body;
 mod conceal;
 mod decide;
 mod lookup;
@@ -78,16 +78,16 @@ impl StoredRevision {
         })
     }
 
-    /// The workload in the body, if the body is sound: `data.spec.workload`, or the first of `data.spec.objects`, with a
-    /// `spec`.
+    /// The workload in the body, if the body is sound: `data.spec.workload`, or the first of `data.spec.objects`, with
+    /// a `spec`.
     pub fn workload(&self) -> Option<&Value> {
         let spec = self.data.get("spec")?;
         let workload = spec.get("workload").or_else(|| spec.get("objects")?.get(0))?;
         workload.get("spec").is_some_and(Value::is_object).then_some(workload)
     }
 
-    /// The objects of a component that is applied as a whole, the workload first; `None` where the revision is rolled out
-    /// in batches.
+    /// The objects of a component that is applied as a whole, the workload first; `None` where the revision is rolled
+    /// out in batches.
     pub fn objects(&self) -> Option<&[Value]> {
         let objects = self.data.get("spec")?.get("objects")?.as_array()?;
         (!objects.is_empty()).then_some(objects)
@@ -135,8 +135,8 @@ pub fn number(name: &str) -> i64 {
     decimal.then(|| digits.parse().ok()).flatten().unwrap_or_default()
 }
 
-/// Adds the fields of a spec that an earlier revision has and this workload does not, as null: the API server removes what
-/// is written so.
+/// Adds the fields of a spec that an earlier revision has and this workload does not, as null: the API server removes
+/// what is written so.
 pub fn null_dropped_fields(before: &StoredRevision, workload: &mut Value) {
     let before = render_revision(before, 0, 0).unwrap_or_default();
     let fields = before["spec"].as_object().into_iter().flat_map(|fields| fields.keys());

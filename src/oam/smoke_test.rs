@@ -1,7 +1,7 @@
 //! Smoke tests: Jobs that have to succeed before a run continues, and what they are made of.
 //!
-//! The manifest has the spec of the Job. A run adds what tells the test about the batch (the variables `ROLLOUT_…` of each
-//! container), and defaults that suit a test: one try, and an end that is forgotten after an hour.
+//! The manifest has the spec of the Job. A run adds what tells the test about the batch (the variables `ROLLOUT_…` of
+//! each container), and defaults that suit a test: one try, and an end that is forgotten after an hour.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -1,8 +1,8 @@
 //! The traits of a component beside `rollout`.
 //!
 //! Decides which traits there are, what their properties may be, and what they make of a component's objects, as
-//! KubeVela's trait definitions do. Traits apply in the manifest's order, each to the result of those before it. A trait
-//! that contradicts the component or an earlier trait is refused: [`apply_traits`] reports it.
+//! KubeVela's trait definitions do. Traits apply in the manifest's order, each to the result of those before it. A
+//! trait that contradicts the component or an earlier trait is refused: [`apply_traits`] reports it.
 
 mod apply;
 mod combine;

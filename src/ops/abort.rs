@@ -7,8 +7,8 @@ use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::ops::apply;
 use crate::ops::component::ComponentSelector;
 
-/// Aborts the run in progress, taking over from the process that drives it, and rolls it back: in one batch, or in those
-/// of the overrides.
+/// Aborts the run in progress, taking over from the process that drives it, and rolls it back: in one batch, or in
+/// those of the overrides.
 ///
 /// # Errors
 /// No such component; that it has no run in progress is the component's own failure.

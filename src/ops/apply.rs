@@ -90,7 +90,8 @@ fn unfit_trait(application: &Application, namespace: &str) -> Option<Failure> {
     })
 }
 
-/// A Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain its values.
+/// A Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain its
+/// values.
 fn secret_behind_promotion(application: &Application, namespace: &str) -> Option<String> {
     application.components.iter().find_map(|component| {
         let gates = gates_before(&application.steps, &component.name);
@@ -109,7 +110,8 @@ fn secret_behind_promotion(application: &Application, namespace: &str) -> Option
     })
 }
 
-/// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests' order.
+/// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests'
+/// order.
 ///
 /// Nothing outlives this future: dropping it stops everything where it is, and applying the same requests resumes it.
 pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<ApplicationOutcome> {
@@ -181,7 +183,8 @@ async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
     Ok(if run.resumes(&components) { Standing::Resumed } else { Standing::Pending })
 }
 
-/// Makes sure that a request is not rejected, for want of rights or trust, or for another reason that is known beforehand.
+/// Makes sure that a request is not rejected, for want of rights or trust, or for another reason that is known
+/// beforehand.
 ///
 /// # Errors
 /// The first rejection, and the server's last error.
@@ -230,8 +233,8 @@ async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
     let views = run.check(components.as_deref().unwrap_or_default()).await?;
     let Acquired { leadership, has_waited } =
         run.acquire(components.as_deref().unwrap_or_default(), views).await?;
-    // Waiting in line may have taken long, and what a run under way had not written yet is not known. What changed otherwise
-    // while a free Lease was taken is found by the claim.
+    // Waiting in line may have taken long, and what a run under way had not written yet is not known. What changed
+    // otherwise while a free Lease was taken is found by the claim.
     let is_under_way = |prepared: &PreparedComponent| {
         prepared.record.as_ref().is_some_and(|stored| stored.record.run.outcome == Outcome::Running)
     };

@@ -1,7 +1,7 @@
 //! A fleet: the same operation in several clusters, one wave after the other.
 //!
-//! A fleet has no state of its own. What each cluster says is the state: every cluster is driven as it would be alone, so
-//! running the same fleet again finds the first waves done, and continues in the first cluster that is not.
+//! A fleet has no state of its own. What each cluster says is the state: every cluster is driven as it would be alone,
+//! so running the same fleet again finds the first waves done, and continues in the first cluster that is not.
 
 mod rollback;
 mod soak;

@@ -49,8 +49,8 @@ pub struct JobRequest<'a> {
 }
 
 /// The Job, with its manifests in a ConfigMap, its service account, its Role and the binding. The Job's name is derived
-/// from the manifests, the image, the flags and the run: the same request gives the same Job. The account and its Roles are
-/// those of the applications: Jobs of other ones have others.
+/// from the manifests, the image, the flags and the run: the same request gives the same Job. The account and its Roles
+/// are those of the applications: Jobs of other ones have others.
 ///
 /// # Errors
 /// [`FailureKind::Invalid`]: more than a ConfigMap holds.

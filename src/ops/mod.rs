@@ -1,8 +1,8 @@
 //! The operations of `rollout`, one file each, as functions that a program can call.
 //!
 //! An operation takes a [`Context`] (the session with the API server, the identity, the reporter, the limits) and a
-//! request. It knows no command line: no flags, no streams, no environment, no exit code. [`apply`](mod@apply) holds the
-//! pipeline that every operation ends in that drives a run.
+//! request. It knows no command line: no flags, no streams, no environment, no exit code. [`apply`](mod@apply) holds
+//! the pipeline that every operation ends in that drives a run.
 
 pub mod abort;
 pub mod apply;

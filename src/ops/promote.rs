@@ -149,7 +149,8 @@ fn workflow_request(
     Ok(RolloutRequest { components, passed, ..request })
 }
 
-/// Records what is promoted, so that a rerun after an interruption promotes nothing more: the next gate is another decision.
+/// Records what is promoted, so that a rerun after an interruption promotes nothing more: the next gate is another
+/// decision.
 async fn record_passed_gates(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
     for component in &request.components {
         let at = ComponentRef { namespace: &request.namespace, component: &component.name };

@@ -186,8 +186,8 @@ impl RoleScope {
         }
     }
 
-    /// What is outside of namespaces is named after the namespace of the applications as well: those of another may have the
-    /// same names.
+    /// What is outside of namespaces is named after the namespace of the applications as well: those of another may
+    /// have the same names.
     fn metadata(&self, name: &str, home: Option<&str>) -> Value {
         match (self, home) {
             (Self::Namespace(Some(namespace)), _) => json!({"name": name, "namespace": namespace}),

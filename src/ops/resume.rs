@@ -46,8 +46,8 @@ pub async fn resume(
     Ok(apply::apply(context, &[request]).await)
 }
 
-/// Ends the pause of a component that waits for another one in the workflow. Nothing drives it before its turn, and paused, it
-/// would keep every manifest from being applied.
+/// Ends the pause of a component that waits for another one in the workflow. Nothing drives it before its turn, and
+/// paused, it would keep every manifest from being applied.
 async fn resume_before_its_turn(
     context: &Context,
     component: &ComponentSelector,

@@ -147,8 +147,8 @@ impl<'a> StatusWatch<'a> {
         Ok(())
     }
 
-    /// Has the objects watched of which a record tells. Those of a kind whose objects are ready as soon as they exist are
-    /// read, with each change of a record until they do.
+    /// Has the objects watched of which a record tells. Those of a kind whose objects are ready as soon as they exist
+    /// are read, with each change of a record until they do.
     async fn find_objects(&self) {
         let mut changed = self.changed.subscribe();
         loop {

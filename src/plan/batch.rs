@@ -1,4 +1,5 @@
-//! Batch arithmetic: from the sizes that a user writes to absolute ones, as in `rolloutBatches` of KubeVela's rollout trait.
+//! Batch arithmetic: from the sizes that a user writes to absolute ones, as in `rolloutBatches` of KubeVela's rollout
+//! trait.
 
 use thiserror::Error;
 
@@ -118,8 +119,8 @@ pub fn freeze_batches(
     }
 }
 
-/// A run of `change` pods in one batch, where the batches of a component of `size` pods divide another change: it tolerates
-/// what the last of them does.
+/// A run of `change` pods in one batch, where the batches of a component of `size` pods divide another change: it
+/// tolerates what the last of them does.
 #[must_use]
 pub fn single_batch(batches: Option<&[Batch]>, change: u32, size: u32) -> FrozenBatch {
     let tolerated = batches.and_then(<[Batch]>::last).map(|last| resolve_amount(last.max_unavailable, size));

@@ -7,8 +7,8 @@
 //! | after a batch | the soak time, smoke tests of that side, all metrics at once, hooks of type `post-batch-rollout` |
 //! | end | hooks of type `finalize-rollout` |
 //!
-//! Points are passed in order. What is recorded of a run is how many it has passed: a gate under way is begun again by the
-//! process that resumes the run.
+//! Points are passed in order. What is recorded of a run is how many it has passed: a gate under way is begun again by
+//! the process that resumes the run.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -256,11 +256,11 @@ pub fn points_from(spec: &RunSpec, ordinal: u32) -> impl Iterator<Item = GatePoi
     (ordinal..=GatePoint::End.ordinal(spec)).map(|ordinal| GatePoint::at(ordinal, spec))
 }
 
-/// Where the gates of a run begin that resumes another with the same end. `next` is the next action of either, of the run
-/// before first.
+/// Where the gates of a run begin that resumes another with the same end. `next` is the next action of either, of the
+/// run before first.
 ///
-/// Where the batches are other ones now, the points before the batch under way count as passed, except that gates after a
-/// batch which are still due stay due, after the batch before the one under way.
+/// Where the batches are other ones now, the points before the batch under way count as passed, except that gates after
+/// a batch which are still due stay due, after the batch before the one under way.
 #[must_use]
 pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, next: [&Action; 2]) -> GatePlace {
     if before.batches == spec.batches {

@@ -18,8 +18,8 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
         let shape = shape(spec, goal);
         let tolerated = spec.batches[index].max_unavailable;
         if !is_reached(spec, workload, shape) {
-            // Where `goal` pods have moved already (a resize in mid-run), this write takes other pods away. Those that have
-            // moved have to be ready before.
+            // Where `goal` pods have moved already (a resize in mid-run), this write takes other pods away. Those that
+            // have moved have to be ready before.
             let has_moved = spec.mode == Mode::Upgrade && updated_replicas(workload, &spec.target) >= goal;
             let unready = await_ready(workload, goal, tolerated).filter(|_| has_moved && goal > 0);
             return match unready {
@@ -34,7 +34,8 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
             return Action::Hold { batch: index };
         }
     }
-    // The last goal is the target size; what may still differ is a CloneSet's surplus, or a partition that was set externally.
+    // The last goal is the target size; what may still differ is a CloneSet's surplus, or a partition that was set
+    // externally.
     let end = Shape { replicas: spec.target_size, partition: 0 };
     if Shape::of(workload) == end {
         return Action::Finish;
@@ -44,8 +45,9 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
 
 /// The shape in which `goal` pods are the target's.
 ///
-/// As with one Deployment per revision, the sources keep what the target does not have yet, so the sum is the target size
-/// after each batch; only an upgrade that grows starts below it. Examples with batches of 2, as `replicas`/`partition`:
+/// As with one Deployment per revision, the sources keep what the target does not have yet, so the sum is the target
+/// size after each batch; only an upgrade that grows starts below it. Examples with batches of 2, as
+/// `replicas`/`partition`:
 ///
 /// | upgrade | batch 1 | batch 2 | batch 3 | at the end |
 /// |---|---|---|---|---|
@@ -55,8 +57,8 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
 /// | 6 pods to 4, CloneSet | 6/4 | 6/2 | | 4/0 |
 ///
 /// Where the size shrinks, a CloneSet gives up its surplus at the end: it chooses by itself which pods go, and with a
-/// partition to keep it would remove ready pods of the target. Which pods of a StatefulSet go is decided by their ordinals,
-/// so they go first instead of being replaced and then deleted.
+/// partition to keep it would remove ready pods of the target. Which pods of a StatefulSet go is decided by their
+/// ordinals, so they go first instead of being replaced and then deleted.
 fn shape(spec: &RunSpec, goal: u32) -> Shape {
     match spec.mode {
         Mode::Upgrade if is_smaller(spec) && spec.kind == WorkloadKind::CloneSet => {
@@ -99,7 +101,8 @@ fn current_batch(spec: &RunSpec, goals: &[u32], workload: &Workload) -> usize {
 
 /// What a written batch still waits for: its pods, and that surplus pods are gone.
 fn await_batch(spec: &RunSpec, workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting> {
-    // A scale-in is done when the pods are gone, as in KubeVela's rollout trait, whether or not those that stay are ready.
+    // A scale-in is done when the pods are gone, as in KubeVela's rollout trait, whether or not those that stay are
+    // ready.
     if spec.is_shrink() {
         return await_drained(workload);
     }

@@ -1,8 +1,8 @@
 //! Judging what is measured: one value by its metric's conditions, and all of them by its limits.
 //!
-//! Conditions, limits and outcomes mean what they mean in an AnalysisTemplate of Argo Rollouts. `metricsRange` is a shorter
-//! form: each number of the result has to lie between its bounds. A number that is none, as a rate over no requests is, lies
-//! nowhere: it is inconclusive.
+//! Conditions, limits and outcomes mean what they mean in an AnalysisTemplate of Argo Rollouts. `metricsRange` is a
+//! shorter form: each number of the result has to lie between its bounds. A number that is none, as a rate over no
+//! requests is, lies nowhere: it is inconclusive.
 
 use expr::{Context, Environment, Value as ExprValue};
 use serde_json::Value;

@@ -1,9 +1,10 @@
 //! When an object is ready, kind by kind. Pure.
 //!
 //! The rules for workloads are those of `kubectl rollout status`
-//! (<https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/kubectl_rollout_status/>): no count is believed
-//! before the controller has observed the generation that it should be a count of. Besides, pods that a smaller size gives
-//! up have to be gone, as [kstatus] has it. An object of a kind without a rule is ready once the server has accepted it.
+//! (<https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/kubectl_rollout_status/>): no count is
+//! believed before the controller has observed the generation that it should be a count of. Besides, pods that a
+//! smaller size gives up have to be gone, as [kstatus] has it. An object of a kind without a rule is ready once the
+//! server has accepted it.
 //!
 //! [kstatus]: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
 

@@ -124,7 +124,8 @@ fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
     if let Some(waiting) = await_drained(target) {
         return Some(BatchChange::Wait(waiting));
     }
-    // A scale-in is done when the pods are gone, as in KubeVela's rollout trait, whether or not those that stay are ready.
+    // A scale-in is done when the pods are gone, as in KubeVela's rollout trait, whether or not those that stay are
+    // ready.
     if spec.is_shrink() {
         return None;
     }
@@ -134,9 +135,9 @@ fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
 
 /// The first of the writes that take `excess` pods from the sources.
 ///
-/// First the unready pods of any source go, since they serve no traffic and a ReplicaSet removes them first, too; then those
-/// of the oldest revision. `sources` are sorted by age, and each is written at most once on the way to its final size.
-/// With an excess of 3:
+/// First the unready pods of any source go, since they serve no traffic and a ReplicaSet removes them first, too; then
+/// those of the oldest revision. `sources` are sorted by age, and each is written at most once on the way to its final
+/// size. With an excess of 3:
 ///
 /// | source | replicas | ready | after the unready | after the oldest | order of the writes |
 /// |---|---|---|---|---|---|

@@ -1,6 +1,7 @@
 //! The run record: what a run froze when it was claimed, and how the last runs ended.
 //!
-//! It is written when a run is claimed, when it passes gates, and when it ends, never for progress: progress is observed.
+//! It is written when a run is claimed, when it passes gates, and when it ends, never for progress: progress is
+//! observed.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +45,8 @@ pub struct Record {
     /// What revisions expose, where they do not say it themselves or where that has changed since.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exposes: BTreeMap<String, Exposure>,
-    /// The objects of the traits of revisions that are rolled out in batches, where they have changed since a revision was
-    /// recorded.
+    /// The objects of the traits of revisions that are rolled out in batches, where they have changed since a revision
+    /// was recorded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Vec<Value>>,
     /// The policies of the last manifest, for commands without one.
@@ -54,8 +55,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// The names that a workload of the component may have: those of the revisions that its runs name, and the component's
-    /// where one was applied as a whole.
+    /// The names that a workload of the component may have: those of the revisions that its runs name, and the
+    /// component's where one was applied as a whole.
     pub fn workload_names(&self) -> impl Iterator<Item = String> {
         let runs = || std::iter::once(&self.run).chain(&self.past);
         let component = runs().any(|run| run.spec.mode == Mode::Apply).then_some(&self.component);
@@ -91,8 +92,8 @@ impl Record {
 
     /// The record after a claim of `spec`.
     ///
-    /// A claimed run is not paused. A resumed run keeps its start. A run that is replaced moves to the past, as superseded
-    /// if it had neither ended nor failed.
+    /// A claimed run is not paused. A resumed run keeps its start. A run that is replaced moves to the past, as
+    /// superseded if it had neither ended nor failed.
     #[must_use]
     pub fn claim(
         previous: Option<&Self>,
@@ -145,9 +146,9 @@ impl Record {
     }
 }
 
-/// The size that a rollback of a run of `spec` returns to. A run that starts during an unfinished one finds more pods than
-/// any run requested, so it inherits the size from before that one; before a first release there was none, so it inherits
-/// the size that the release was to have.
+/// The size that a rollback of a run of `spec` returns to. A run that starts during an unfinished one finds more pods
+/// than any run requested, so it inherits the size from before that one; before a first release there was none, so it
+/// inherits the size that the release was to have.
 fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 {
     let Some(Record { run, .. }) = previous else { return spec.size_before() };
     match run.outcome {
@@ -166,8 +167,8 @@ fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 
 }
 
 impl Record {
-    /// The record after its component's removal has begun: an open run is superseded, and the new epoch keeps any earlier
-    /// claim from writing (ARCHITECTURE.md, *Fencing*).
+    /// The record after its component's removal has begun: an open run is superseded, and the new epoch keeps any
+    /// earlier claim from writing (ARCHITECTURE.md, *Fencing*).
     #[must_use]
     pub fn fence(&self, at: Timestamp, newest_stamp: Epoch) -> Self {
         let mut record = self.clone();

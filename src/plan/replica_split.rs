@@ -44,8 +44,8 @@ impl ReplicaSplit {
 
 /// The revisions that a rollout to `target` replaces, sorted by name.
 ///
-/// The object of an in-place workload shows only its newest template. Where that is the target's already, the recorded run
-/// knows the others: its sources, or its target where that is another.
+/// The object of an in-place workload shows only its newest template. Where that is the target's already, the recorded
+/// run knows the others: its sources, or its target where that is another.
 #[must_use]
 pub fn source_names(
     observed: &Observed,

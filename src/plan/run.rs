@@ -71,7 +71,8 @@ pub enum LeaseScope {
     /// That of the application: its runs wait in line for each other.
     #[default]
     Application,
-    /// That of the component: it was taken over from a run of the application, which continues with its other components.
+    /// That of the component: it was taken over from a run of the application, which continues with its other
+    /// components.
     Component,
 }
 
@@ -89,8 +90,8 @@ pub struct Pause {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowPlace {
-    /// A hash of what the application asks for. What one of its components has passed, all of them have passed; a changed
-    /// application begins its workflow again.
+    /// A hash of what the application asks for. What one of its components has passed, all of them have passed; a
+    /// changed application begins its workflow again.
     pub application: String,
     /// Components that must be done first.
     #[serde(default)]
@@ -276,10 +277,10 @@ impl RunSpec {
     /// | `IncreaseFirst`, and in place | 5 | 6 | 10 |
     /// | `DecreaseFirst` | 3 | 6 | 10 |
     ///
-    /// With `IncreaseFirst` the first batches count as done once the target's pods are ready; its sources may then be as
-    /// small as that allows, so that the sum is the target size after each batch. With `DecreaseFirst` the sources shrink
-    /// before anything is known about the target's pods, so they never shrink by more than the batch says. Where pods are
-    /// replaced in place, the strategy makes no difference.
+    /// With `IncreaseFirst` the first batches count as done once the target's pods are ready; its sources may then be
+    /// as small as that allows, so that the sum is the target size after each batch. With `DecreaseFirst` the sources
+    /// shrink before anything is known about the target's pods, so they never shrink by more than the batch says. Where
+    /// pods are replaced in place, the strategy makes no difference.
     #[must_use]
     pub fn effective_goals(&self) -> Vec<u32> {
         let mut goals = self.goals();

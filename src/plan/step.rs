@@ -108,7 +108,8 @@ fn begin_run(observed: &Observed, desired: &Desired) -> Step {
     Step::Claim { spec, resumes }
 }
 
-/// The step where the workloads already have the desired sizes and the last run succeeded: nothing, or to wait for pods.
+/// The step where the workloads already have the desired sizes and the last run succeeded: nothing, or to wait for
+/// pods.
 fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Option<Step> {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     let target = observed.workload(&desired.workload)?;
@@ -133,8 +134,8 @@ fn has_same_end(run: &Run, desired: &Desired) -> bool {
     run.spec.target == desired.target && run.spec.target_size == desired.target_size
 }
 
-/// The run to claim: the recorded one if it is unfinished, has the same end and can be resumed; otherwise a new one. The
-/// second value says whether the recorded run is resumed.
+/// The run to claim: the recorded one if it is unfinished, has the same end and can be resumed; otherwise a new one.
+/// The second value says whether the recorded run is resumed.
 ///
 /// A finished run is never resumed. What has changed since is repaired by a run of its own, so that rolling the repair
 /// back returns to the result of the finished run.
@@ -154,11 +155,11 @@ fn frame_run(
     new_run(observed, desired, recorded, same.filter(|_| !is_misfit)).map(|spec| (spec, false))
 }
 
-/// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed, and the
-/// error where the requested batches do not fit.
+/// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed,
+/// and the error where the requested batches do not fit.
 ///
-/// It keeps its mode, its sources and its sizes, which its batches are counted from. So it cannot be resumed where those
-/// no longer describe the component.
+/// It keeps its mode, its sources and its sizes, which its batches are counted from. So it cannot be resumed where
+/// those no longer describe the component.
 fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<Result<RunSpec, BatchSumError>> {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     if desired.kind.is_in_place() {
@@ -264,8 +265,8 @@ fn continue_run(observed: &Observed, claimed: Epoch) -> Step {
     if newest > claimed {
         return Step::Superseded { by: newest };
     }
-    // Every workload is stamped before any of them changes. A write of an earlier claim that is still on its way tests the
-    // stamp, so it is refused from then on.
+    // Every workload is stamped before any of them changes. A write of an earlier claim that is still on its way tests
+    // the stamp, so it is refused from then on.
     let live = || observed.workloads.iter().filter(|workload| !workload.deleting);
     let is_unstamped = |workload: &Workload| workload.epoch != Some(claimed) || workload.is_stamp_ahead();
     if let Some(workload) = live().find(|workload| is_unstamped(workload)) {

@@ -22,7 +22,7 @@ use crate::probe::{ProbeError, ProbeRequest, ProbeResponse, Transport};
 /// The most that an answer may say, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
 /// How much of the end of a command's stderr is kept, in bytes: its last line is shown.
-const COMPLAINT_BYTES: usize = 64 * 1024;
+const STDERR_BYTES: usize = 64 * 1024;
 
 /// Looks up a variable of the environment.
 pub type Environment = Rc<dyn Fn(&str) -> Option<String>>;
@@ -191,8 +191,8 @@ async fn run(command: &[String]) -> Result<ProbeResponse, ProbeError> {
 async fn read_end(mut stream: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
     let mut end = Vec::new();
     while stream.read_buf(&mut end).await? > 0 {
-        if end.len() > 2 * COMPLAINT_BYTES {
-            end.drain(..end.len() - COMPLAINT_BYTES);
+        if end.len() > 2 * STDERR_BYTES {
+            end.drain(..end.len() - STDERR_BYTES);
         }
     }
     Ok(end)

@@ -35,8 +35,8 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> ProbeRequest
     }
 }
 
-/// The request whether a query can be parsed; `None` where the provider has no such endpoint. It is that of Prometheus which
-/// formats queries, since that is the one which is stable.
+/// The request whether a query can be parsed; `None` where the provider has no such endpoint. It is that of Prometheus
+/// which formats queries, since that is the one which is stable.
 #[must_use]
 pub fn query_question(provider: &Provider) -> Option<ProbeRequest> {
     let Provider::Prometheus { address, query, headers } = provider else { return None };

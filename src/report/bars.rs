@@ -2,7 +2,8 @@
 //!
 //! It knows where each component stands and draws that as lines of text; it knows no terminal and no clock. Where there
 //! are more components than the terminal has room for, those with the most to tell are shown, and a last line has the
-//! total. A character tells the state of a component and, except for the common ones, so does a word; colour repeats it.
+//! total. A character tells the state of a component and, except for the common ones, so does a word; colour repeats
+//! it.
 
 mod row;
 #[cfg(test)]
@@ -168,7 +169,7 @@ impl Bars {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Paused, format!("held at step `{step}`"));
             }
-            EventKind::MetricValue { metric, values, value, .. } => {
+            EventKind::Measured { metric, values, value, .. } => {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Ready, measured_text(metric, values, value));
             }

@@ -144,7 +144,7 @@ pub enum EventKind {
         progress: Progress,
     },
     /// Something was measured after a batch.
-    MetricValue {
+    Measured {
         /// The metric.
         metric: String,
         /// Whether the value is good.

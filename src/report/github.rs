@@ -106,7 +106,7 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             | EventKind::WorkloadRolled { .. }
             | EventKind::Waiting { .. }
             | EventKind::BatchReady { .. }
-            | EventKind::MetricValue { .. }
+            | EventKind::Measured { .. }
             | EventKind::GatePassed { .. }
             | EventKind::Paused { .. }
             | EventKind::Resumed

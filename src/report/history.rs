@@ -134,8 +134,8 @@ struct HistoryDocument<'a> {
     history: &'a History,
 }
 
-/// Renders the histories of a component, one for each cluster, in a form; every form ends with a newline, or is empty. Of
-/// several there is one table, and a document for each.
+/// Renders the histories of a component, one for each cluster, in a form; every form ends with a newline, or is empty.
+/// Of several there is one table, and a document for each.
 #[must_use]
 pub fn render_histories(histories: &[History], format: Format, now: Timestamp) -> String {
     let document = |history| HistoryDocument { version: VERSION, history };

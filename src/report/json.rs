@@ -2,8 +2,8 @@
 //!
 //! The shapes here are twins of the events, so that renaming something inside changes nothing outside.
 //! Every object has `version`, `elapsedSeconds`, `application`, `component` and `event`, which says which
-//! other keys there are; in a fleet also `cluster`. Batches are zero-based, as in a manifest's `batchPartition`. Keys may be added
-//! without a new version; readers skip those they do not know.
+//! other keys there are; in a fleet also `cluster`. Batches are zero-based, as in a manifest's `batchPartition`. Keys
+//! may be added without a new version; readers skip those they do not know.
 
 use std::io::Write;
 
@@ -125,7 +125,7 @@ enum Payload<'a> {
         reason: Option<&'a str>,
         hints: &'a [String],
     },
-    MetricValue {
+    Measured {
         metric: &'a str,
         phase: &'static str,
         value: &'a str,
@@ -298,17 +298,15 @@ impl<'a> From<&'a EventKind> for Payload<'a> {
             EventKind::Held { progress, reason, hints } => {
                 Self::Held { progress: JsonProgress::from(progress), reason: reason.as_deref(), hints }
             }
-            EventKind::MetricValue { metric, phase, value, taken, count, values, point } => {
-                Self::MetricValue {
-                    metric,
-                    phase: phase.as_str(),
-                    value,
-                    taken: *taken,
-                    count: *count,
-                    values,
-                    point,
-                }
-            }
+            EventKind::Measured { metric, phase, value, taken, count, values, point } => Self::Measured {
+                metric,
+                phase: phase.as_str(),
+                value,
+                taken: *taken,
+                count: *count,
+                values,
+                point,
+            },
             EventKind::GatePassed { point } => Self::GatePassed { point },
             EventKind::Inconclusive { progress, reason, hints } => {
                 Self::Inconclusive { progress: JsonProgress::from(progress), reason, hints }

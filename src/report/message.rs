@@ -170,7 +170,7 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
                 standing(progress)
             ),
         ),
-        EventKind::MetricValue { metric, phase, value, taken, count, point, .. } => {
+        EventKind::Measured { metric, phase, value, taken, count, point, .. } => {
             let severity = match phase {
                 Phase::Successful => Severity::Info,
                 Phase::Inconclusive | Phase::Error | Phase::Failed => Severity::Warning,
@@ -284,7 +284,7 @@ mod tests {
             EventKind::Resumed => 13,
             EventKind::Held { .. } => 14,
             EventKind::Suspended { .. } => 15,
-            EventKind::MetricValue { .. } => 16,
+            EventKind::Measured { .. } => 16,
             EventKind::GatePassed { .. } => 17,
             EventKind::Inconclusive { .. } => 18,
             EventKind::WorkloadDeleted { .. } => 19,

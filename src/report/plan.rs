@@ -312,14 +312,13 @@ fn service_line(service: &PlannedService) -> String {
 }
 
 fn at_rest(plan: &ComponentPlan) -> String {
-    match plan.steps.first().map(|foreseen| &foreseen.step) {
-        Some(Step::Act(Action::Hold { batch })) => {
-            format!("held after batch {} as requested; nothing to do", batch + 1)
-        }
-        Some(Step::Act(Action::Wait { waiting, .. })) => {
-            format!("nothing to do; waiting for {}", waiting.phrase())
-        }
-        _ => format!("`{}` has {}; nothing to do", plan.target, phrase::replicas(plan.target_size)),
+    let first = plan.steps.first().map(|foreseen| &foreseen.step);
+    if let Some(Step::Act(Action::Hold { batch })) = first {
+        format!("held after batch {} as requested; nothing to do", batch + 1)
+    } else if let Some(Step::Act(Action::Wait { waiting, .. })) = first {
+        format!("nothing to do; waiting for {}", waiting.phrase())
+    } else {
+        format!("`{}` has {}; nothing to do", plan.target, phrase::replicas(plan.target_size))
     }
 }
 
@@ -428,12 +427,13 @@ fn roll_words(rolling: &Rolling) -> String {
 
 fn closing_line(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let peak = plan.peak;
-    let end = match plan.steps.last().map(|foreseen| &foreseen.step) {
-        Some(Step::Act(Action::Hold { batch })) => {
-            format!("held after {}", phrase::batch(*batch, spec.batches.len()))
-        }
-        _ if spec.sources.is_empty() => "runs to completion".to_owned(),
-        _ => format!("runs to completion, deleting {}", list_literals(&spec.sources)),
+    let last = plan.steps.last().map(|foreseen| &foreseen.step);
+    let end = if let Some(Step::Act(Action::Hold { batch })) = last {
+        format!("held after {}", phrase::batch(*batch, spec.batches.len()))
+    } else if spec.sources.is_empty() {
+        "runs to completion".to_owned()
+    } else {
+        format!("runs to completion, deleting {}", list_literals(&spec.sources))
     };
     format!("{end}; at most {} at a time", phrase::replicas(peak))
 }

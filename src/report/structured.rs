@@ -1,9 +1,8 @@
 //! Documents for programs, JSON and YAML, which a terminal may be shown all the same.
 //!
 //! What a document says is what was observed, to the letter; but each character that does something else
-//! than being seen is spelled as an escape, and so is what a CI system takes for a command, so that `cat` is harmless and a
-//! parser gives the original back.
-//! Nothing here knows what a document is about.
+//! than being seen is spelled as an escape, and so is what a CI system takes for a command, so that `cat` is harmless
+//! and a parser gives the original back. Nothing here knows what a document is about.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

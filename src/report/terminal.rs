@@ -75,7 +75,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::WorkloadScaled { .. }
             | EventKind::WorkloadRolled { .. }
             | EventKind::Waiting { .. }
-            | EventKind::MetricValue { phase: Phase::Successful, .. }
+            | EventKind::Measured { phase: Phase::Successful, .. }
             // Draws, unless it was drawn just now; then the next tick does.
             | EventKind::Paused { .. } => self.drawing.set_message(""),
             EventKind::WaveStarted { .. }
@@ -85,7 +85,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::WorkloadCreated { .. }
             | EventKind::Diagnosed { .. }
             | EventKind::BatchReady { .. }
-            | EventKind::MetricValue { phase: Phase::Inconclusive | Phase::Error | Phase::Failed, .. }
+            | EventKind::Measured { phase: Phase::Inconclusive | Phase::Error | Phase::Failed, .. }
             | EventKind::GatePassed { .. }
             | EventKind::Inconclusive { .. }
             | EventKind::Resumed

@@ -1,16 +1,16 @@
 //! An in-process Kubernetes cluster behind a real [`kube::Client`]: no port, no process, no node.
 //!
-//! It serves the kinds that applications consist of with the API server's semantics, and runs the controllers and a kubelet
-//! behind them on a clock that the caller provides. State lives in memory or in a file that several processes may
-//! share. It knows the Kubernetes API and nothing of what this crate does with it; otherwise tests on it would agree
-//! with themselves.
+//! It serves the kinds that applications consist of with the API server's semantics, and runs the controllers and a
+//! kubelet behind them on a clock that the caller provides. State lives in memory or in a file that several processes
+//! may share. It knows the Kubernetes API and nothing of what this crate does with it; otherwise tests on it would
+//! agree with themselves.
 //!
 //! Whatever it answers is what a real API server answers, including status code, reason and message:
 //! `tests/real/conformance` sends the same requests to both and compares. It leaves out
 //!
 //! * protobuf, `Table` and `PartialObjectMetadata` responses, compression, OpenAPI and aggregated discovery;
-//! * the field managers of objects that controllers create (ReplicaSets, their pods, events): the objects of clients have
-//!   all of them; apply to `/scale`; field by field ownership of lists in custom resources;
+//! * the field managers of objects that controllers create (ReplicaSets, their pods, events): the objects of clients
+//!   have all of them; apply to `/scale`; field by field ownership of lists in custom resources;
 //! * authentication, authorization and admission: every request is allowed, and access reviews answer so; quotas,
 //!   limits, disruption budgets, autoscalers, cron jobs, ingresses, network policies and roles are stored and have no
 //!   effect;
@@ -150,8 +150,8 @@ impl Sandbox {
         kube::Client::new(Transport::new(Arc::clone(&self.simulation), Some(fault)), default_namespace)
     }
 
-    /// Waits, at most `limit`, until the controllers have finished what follows immediately from earlier writes, so that
-    /// the file is settled when its last writer exits.
+    /// Waits, at most `limit`, until the controllers have finished what follows immediately from earlier writes, so
+    /// that the file is settled when its last writer exits.
     pub async fn settle(&self, limit: Duration) {
         let settled = async {
             while self.simulation.is_busy() {

@@ -309,8 +309,8 @@ fn deliver_changes(store: &mut Store) {
     }
 }
 
-/// The changes of these objects from one state to another, as far as two states show them: several changes of one object
-/// are one.
+/// The changes of these objects from one state to another, as far as two states show them: several changes of one
+/// object are one.
 fn differences<'a>(
     keys: impl IntoIterator<Item = &'a Key>,
     known: impl Fn(&Key) -> (Option<&'a Arc<Value>>, Option<&'a Arc<Value>>),

@@ -30,7 +30,8 @@ fn image(cluster: &TestCluster) -> Value {
     cluster.objects("StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]["image"].clone()
 }
 
-/// Somebody changes the size there and back, so that the next run writes what the object has; then somebody sets an image.
+/// Somebody changes the size there and back, so that the next run writes what the object has; then somebody sets an
+/// image.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
     let manifest = request_for(&[web(1, 3).of("statefulset")]);

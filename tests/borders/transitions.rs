@@ -17,8 +17,8 @@ use crate::support::trial::case;
 const SEEDS: u64 = 15;
 const LENGTH: usize = 6;
 
-/// Whether the component exposes a port, and which. The Service of a component that is applied as a whole leads to the port
-/// of every pod, so only batches change it.
+/// Whether the component exposes a port, and which. The Service of a component that is applied as a whole leads to the
+/// port of every pod, so only batches change it.
 #[derive(Clone, Copy)]
 enum Exposure {
     None,
@@ -95,8 +95,8 @@ async fn deployments_keep_their_pods_and_leave_nothing() {
     }
 }
 
-/// A run in batches after a component that was applied as a whole, with other ports: each ready pod is reachable under the
-/// ports of its revision, and under no others.
+/// A run in batches after a component that was applied as a whole, with other ports: each ready pod is reachable under
+/// the ports of its revision, and under no others.
 #[tokio::test(start_paused = true)]
 async fn batches_with_other_ports_serve_the_pods_of_the_whole() {
     let ports = |text: &str| format!("ports: [{text}]");

@@ -98,8 +98,8 @@ fn a_terminal_is_asked_before_anything_is_pruned() {
     assert!(screen.ends_with("[exit 0]") && !screen.contains("[y/N]"), "{screen}");
 }
 
-/// A run that prunes, and one that waits in line behind it, whose manifest has another component besides: the Deployments
-/// that both leave, and what the first printed.
+/// A run that prunes, and one that waits in line behind it, whose manifest has another component besides: the
+/// Deployments that both leave, and what the first printed.
 fn pruned_before_a_later_run(added: &Component) -> (Vec<String>, String) {
     let env = shop();
     env.write("later.yaml", application("shop", &[web(2, 2), added.clone()]));

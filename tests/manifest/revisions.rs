@@ -169,8 +169,8 @@ fn rollout_and_application_labels_make_no_revision() {
     );
 }
 
-/// The order of a list says something: the later of two variables can refer to the earlier, and arguments are positional.
-/// An object of any kind may say something with an empty value.
+/// The order of a list says something: the later of two variables can refer to the earlier, and arguments are
+/// positional. An object of any kind may say something with an empty value.
 #[test]
 fn an_empty_value_of_an_object_makes_a_revision() {
     let decided = |stored: &[StoredRevision], policy: &str| {

@@ -35,7 +35,8 @@ fn max_unavailable_lets_a_batch_pass_early() {
     assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
 }
 
-/// One pod never becomes ready, and the last batch may do without it: the run ends, and is done when it is planned again.
+/// One pod never becomes ready, and the last batch may do without it: the run ends, and is done when it is planned
+/// again.
 #[test]
 fn the_last_batch_passes_with_a_pod_that_never_becomes_ready() {
     for (name, size) in [("v2", 5), ("v1", 7)] {

@@ -136,8 +136,8 @@ async fn a_pause_is_noted_under_the_lease() {
     check(&run.succeeded(), begun, out);
 }
 
-/// The answer to the claim takes until the Lease has run out, and a deletion takes the component away before the Lease is
-/// granted again. No watch reports any of it: what is written next is written by a run that has no claim any more.
+/// The answer to the claim takes until the Lease has run out, and a deletion takes the component away before the Lease
+/// is granted again. No watch reports any of it: what is written next is written by a run that has no claim any more.
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_confirmed_once_the_lease_is_granted_again() {
     let cluster = released(pod_rules::READY).await;

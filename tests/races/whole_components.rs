@@ -1,4 +1,5 @@
-//! Late writes to the objects of components that are applied as a whole: they change nothing of what the successor made.
+//! Late writes to the objects of components that are applied as a whole: they change nothing of what the successor
+//! made.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

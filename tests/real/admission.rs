@@ -76,7 +76,8 @@ fn refuses(env: &RealEnv, words: &str, manifest: &Component) {
     assert_eq!(revisions.lines().count(), 1, "{revisions}");
 }
 
-/// An init container that no manifest has, as a mesh puts it into every pod, crashes: it is named, and its log is shown.
+/// An init container that no manifest has, as a mesh puts it into every pod, crashes: it is named, and its log is
+/// shown.
 pub(crate) fn init_container_that_crashes(env: &RealEnv) {
     env.applied(&v1());
     let object = "Object{spec: Object.spec{initContainers: [Object.spec.initContainers{name: \"setup\", image: \"setup:1\"}]}}";

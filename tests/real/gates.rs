@@ -51,7 +51,8 @@ pub(crate) fn of_a_prometheus(env: &RealEnv) {
     assert_eq!(sizes(env), "web-v1 3/3;");
 }
 
-/// The API server answers anybody who asks whether it lives, with a certificate that only its own authority vouches for.
+/// The API server answers anybody who asks whether it lives, with a certificate that only its own authority vouches
+/// for.
 pub(crate) fn of_a_server_over_tls(env: &RealEnv) {
     let server = env.kubectl(&["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"]);
     let hook = format!(

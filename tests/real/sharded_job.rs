@@ -1,5 +1,5 @@
-//! `rollout job --shards`: the Job controller hands out the shards, and the real binary runs with what its pods say. The
-//! tests' kubelet runs nothing, so this test is the part of a kubelet that starts a container.
+//! `rollout job --shards`: the Job controller hands out the shards, and the real binary runs with what its pods say.
+//! The tests' kubelet runs nothing, so this test is the part of a kubelet that starts a container.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -162,8 +162,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Cases that this server does not accept, with what it says: it runs without `--allow-privileged`, which defaults to false,
-/// and these have `privileged: true`.
+/// Cases that this server does not accept, with what it says: it runs without `--allow-privileged`, which defaults to
+/// false, and these have `privileged: true`.
 const REFUSED: [(&str, &str); 2] = [
     ("traits/securitycontext/all.yaml", "disallowed by cluster policy"),
     ("traits/securitycontext/containers.yaml", "disallowed by cluster policy"),

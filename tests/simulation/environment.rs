@@ -72,8 +72,8 @@ impl Environment<'_> {
         for paused in self.cluster.all_objects().iter().filter(|object| is_paused(object)) {
             self.merge(paused, json!({"spec": pause_of(paused, &Value::Null)})).await;
         }
-        // A foreign workload keeps its name, and an autoscaler and a quota are in the way. A record that cannot be read has
-        // to be deleted, as it is said.
+        // A foreign workload keeps its name, and an autoscaler and a quota are in the way. A record that cannot be read
+        // has to be deleted, as it is said.
         let is_in_the_way = |object: &&Value| is_foreign(object) || object["data"]["record"] == GARBLED;
         for object in self.cluster.all_objects().iter().filter(is_in_the_way) {
             self.delete(object).await;

@@ -279,8 +279,8 @@ fn cut_off_from_its_lease(rng: &mut Rng) -> Vec<Fault> {
     ]
 }
 
-/// It is stopped right before it creates its target, and once more before it gives it pods: what others decide from lacks the
-/// target, which is there when they act.
+/// It is stopped right before it creates its target, and once more before it gives it pods: what others decide from
+/// lacks the target, which is there when they act.
 fn stopped_around_its_target(rng: &mut Rng) -> Vec<Fault> {
     let stop = |counted, request: u32, seconds: u32| Fault {
         counted,
@@ -294,8 +294,8 @@ fn stopped_around_its_target(rng: &mut Rng) -> Vec<Fault> {
     ]
 }
 
-/// What happens to a process while others wait for it: it is mostly stopped for less than its Lease is valid, at one of the
-/// requests after which it acts on what it has read.
+/// What happens to a process while others wait for it: it is mostly stopped for less than its Lease is valid, at one of
+/// the requests after which it acts on what it has read.
 fn duel_fault(rng: &mut Rng) -> Fault {
     if rng.one_in(3) {
         return fault(rng);

@@ -3,8 +3,8 @@
 //!
 //! * `cargo test --test simulation` plays the seeds that CI plays.
 //! * `ROLLOUT_SIMULATION_SEED=7 cargo test --test simulation` replays one, and prints its script and its history.
-//! * `ROLLOUT_SIMULATION_SEEDS=20000 cargo test --test simulation` plays so many, until `ROLLOUT_SIMULATION_FAILURES` of
-//!   them have failed: one, where it is not set.
+//! * `ROLLOUT_SIMULATION_SEEDS=20000 cargo test --test simulation` plays so many, until `ROLLOUT_SIMULATION_FAILURES`
+//!   of them have failed: one, where it is not set.
 //! * `ROLLOUT_SIMULATION_HOURS=8 cargo test --release --test simulation` plays further ones for so long, and prints how
 //!   many there were and which of them failed.
 //!

@@ -220,8 +220,8 @@ impl Script {
 }
 
 impl Disturbance {
-    /// Whether it leaves pods that do not serve, or takes them away. Pods that are younger than all pods have to be from now
-    /// on are no longer ready.
+    /// Whether it leaves pods that do not serve, or takes them away. Pods that are younger than all pods have to be
+    /// from now on are no longer ready.
     pub(crate) fn harms_pods(&self) -> bool {
         let is_late = matches!(self.event, EnvironmentEvent::SlowPods(_)) && !self.at.is_zero();
         is_late || self.event.harms_pods()

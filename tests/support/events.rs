@@ -77,7 +77,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             hints: vec![word("continue with `rollout promote shop`")],
         },
         EventKind::Suspended { step: word("approve"), message: None, hints: Vec::new() },
-        EventKind::MetricValue {
+        EventKind::Measured {
             metric: word("errors"),
             phase: Phase::Successful,
             value: word("0.02"),
@@ -86,7 +86,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             values: vec![word("0.01"), word("0.02")],
             point: word("after batch 1 of 2"),
         },
-        EventKind::MetricValue {
+        EventKind::Measured {
             metric: word("errors"),
             phase: Phase::Error,
             value: word("no answer after 10s"),

@@ -104,8 +104,8 @@ impl Judge {
         } else {
             reachable(world, &name, world.ready_pods(&name))?;
         }
-        // How many pods a rolling update of the controller's own takes down is the controller's affair: it goes by counts
-        // that may be a moment old. A write must leave enough.
+        // How many pods a rolling update of the controller's own takes down is the controller's affair: it goes by
+        // counts that may be a moment old. A write must leave enough.
         let is_judged = !self.allowance.is_plain || change.actor == Actor::Client;
         if is_judged && world.ready(&name) < self.floor {
             return Err(format!("{} pods of `{name}` serve, fewer than {}", world.ready(&name), self.floor));

@@ -194,8 +194,8 @@ impl Component {
         !self.batches.is_empty() && self.max_unavailable >= self.size
     }
 
-    /// The sizes of its batches of percentages: each rounded up, and the rest in the last. `None` where they are counts, or
-    /// leave nothing for the last.
+    /// The sizes of its batches of percentages: each rounded up, and the rest in the last. `None` where they are
+    /// counts, or leave nothing for the last.
     pub(crate) fn sizes_of_batches(&self) -> Option<Vec<u32>> {
         let share = |batch: &String| -> Option<u32> {
             let percent: u32 = batch.strip_suffix('%')?.parse().ok()?;
@@ -304,8 +304,8 @@ impl Component {
         !["daemon", "task", "k8s-objects"].contains(&self.kind)
     }
 
-    /// The object that shows which version of it is applied, where it has no size: its kind and name, where it shows that,
-    /// and how.
+    /// The object that shows which version of it is applied, where it has no size: its kind and name, where it shows
+    /// that, and how.
     pub(crate) fn shown_version(&self) -> (&'static str, String, &'static str, String) {
         let image = "/spec/template/spec/containers/0/image";
         match self.kind {

@@ -9,7 +9,8 @@
 //! of them on its way. A [`backend`] is the cluster: the sandbox with paused time, or a real one. [`test_cluster`]
 //! adds bystanders to it, [`scenario`] plays a scenario there, and [`command`] a command. Three modules check what
 //! the server saw: [`invariants`] its history, [`preconditions`] the requests, [`end_state`] what is left.
-//! [`probe`] answers hooks and measurements, [`scenarios`] lists the scenarios; [`histories`] plays random ones, which [`random`] makes up from a seed.
+//! [`probe`] answers hooks and measurements, [`scenarios`] lists the scenarios; [`histories`] plays random ones, which
+//! [`random`] makes up from a seed.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 

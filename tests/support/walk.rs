@@ -1,4 +1,5 @@
-//! The walk of KubeVela's page on the rollout trait, for any backend: release, canary, upgrade, rollback, scale out and in.
+//! The walk of KubeVela's page on the rollout trait, for any backend: release, canary, upgrade, rollback, scale out and
+//! in.
 
 /// One example that is applied, and what is to be seen then.
 pub(crate) struct Step {

@@ -23,8 +23,8 @@ use crate::report::text::list_literals;
 /// Print a Job that applies manifests from inside the cluster
 ///
 /// Also prints a ConfigMap with the manifests, values of Secrets included, and a service account with the Role of
-/// `rollout rbac FILE`. The Job's name is derived from the manifests and flags: the same input gives the same Job. If its
-/// pod is lost, a new pod resumes the run; the Job fails if the run is rejected or pods do not become ready.
+/// `rollout rbac FILE`. The Job's name is derived from the manifests and flags: the same input gives the same Job. If
+/// its pod is lost, a new pod resumes the run; the Job fails if the run is rejected or pods do not become ready.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct JobArgs {
@@ -45,7 +45,8 @@ pub struct JobArgs {
 
     /// Tell this Job from another of the same manifests and flags, such as by the pipeline's ID
     ///
-    /// Without it, the Job of manifests that have been applied within a day is the finished one, which does not run again.
+    /// Without it, the Job of manifests that have been applied within a day is the finished one, which does not run
+    /// again.
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
 

@@ -14,8 +14,8 @@ use crate::report::status as table;
 /// Pause the run in progress
 ///
 /// Returns once nothing more is written; pods are left as they are. The process that drives the run waits, and
-/// `rollout apply` is rejected, until `rollout resume` or `rollout promote` resumes the run. `undo` and `abort` also end
-/// the pause, by starting a run of their own, as does `scale` unless an upgrade is in progress.
+/// `rollout apply` is rejected, until `rollout resume` or `rollout promote` resumes the run. `undo` and `abort` also
+/// end the pause, by starting a run of their own, as does `scale` unless an upgrade is in progress.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PauseArgs {

@@ -16,10 +16,10 @@ use crate::report::text::plural;
 
 /// Roll out manifests in a sandbox with a copy of the current state
 ///
-/// Only reads the cluster: copies its workloads, revisions, Services, other objects and run records to a sandbox inside this process,
-/// where pods become ready at once, and drives the run there to its end. With `--inject`, pods fail as they would in the
-/// cluster: this shows the messages, how the run ends, and what runs afterwards. Quotas, admission webhooks and policies,
-/// and the scheduler are not copied: what they would reject succeeds here.
+/// Only reads the cluster: copies its workloads, revisions, Services, other objects and run records to a sandbox inside
+/// this process, where pods become ready at once, and drives the run there to its end. With `--inject`, pods fail as
+/// they would in the cluster: this shows the messages, how the run ends, and what runs afterwards. Quotas, admission
+/// webhooks and policies, and the scheduler are not copied: what they would reject succeeds here.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RehearseArgs {
@@ -33,9 +33,9 @@ pub struct RehearseArgs {
     /// `ImagePullBackOff` or `NeverReady`. IMAGE is a pattern with `*` and `?`; without it, the new pods of the target
     /// revisions fail.
     ///
-    /// `metric/NAME=VALUE,...` is what a metric measures, one value after the other, and then the last one again: numbers, JSON,
-    /// `NaN`, or `error` for no value. `hook/NAME=STATUS,...` is what a hook answers. These gates are passed without
-    /// their delays; others are left out.
+    /// `metric/NAME=VALUE,...` is what a metric measures, one value after the other, and then the last one again:
+    /// numbers, JSON, `NaN`, or `error` for no value. `hook/NAME=STATUS,...` is what a hook answers. These gates are
+    /// passed without their delays; others are left out.
     #[arg(long, value_name = "WHAT")]
     pub inject: Vec<String>,
 

@@ -92,7 +92,7 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         ui.status(&cluster.sentence(&format!("nothing has been rolled out in namespace `{namespace}`")));
     }
     // The other forms are for programs, which take an empty list, but not for what could not be read.
-    if !found.is_empty() && !(items.is_empty() && is_table) {
+    if !(found.is_empty() || items.is_empty() && is_table) {
         let now = clusters.all[0].env.context.session.clock().now();
         ui.data(&status::render_status(&items, args.output, now));
         explain(&items, args.output, &clusters.all, ui);

@@ -79,8 +79,8 @@ struct Given {
 }
 
 impl Plugin {
-    /// Runs a plugin for the first time. The certificate that it gives is used as long as the process lives. A request may
-    /// wait for a later run as long as `patience`; zero is for ever.
+    /// Runs a plugin for the first time. The certificate that it gives is used as long as the process lives. A request
+    /// may wait for a later run as long as `patience`; zero is for ever.
     ///
     /// # Errors
     ///

@@ -1,8 +1,9 @@
 //! How requests reach the API server: over few connections, of which HTTP/2 shares one among many requests.
 //!
 //! Ordinary requests have one connection. Watches have others, because a server grants each connection so many streams
-//! and a watch holds its stream for long. The requests of Leases have HTTP/1.1: a renewal waits behind no other request, and
-//! after a connection has silently died, it begins a new one at once. Servers without HTTP/2 are spoken to in HTTP/1.1.
+//! and a watch holds its stream for long. The requests of Leases have HTTP/1.1: a renewal waits behind no other
+//! request, and after a connection has silently died, it begins a new one at once. Servers without HTTP/2 are spoken to
+//! in HTTP/1.1.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,8 +23,8 @@ use tower::{BoxError, ServiceBuilder, service_fn};
 
 use crate::cli::connect::token_file::TokenFile;
 
-/// How long a connection of HTTP/2 is silent before the server is asked whether it is still there, and how long its answer
-/// may take. Together less than a Lease lasts.
+/// How long a connection of HTTP/2 is silent before the server is asked whether it is still there, and how long its
+/// answer may take. Together less than a Lease lasts.
 const PING: Duration = Duration::from_secs(5);
 /// Watches of one connection. Servers grant 100 streams (kube-apiserver, `--http2-max-streams-per-connection`).
 const MOST_WATCHES: usize = 50;

@@ -1,5 +1,5 @@
-//! Which signs of trouble are of now. A condition or an event that was there when a batch began is not about the batch: some
-//! are never taken back, such as those of Kruise, and events stay for an hour.
+//! Which signs of trouble are of now. A condition or an event that was there when a batch began is not about the batch:
+//! some are never taken back, such as those of Kruise, and events stay for an hour.
 //!
 //! Signs are compared with those from before; no clock is read.
 

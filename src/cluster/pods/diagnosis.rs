@@ -42,8 +42,8 @@ pub enum Instance {
 /// What keeps a container from starting until a user changes something; the kubelet retries for ever.
 ///
 /// An object that is missing belongs here: a run makes no ConfigMap and no Secret, so waiting for one is waiting for
-/// somebody else. A volume that cannot be mounted does not, though it may be for the same reason: only an event tells of
-/// it, and an event says what was.
+/// somebody else. A volume that cannot be mounted does not, though it may be for the same reason: only an event tells
+/// of it, and an event says what was.
 const PERMANENT: [&str; 7] = [
     "InvalidImageName",
     "ErrImageNeverPull",
@@ -53,8 +53,8 @@ const PERMANENT: [&str; 7] = [
     "ErrImagePull",
     "ImagePullBackOff",
 ];
-/// A container that has ended so often is not just waiting for something else to come up. The help of `--fail-fast` says
-/// this number.
+/// A container that has ended so often is not just waiting for something else to come up. The help of `--fail-fast`
+/// says this number.
 const RESTARTS_UNTIL_PERMANENT: i32 = 3;
 /// What a container waits for in the usual course of things.
 const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
@@ -111,8 +111,8 @@ struct FaultyContainer<'a> {
 }
 
 impl<'a> FaultyContainer<'a> {
-    /// The first container that failed; else the first that runs and is not ready, for which those after it may wait; else
-    /// the first that is not ready.
+    /// The first container that failed; else the first that runs and is not ready, for which those after it may wait;
+    /// else the first that is not ready.
     fn of(pod: &'a PodStatus) -> Option<Self> {
         let init = || pod.init_container_statuses.iter().flatten();
         let main = || pod.container_statuses.iter().flatten();

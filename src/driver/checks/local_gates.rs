@@ -1,5 +1,5 @@
-//! Gates that use the machine of `rollout`: a manifest of somebody else must not run commands there, or read its variables
-//! and files.
+//! Gates that use the machine of `rollout`: a manifest of somebody else must not run commands there, or read its
+//! variables and files.
 
 use crate::driver::context::{Context, GateTrust};
 use crate::driver::outcome::Failure;

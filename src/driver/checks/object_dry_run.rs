@@ -1,5 +1,5 @@
-//! What the server says of the objects of a component, before any of them is written: it validates each, asks its webhooks,
-//! and finds the fields that other managers own.
+//! What the server says of the objects of a component, before any of them is written: it validates each, asks its
+//! webhooks, and finds the fields that other managers own.
 //!
 //! These are all objects of a component that is applied as a whole. Of one that is rolled out in batches, they are its
 //! Services and the objects of its traits.

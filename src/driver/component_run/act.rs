@@ -376,8 +376,9 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Whether a claim was framed from workloads that are no older than the record: the watch may lag behind what the run
-    /// before did. Otherwise the component is to be claimed again, from what was recorded before and is observed now.
+    /// Whether a claim was framed from workloads that are no older than the record: the watch may lag behind what the
+    /// run before did. Otherwise the component is to be claimed again, from what was recorded before and is observed
+    /// now.
     pub(super) fn confirm_framing(&mut self, Framing { before, claim, .. }: Framing) -> bool {
         let observed = Observed { claimed_epoch: None, record: before, ..self.observe() };
         let reframed = plan(&observed, &self.prepared.desired);
@@ -441,8 +442,8 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Deletes a drained source in its current version: its status may have changed since the plan was made, and the delete
-    /// names the version.
+    /// Deletes a drained source in its current version: its status may have changed since the plan was made, and the
+    /// delete names the version.
     async fn delete(&mut self, workload: String, uid: &Uid) -> Result<(), ClusterError> {
         let Some(object) = self.workloads().find(&workload).await? else {
             self.watch.cache.remove(uid);

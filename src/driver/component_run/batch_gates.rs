@@ -1,8 +1,8 @@
 //! The gates between the batches: hooks are called, smoke tests run, metrics measured, and time passes.
 //!
-//! A gate is part of the run's turn: after every change of the component, the planner decides again whether the batch still
-//! is ready. What a point has led to is recorded when all its gates are passed, so a process that resumes the run begins
-//! the point under way again.
+//! A gate is part of the run's turn: after every change of the component, the planner decides again whether the batch
+//! still is ready. What a point has led to is recorded when all its gates are passed, so a process that resumes the run
+//! begins the point under way again.
 
 mod hooks;
 mod metrics;

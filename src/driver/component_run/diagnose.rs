@@ -178,7 +178,8 @@ impl ComponentRun<'_> {
         Ok(ReadyCount::Updated)
     }
 
-    /// The findings worth reporting. A pod that is only starting is none, unless a warning event shows what it waits for.
+    /// The findings worth reporting. A pod that is only starting is none, unless a warning event shows what it waits
+    /// for.
     async fn findings(&self, look: PodCheck) -> Option<Findings> {
         let (owner, session) = (self.pod_owner()?, &self.context.session);
         let baseline = self.baseline.clone().unwrap_or_default();

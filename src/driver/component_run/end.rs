@@ -60,8 +60,8 @@ impl ComponentRun<'_> {
         .await
     }
 
-    /// Changes the record of the run, unless another run has claimed since. A change that the record already has, such as
-    /// one whose response was lost, is not written again.
+    /// Changes the record of the run, unless another run has claimed since. A change that the record already has, such
+    /// as one whose response was lost, is not written again.
     pub(super) async fn amend(&mut self, change: impl Fn(&mut Run)) -> Result<(), Failure> {
         loop {
             let Some(held) =

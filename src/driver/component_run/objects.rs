@@ -1,8 +1,8 @@
-//! A component that is applied as a whole: its objects stage by stage, until all are ready; then what other revisions have
-//! left goes.
+//! A component that is applied as a whole: its objects stage by stage, until all are ready; then what other revisions
+//! have left goes.
 //!
-//! Each write names the version of the object that it was decided from, and leaves the claim's epoch on it, so that a write
-//! of an earlier claim that is still on its way is refused.
+//! Each write names the version of the object that it was decided from, and leaves the claim's epoch on it, so that a
+//! write of an earlier claim that is still on its way is refused.
 
 use futures::future::join_all;
 use kube::ResourceExt;
@@ -476,7 +476,7 @@ impl ComponentRun<'_> {
     }
 }
 
-/// Whether a field of another manager may be taken over: it is KubeVela's, or a revision of the component said it before.
+/// Whether a field of another manager may be taken over: it is KubeVela's, or a revision of the component had it.
 pub(in crate::driver) fn may_take(object: &PreparedObject, conflict: &FieldConflict) -> bool {
     let said_before = || object.earlier.iter().any(|earlier| field_at(earlier, &conflict.field).is_some());
     match object.handling {

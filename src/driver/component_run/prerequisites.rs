@@ -1,7 +1,7 @@
 //! What a run writes besides workloads: a new revision, and the component's Services.
 //!
-//! It comes after the claim and after the stamps, so that the record is first and no run before this one can act any more,
-//! and before the first workload changes. Where nothing else is to be done, a claim of its own fences it.
+//! It comes after the claim and after the stamps, so that the record is first and no run before this one can act any
+//! more, and before the first workload changes. Where nothing else is to be done, a claim of its own fences it.
 
 use serde_json::{Value, json};
 
@@ -78,8 +78,8 @@ impl ComponentRun<'_> {
                     None => return Ok(()),
                 },
             };
-            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready, and what
-            // pods of other revisions may need goes then.
+            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready, and
+            // what pods of other revisions may need goes then.
             let is_at_end = self.claimed_epoch.is_none() && !matches!(step, Step::Act(Action::Hold { .. }));
             let is_due = |object: &PreparedObject| is_at_end || object.is_needed_by_pods();
             while self.apply_trait_objects(trait_objects, is_due, epoch).await? == WriteEffect::Changed {
@@ -102,8 +102,9 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Takes the next epoch and leaves the recorded run as it is: a run before this one, which may still have a write on its
-    /// way, can change no Service after it. `None` where the record has moved on, and everything has to be observed again.
+    /// Takes the next epoch and leaves the recorded run as it is: a run before this one, which may still have a write
+    /// on its way, can change no Service after it. `None` where the record has moved on, and everything has to be
+    /// observed again.
     async fn fence(&mut self, others: &[String]) -> Result<Option<Epoch>, Failure> {
         let Some(seen) = self.record.clone() else { return Err(self.superseded().await) };
         self.check_claim()?;

@@ -21,8 +21,8 @@ impl ComponentRun<'_> {
         record.is_some_and(|record| Some(record.epoch) == self.claimed_epoch && record.run.paused.is_some())
     }
 
-    /// Waits for the end of the pause. The deadline of the batch restarts after it, and so does a gate; that of the run does
-    /// not stop.
+    /// Waits for the end of the pause. The deadline of the batch restarts after it, and so does a gate; that of the run
+    /// does not stop.
     pub(super) async fn wait_while_paused(&mut self) -> Result<(), Failure> {
         (self.batch, self.left_batch, self.notice, self.gate_visit) = (None, None, None, None);
         self.move_deadline();

@@ -1,4 +1,5 @@
-//! The gates of the workflow before a component: what is waited for here, and where the run is held until a user promotes it.
+//! The gates of the workflow before a component: what is waited for here, and where the run is held until a user
+//! promotes it.
 //!
 //! A run that is held is claimed like any other, and its revision is recorded, but nothing of it is applied. So what
 //! continues it later needs no manifest.
@@ -218,8 +219,8 @@ impl ComponentRun<'_> {
     }
 }
 
-/// A run that changes no size and no template: only Services or the objects of traits change. The second value says whether
-/// it is the recorded one.
+/// A run that changes no size and no template: only Services or the objects of traits change. The second value says
+/// whether it is the recorded one.
 fn unchanged(recorded: &Run) -> (RunSpec, bool) {
     if recorded.outcome.is_resumable() {
         return (recorded.spec.clone(), true);

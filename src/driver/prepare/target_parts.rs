@@ -1,5 +1,5 @@
-//! What a target consists of beside its pods: which workloads are its component's, its objects, those of its traits, and its
-//! Services. Every command prepares it here, and so does the rollback of a failed run.
+//! What a target consists of beside its pods: which workloads are its component's, its objects, those of its traits,
+//! and its Services. Every command prepares it here, and so does the rollback of a failed run.
 
 use serde_json::Value;
 
@@ -127,9 +127,9 @@ impl TargetParts {
     }
 }
 
-/// The objects of the traits of a target that is rolled out in batches: those that the manifest asks for; without one, those
-/// that the target was given last. The second value is what the record notes of them, where the revision says something
-/// else.
+/// The objects of the traits of a target that is rolled out in batches: those that the manifest asks for; without one,
+/// those that the target was given last. The second value is what the record notes of them, where the revision says
+/// something else.
 fn trait_outputs(
     asked: Option<Vec<Value>>,
     target: &StoredRevision,

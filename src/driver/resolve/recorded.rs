@@ -93,8 +93,8 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
     Ok(resolved_target(desired, target, run.purpose))
 }
 
-/// The batch after which a run is held, from zero. Pods that have become unready since do not end the hold: the batch after
-/// it waits for them.
+/// The batch after which a run is held, from zero. Pods that have become unready since do not end the hold: the batch
+/// after it waits for them.
 fn held_batch(run: &Run, workloads: &[Workload]) -> Option<usize> {
     match next_action(&run.spec, workloads) {
         Action::Hold { batch } => Some(batch),
@@ -147,8 +147,8 @@ fn live_size(present: &Present<'_>) -> Option<u32> {
     live.map(|workload| workload.replicas).reduce(u32::saturating_add)
 }
 
-/// A rollback in one batch. It never takes ready pods away before their replacements are ready, whatever the strategy of
-/// the run that it rolls back.
+/// A rollback in one batch. It never takes ready pods away before their replacements are ready, whatever the strategy
+/// of the run that it rolls back.
 fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>) -> Desired {
     let target = rollback.revision.name.clone();
     Desired {

@@ -6,7 +6,8 @@ use super::*;
 use crate::driver::request::{Gate, Overrides};
 use crate::oam::labels;
 
-/// An upgrade of `web` from `web-v1` (3 replicas) to `web-v2` (4) with this outcome, after a first release that succeeded.
+/// An upgrade of `web` from `web-v1` (3 replicas) to `web-v2` (4) with this outcome, after a first release that
+/// succeeded.
 fn record(outcome: &str, purpose: &str) -> Record {
     let spec = |mode: &str, target: &str, sources: &[&str], size: u32| {
         json!({

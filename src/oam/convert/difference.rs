@@ -24,7 +24,8 @@ pub(super) struct Difference {
 pub(super) struct Patches {
     /// An RFC 7396 document; for all that is in mappings.
     pub(super) merge: Map<String, Value>,
-    /// RFC 6902 operations; for what is in a container, which a merge patch could only replace together with all others.
+    /// RFC 6902 operations; for what is in a container, which a merge patch could only replace together with all
+    /// others.
     pub(super) operations: Vec<Value>,
 }
 

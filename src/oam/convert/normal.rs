@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::oam::labels;
+use crate::oam::revision::body::without_empties;
 
 /// Fields that say something although they are empty.
 const MEANT_EMPTY: [&str; 4] = ["emptyDir", "labelSelector", "namespaceSelector", "podSelector"];
@@ -63,7 +64,7 @@ pub(super) fn cleaned(object: &Value) -> Value {
     if let Some(spec) = field_mut(&mut object, "spec") {
         clean_spec(kind, spec);
     }
-    without_empties(object)
+    without_empties(&MEANT_EMPTY, object)
 }
 
 fn is_kept(key: &str) -> bool {
@@ -369,27 +370,6 @@ fn without_nulls(value: Value) -> Value {
             fields.map(|(key, value)| (key, without_nulls(value))).collect::<Map<_, _>>().into()
         }
         Value::Array(items) => items.into_iter().map(without_nulls).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
-    }
-}
-
-/// The value without nulls and without empty mappings and lists that say nothing.
-fn without_empties(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.into_iter().map(|(key, value)| (key, without_empties(value)));
-            let is_empty = |value: &Value| match value {
-                Value::Null => true,
-                Value::Object(fields) => fields.is_empty(),
-                Value::Array(items) => items.is_empty(),
-                Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-            };
-            let kept = |(key, value): &(String, Value)| {
-                !is_empty(value) || (MEANT_EMPTY.contains(&key.as_str()) && !value.is_null())
-            };
-            fields.filter(kept).collect::<Map<_, _>>().into()
-        }
-        Value::Array(items) => items.into_iter().map(without_empties).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }

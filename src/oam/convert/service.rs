@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::oam::convert::workload::template;
 
-/// The Service that the workload's component can make: named like it, for its pods alone, and with nothing that the type
-/// cannot say. The index in `objects`.
+/// The Service that the workload's component can make: named like it, for its pods alone, and with nothing that the
+/// type cannot say. The index in `objects`.
 pub(super) fn own_service(workload: &Value, objects: &[Value]) -> Option<usize> {
     let is_own = |service: &Value| {
         service["apiVersion"] == "v1"

@@ -19,8 +19,8 @@ pub(super) fn template(workload: &Value) -> &Value {
     }
 }
 
-/// The type for a cleaned object; `None` where it is no workload of one. `exposed` are the ports of the Service that the
-/// type itself is to make.
+/// The type for a cleaned object; `None` where it is no workload of one. `exposed` are the ports of the Service that
+/// the type itself is to make.
 pub(super) fn fit(workload: &Value, exposed: Option<&Value>) -> Option<MatchedType> {
     let pod = &template(workload)["spec"];
     let container = pod["containers"].get(0)?.as_object()?;

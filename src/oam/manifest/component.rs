@@ -115,8 +115,8 @@ fn release(object: &Object<'_>) -> Release {
     }
 }
 
-/// The component's name. The objects of a `k8s-objects` component are not named like it, so that KubeVela's generated names
-/// such as `web.Deployment.web` occur; the revisions are, and get a name that they can have.
+/// The component's name. The objects of a `k8s-objects` component are not named like it, so that KubeVela's generated
+/// names such as `web.Deployment.web` occur; the revisions are, and get a name that they can have.
 fn read_name(walk: &mut Walk<'_>, at: &At<'_>, kind: Option<ComponentKind>) -> Option<String> {
     let consists_of_objects =
         matches!(kind, Some(ComponentKind::K8sObjects | ComponentKind::Raw | ComponentKind::RefObjects));

@@ -1,5 +1,5 @@
-//! Which components are applied, in which form and in which order: the policies `override` and `topology`, and the steps
-//! of the workflow.
+//! Which components are applied, in which form and in which order: the policies `override` and `topology`, and the
+//! steps of the workflow.
 
 use std::collections::{BTreeMap, HashMap};
 

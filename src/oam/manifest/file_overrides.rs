@@ -1,7 +1,7 @@
 //! Overrides of components that stand in another file than the manifest: those of one cluster of a fleet.
 //!
-//! They change the document before it is read, as an `override` policy does. Problems are reported where the part stands
-//! that causes them, so what comes from the other file is marked.
+//! They change the document before it is read, as an `override` policy does. Problems are reported where the part
+//! stands that causes them, so what comes from the other file is marked.
 
 use std::sync::Arc;
 

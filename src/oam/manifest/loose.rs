@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::oam::manifest::walk::{At, Walk};
 use crate::oam::manifest::{ManifestErrors, Problem, Source, documents, node, objects, syntax, text};
 
-/// Reads all objects of all sources, in order, the items of lists in place of the lists; or says everything that is wrong
-/// with them.
+/// Reads all objects of all sources, in order, the items of lists in place of the lists; or says everything that is
+/// wrong with them.
 ///
 /// # Errors
 /// What is no YAML, and objects without a kind or a name.

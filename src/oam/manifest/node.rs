@@ -9,8 +9,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Location, MergeKeyPolicy, NonFiniteFloatPolicy, Options, Spanned};
 
-/// Levels of nesting that a document may have. A schema in a CustomResourceDefinition takes two levels for each of its own
-/// and describes whole pods. The recursive descent of an unoptimised build still fits into a test thread's stack.
+/// Levels of nesting that a document may have. A schema in a CustomResourceDefinition takes two levels for each of its
+/// own and describes whole pods. The recursive descent of an unoptimised build still fits into a test thread's stack.
 pub(super) const MAX_DEPTH: usize = 48;
 
 /// Values that one document may hold, aliases expanded. Far above any real manifest, and little enough

@@ -12,8 +12,8 @@ use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Object, Walk, joined, listed};
 use crate::oam::revision::remove_last_applied;
 
-/// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is named
-/// like the `component` where it has no name.
+/// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is
+/// named like the `component` where it has no name.
 pub(super) fn read_objects(walk: &mut Walk<'_>, at: &At<'_>, component: &str) -> Option<Vec<Value>> {
     let object = walk.object_of(at, &["objects"], |_| None)?;
     let list = walk.required(&object, "objects", "a list of objects")?;

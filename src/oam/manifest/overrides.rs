@@ -61,8 +61,8 @@ pub(super) fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
     Some(())
 }
 
-/// Refuses names with `*` that fit no component: none can have such a name, and nothing else of KubeVela's expressions is
-/// known.
+/// Refuses names with `*` that fit no component: none can have such a name, and nothing else of KubeVela's expressions
+/// is known.
 pub(super) fn check_patterns(
     walk: &mut Walk<'_>,
     base: &[Node],

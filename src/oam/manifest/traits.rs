@@ -26,8 +26,8 @@ pub(super) struct Traits {
     pub(super) others: Vec<Trait>,
 }
 
-/// Reads the traits. The `rollout` trait is for types that run as a kind of workload whose revisions can be exchanged in
-/// batches.
+/// Reads the traits. The `rollout` trait is for types that run as a kind of workload whose revisions can be exchanged
+/// in batches.
 pub(super) fn read_traits(
     walk: &mut Walk<'_>,
     object: &Object<'_>,
@@ -150,8 +150,8 @@ fn is_satisfied_by_nothing(shape: &Shape) -> bool {
     !has_required && !table.rules.iter().any(needs_one)
 }
 
-/// Keeps the last variable of each name in a container that a trait adds: pods take the last value, and server-side apply
-/// takes each name once.
+/// Keeps the last variable of each name in a container that a trait adds: pods take the last value, and server-side
+/// apply takes each name once.
 fn unite_variables(walk: &mut Walk<'_>, entry: &Object<'_>, properties: &mut Value) {
     let Some(variables) = properties.get_mut("env").and_then(Value::as_array_mut) else { return };
     let Some(at) = entry.get("properties") else { return };

@@ -41,8 +41,8 @@ pub(super) fn template(component: &Component, properties: &Properties, revision:
     json!({"metadata": metadata(&labels, properties), "spec": spec(&component.name, properties)})
 }
 
-/// The template of the pods of a component that is applied as a whole. As in KubeVela they carry the application's name,
-/// and a revision only where it is asked for.
+/// The template of the pods of a component that is applied as a whole. As in KubeVela they carry the application's
+/// name, and a revision only where it is asked for.
 pub(super) fn whole_template(
     application: &Application,
     component: &Component,

@@ -1,5 +1,6 @@
-//! The Services of a component: the one that offers its exposed ports, and for a StatefulSet the one that gives its pods
-//! their names in DNS. They select the pods of all revisions; which ports they have is for [`crate::oam::exposure`].
+//! The Services of a component: the one that offers its exposed ports, and for a StatefulSet the one that gives its
+//! pods their names in DNS. They select the pods of all revisions; which ports they have is for
+//! [`crate::oam::exposure`].
 
 use std::collections::BTreeMap;
 

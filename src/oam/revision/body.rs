@@ -35,8 +35,8 @@ pub(super) fn object_differences(stored: &[Value], rendered: &[Value]) -> Vec<St
     found
 }
 
-/// An object without the name of its revision and without nulls. Empty values stay: objects are of any kind, and in some
-/// of them they say something.
+/// An object without the name of its revision and without nulls. Empty values stay: objects are of any kind, and in
+/// some of them they say something.
 fn comparable_object(object: &Value) -> Value {
     let mut object = object.clone();
     for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
@@ -82,23 +82,25 @@ fn comparable(workload: &Value) -> Value {
         fields.remove("paused");
     }
     blank_revision(spec.pointer_mut("/template/metadata/labels"));
-    without_empties(spec)
+    without_empties(&MEANT_EMPTY, spec)
 }
 
 /// Fields that say something although they are empty: a volume's kind, and selectors that match everything.
 const MEANT_EMPTY: [&str; 3] = ["emptyDir", "labelSelector", "namespaceSelector"];
 
-/// The value without fields that are null, an empty list or an empty object, which mean the same as absent ones. KubeVela
-/// stores `hostAliases: []` with every webservice and `lifecycle: {}` with every cloneset-service.
-fn without_empties(value: Value) -> Value {
+/// The value without fields that are null, an empty list or an empty object, which mean the same as absent ones, except
+/// those of the names in `meant_empty`, which may be empty. KubeVela stores `hostAliases: []` with every webservice and
+/// `lifecycle: {}` with every cloneset-service.
+pub(in crate::oam) fn without_empties(meant_empty: &[&str], value: Value) -> Value {
     match value {
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(key, value)| (key, without_empties(value)))
-            .filter(|(key, value)| MEANT_EMPTY.contains(&key.as_str()) || !is_empty(value))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.into_iter().map(without_empties).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(key, value)| (key, without_empties(meant_empty, value)));
+            let is_kept = |(key, value): &(String, Value)| {
+                !is_empty(value) || (meant_empty.contains(&key.as_str()) && !value.is_null())
+            };
+            fields.filter(is_kept).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.into_iter().map(|item| without_empties(meant_empty, item)).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }

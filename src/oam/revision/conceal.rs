@@ -1,7 +1,7 @@
 //! Secrets in revisions: which keys they have, and a fingerprint of each value instead of the value.
 //!
-//! Users who may read revisions need not be allowed to read Secrets. A fingerprint shows that a value has changed, and takes
-//! long enough to compute that values are not found by trying.
+//! Users who may read revisions need not be allowed to read Secrets. A fingerprint shows that a value has changed, and
+//! takes long enough to compute that values are not found by trying.
 
 use std::num::NonZeroU32;
 

@@ -124,9 +124,9 @@ pub enum RevisionError {
 /// Decides which revision the component is, after KubeVela's rules for names, numbers and re-use.
 ///
 /// `stored` holds the namespace's revisions, those of other components included where their names might be
-/// wanted. An automatic name re-uses the newest revision of the same content, and a new one is a name that no revision has;
-/// a revision without an application counts as one of this application. A revision that another application owns is never re-used, and refused
-/// where the manifest names it.
+/// wanted. An automatic name re-uses the newest revision of the same content, and a new one is a name that no revision
+/// has; a revision without an application counts as one of this application. A revision that another application owns
+/// is never re-used, and refused where the manifest names it.
 pub fn decide_revision(
     stored: &[StoredRevision],
     application: &Application,
@@ -318,8 +318,8 @@ impl RevisionOf<'_> {
     }
 }
 
-/// The revision, number 0, that keeps objects as they were before a component took them over; `None` where there are none, or
-/// where it is recorded.
+/// The revision, number 0, that keeps objects as they were before a component took them over; `None` where there are
+/// none, or where it is recorded.
 #[must_use]
 pub fn adopted_revision(
     stored: &[StoredRevision],
@@ -347,8 +347,8 @@ enum Content {
 }
 
 impl Content {
-    /// Where a stored revision differs from it; `None` where that one is broken. A revision that is rolled out in batches
-    /// never is one that is applied as a whole.
+    /// Where a stored revision differs from it; `None` where that one is broken. A revision that is rolled out in
+    /// batches never is one that is applied as a whole.
     fn differences(&self, stored: &StoredRevision) -> Option<Vec<String>> {
         match (self, stored.objects()) {
             (Self::Workload(rendered, _), None) => Some(body::differences(stored.workload()?, rendered)),

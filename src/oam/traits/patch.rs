@@ -1,8 +1,8 @@
 //! Merging what a trait sets into a workload.
 //!
-//! By KubeVela's rules: mappings unite, and a scalar that exists already must be equal. Lists merge position by position
-//! or, with a [`Mark`], by a key of their entries. What would contradict an existing value is a [`Clash`]. Values that
-//! the API server would refuse later, such as a variable with two sources, are one too.
+//! By KubeVela's rules: mappings unite, and a scalar that exists already must be equal. Lists merge position by
+//! position or, with a [`Mark`], by a key of their entries. What would contradict an existing value is a [`Clash`].
+//! Values that the API server would refuse later, such as a variable with two sources, are one too.
 
 use std::fmt;
 
@@ -94,8 +94,8 @@ impl fmt::Display for ValuePath {
     }
 }
 
-/// Merges `patch` into the value at `at` of `root`; what is on the way there and missing is added. The marks' paths begin
-/// at `at`.
+/// Merges `patch` into the value at `at` of `root`; what is on the way there and missing is added. The marks' paths
+/// begin at `at`.
 pub(super) fn merge(root: &mut Value, at: &[&str], patch: &Value, marks: Marks) -> Result<(), Clash> {
     let base = descend(root, at)?;
     let mut merger = Merger { path: ValuePath::of_fields(at), depth: at.len(), marks };

@@ -191,8 +191,8 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     Ok(Inventory { scope: scope.clone(), objects: found, kept, epochs })
 }
 
-/// The objects of components that are, or were, applied as a whole: those that go, what needs others first; and those that
-/// stay. Where a record is lost, the revisions still name them.
+/// The objects of components that are, or were, applied as a whole: those that go, what needs others first; and those
+/// that stay. Where a record is lost, the revisions still name them.
 async fn applied_objects(
     session: &Session,
     scope: &Scope,

@@ -1,7 +1,7 @@
 //! `--on-failure undo-wave` and `undo-all`: what this command has changed in other clusters is rolled back.
 //!
-//! Only what the record says that this process did: a component that another run has claimed since is left to it, and one
-//! that was as wanted before this command began stays.
+//! Only what the record says that this process did: a component that another run has claimed since is left to it, and
+//! one that was as wanted before this command began stays.
 
 use futures::future::join_all;
 

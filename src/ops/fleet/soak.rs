@@ -1,7 +1,7 @@
 //! The time for which a wave must stay ready before the next one begins.
 //!
-//! It counts from the end of the wave's last run, as the records have it, so a rerun does not wait for the same time again.
-//! While a component is not ready, the time does not count, and starts again when the component is.
+//! It counts from the end of the wave's last run, as the records have it, so a rerun does not wait for the same time
+//! again. While a component is not ready, the time does not count, and starts again when the component is.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The gates of a rehearsal: smoke tests, and those that the script answers, without the time that passes at them in the
-//! cluster.
+//! The gates of a rehearsal: smoke tests, and those that the script answers, without the time that passes at them in
+//! the cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

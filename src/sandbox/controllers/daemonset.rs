@@ -1,7 +1,7 @@
 //! The DaemonSet controller, for the one node of the sandbox: one pod, replaced when the template changes.
 //!
-//! See <https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/>. Node selectors, affinity and taints are left
-//! out: every DaemonSet runs on the node.
+//! See <https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/>. Node selectors, affinity and taints are
+//! left out: every DaemonSet runs on the node.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};

@@ -3,7 +3,8 @@
 //! They stand for kube-scheduler and the kubelet of a single node: see [Pod lifecycle]. The state of a pod is a pure
 //! function of its rule, its start and the clock, so nothing is lost while no process runs. Left out are containers,
 //! probes, volumes, resources and evictions: what a pod does is scripted by its rule. A pod that is not always
-//! restarted succeeds when its rule would make it ready, and fails with `Never` when its rule makes it crash. This module must not know which controller created the pod.
+//! restarted succeeds when its rule would make it ready, and fails with `Never` when its rule makes it crash. This
+//! module must not know which controller created the pod.
 //!
 //! [Pod lifecycle]: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 

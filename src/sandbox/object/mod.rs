@@ -5,7 +5,8 @@
 //! objects are stored, nor any rule of a single kind.
 //!
 //! [Objects in Kubernetes]: https://kubernetes.io/docs/concepts/overview/working-with-objects/
-//! [API conventions]: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
+//! [API conventions]:
+//! https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 
 pub(super) mod field_error;
 pub(super) mod field_set;

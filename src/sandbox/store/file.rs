@@ -2,8 +2,8 @@
 //!
 //! It is one JSON document, and behind it a line for each transaction since the document was written, so that a write
 //! costs as much as it changes. The document is replaced as a whole once the lines have outgrown it, and when a process
-//! ends. All of that happens under the lock of a file beside it. This module reads and writes; it must not know what happens
-//! in between.
+//! ends. All of that happens under the lock of a file beside it. This module reads and writes; it must not know what
+//! happens in between.
 
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
@@ -182,8 +182,8 @@ impl DataFile {
         Ok(Some(store))
     }
 
-    /// Takes in what other processes have added since the file was last read: the objects that have changed, as they were
-    /// before. `None` where the file has to be read as a whole.
+    /// Takes in what other processes have added since the file was last read: the objects that have changed, as they
+    /// were before. `None` where the file has to be read as a whole.
     pub(crate) fn catch_up(&mut self, store: &mut Store) -> Result<Option<Before>, SandboxError> {
         let (Some(seen), Some(stamp)) = (self.seen, self.stamp()) else { return Ok(None) };
         let is_same = stamp.replaced == seen.replaced && stamp.inode == seen.inode;

@@ -253,8 +253,8 @@ pub(crate) fn strip(kind: Kind, fields: &mut FieldSet, part: Part) {
     }
 }
 
-/// An object without what the server allocated for it, which it did not have when it was `given`; nothing if that is the
-/// object itself. What the object had before a change stays.
+/// An object without what the server allocated for it, which it did not have when it was `given`; nothing if that is
+/// the object itself. What the object had before a change stays.
 pub(crate) fn without_allocated(
     kind: Kind,
     object: &Value,

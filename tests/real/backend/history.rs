@@ -1,7 +1,8 @@
 //! The history of a real server, from its watches.
 //!
-//! A watch delivers the changes of one kind in order; the resource versions, which all come from one store, put the kinds in order.
-//! Whose a change is, no watch says: it is a controller's where only those fields moved that are controllers'.
+//! A watch delivers the changes of one kind in order; the resource versions, which all come from one store, put the
+//! kinds in order. Whose a change is, no watch says: it is a controller's where only those fields moved that are
+//! controllers'.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

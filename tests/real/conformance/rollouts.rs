@@ -2,9 +2,9 @@
 //!
 //! A controller may write its status once or twice where another look came in between, and how many pods get
 //! ready between two looks is a matter of milliseconds; so is whether the condition Progressing still speaks of the
-//! new ReplicaSet when pods are counted for the first time, or already of the count. So two things are compared: the whole of every state
-//! of rest, and of the way there what no timing decides: which generation was seen, how each condition changed,
-//! and that no count went past its bounds or back.
+//! new ReplicaSet when pods are counted for the first time, or already of the count. So two things are compared: the
+//! whole of every state of rest, and of the way there what no timing decides: which generation was seen, how each
+//! condition changed, and that no count went past its bounds or back.
 
 use serde_json::{Value, json};
 

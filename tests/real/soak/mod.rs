@@ -1,5 +1,5 @@
-//! Faults in numbers, by a documented command and not in CI: races, kills and outages, until there were as many as asked
-//! for or the time is over.
+//! Faults in numbers, by a documented command and not in CI: races, kills and outages, until there were as many as
+//! asked for or the time is over.
 //!
 //! * `ROLLOUT_REAL_RACES=200 ROLLOUT_REAL_KILLS=200 ROLLOUT_REAL_OUTAGES=50 cargo test --test real`
 //! * `ROLLOUT_REAL_MINUTES=60 cargo test --test real` plays all three for so long.

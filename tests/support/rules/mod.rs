@@ -79,8 +79,8 @@ struct Memory {
     respecified: BTreeMap<String, u64>,
     /// Whether others have deleted a record that said that it is applied as a whole.
     has_lost_whole: bool,
-    /// Whether a Service came that a run before the claim had created, and no run has written since: a creation has no version
-    /// to name (ARCHITECTURE.md, *Fencing*).
+    /// Whether a Service came that a run before the claim had created, and no run has written since: a creation has no
+    /// version to name (ARCHITECTURE.md, *Fencing*).
     has_late_service: bool,
     /// Whether others have deleted the record, and no run has been claimed since that knew of one.
     has_lost_record: bool,

@@ -140,8 +140,8 @@ impl Judge {
         }
     }
 
-    /// An upgrade that is held at its partition has the batches up to it in full, ready, and where the target grows first, no
-    /// more pods than are wanted at the end.
+    /// An upgrade that is held at its partition has the batches up to it in full, ready, and where the target grows
+    /// first, no more pods than are wanted at the end.
     fn check_hold(&self, record: &Record) -> Result<(), Broken> {
         let (component, spec) = (&record.component, &record.run.spec);
         let is_elsewhere = record.run.workflow.as_ref().is_some_and(|place| place.is_waiting)

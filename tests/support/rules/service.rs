@@ -34,8 +34,8 @@ impl Judge {
         let Some(name) = either.and_then(component) else { return Ok(()) };
         // A component that is being deleted has no Service any more.
         let is_removed = self.components.get(name).and_then(|memory| memory.claim.as_ref());
-        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone. A run in
-        // batches that follows has the Service right before it changes a workload.
+        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone. A run
+        // in batches that follows has the Service right before it changes a workload.
         let record = self.world.record(name);
         let is_whole = |run: &Run| run.spec.mode == Mode::Apply;
         let memory = self.components.get(name);
@@ -58,8 +58,8 @@ impl Judge {
     }
 }
 
-/// Every one of these pods is reached through the component's Service under each port of its own, and is sent nothing for
-/// a port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
+/// Every one of these pods is reached through the component's Service under each port of its own, and is sent nothing
+/// for a port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
 pub(crate) fn reachable<'a>(
     world: &World,
     component: &str,

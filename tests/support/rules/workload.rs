@@ -11,8 +11,8 @@ use super::claim::Claim;
 use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, size};
 use super::{Author, Broken, Judge, Memory};
 
-/// How long writes that a pause did not stop may be on their way: their delay and the watch's, with a margin. A process that
-/// is stopped right before one sends it whenever it is woken.
+/// How long writes that a pause did not stop may be on their way: their delay and the watch's, with a margin. A process
+/// that is stopped right before one sends it whenever it is woken.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(20);
 
 impl Memory {
@@ -21,7 +21,8 @@ impl Memory {
         self.edited.insert(change.name.clone());
         let is_of_all_revisions = ["clonesets", "statefulsets"].contains(&change.kind.as_str());
         let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else { return };
-        // What was changed before a run had found the workload, it found so, and overwrites whatever else is changed there.
+        // What was changed before a run had found the workload, it found so, and overwrites whatever else is changed
+        // there.
         if let Some(stamp) = epoch(before).filter(|_| is_of_all_revisions && before["spec"] != after["spec"])
         {
             self.respecified.entry(change.name.clone()).or_insert(stamp);
@@ -127,7 +128,8 @@ impl Judge {
         if claim.spec.mode == Mode::Apply || !memory.edited.is_empty() {
             return Ok(());
         }
-        // A run that began before the record was there, and claims after it was deleted, cannot know the one in between.
+        // A run that began before the record was there, and claims after it was deleted, cannot know the one in
+        // between.
         let wanted = self.world.wanted(component);
         if wanted > claim.ceiling && !memory.has_lost_record {
             return Err(("ceiling", format!("{wanted} pods are wanted, more than {}", claim.ceiling)));

@@ -159,7 +159,7 @@ impl ComponentRun<'_> {
             let (metric, one) = (metrics[at], &mut progress[at]);
             one.end = one.run.take(metric, &judged);
             one.due = taken.plus(Duration::from_secs(metric.interval_seconds));
-            self.emit(EventKind::MetricValue {
+            self.emit(EventKind::Measured {
                 metric: metric.name.clone(),
                 phase: judged.phase,
                 value: judged.value.clone(),
