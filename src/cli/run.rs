@@ -81,7 +81,7 @@ pub async fn plan(
     dry_run: DryRunPlan,
     ui: &mut Ui,
 ) -> Result<u8, CommandError> {
-    plan::show(&[(cluster, requests)], dry_run.dry_run, dry_run.output, ui).await?;
+    plan::show(&[(cluster, requests)], dry_run, ui).await?;
     Ok(exit::SUCCESS)
 }
 
@@ -248,15 +248,18 @@ pub(in crate::cli) fn signals() -> Result<Signals, CommandError> {
 /// Whether the state after a run is worth printing: something may have been done to a component, which is not so after
 /// a rejection, nor after losing the cluster.
 pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
-    let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components);
-    ends.any(|(_, end)| match end {
-        ComponentOutcome::Failed(failure) => {
-            !matches!(failure.kind, FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted)
-        }
-        ComponentOutcome::Succeeded { .. }
-        | ComponentOutcome::Held { .. }
-        | ComponentOutcome::Skipped { .. } => true,
-    })
+    let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components).peekable();
+    // Of no components, nothing is unknown.
+    ends.peek().is_none()
+        || ends.any(|(_, end)| match end {
+            ComponentOutcome::Failed(failure) => !matches!(
+                failure.kind,
+                FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted
+            ),
+            ComponentOutcome::Succeeded { .. }
+            | ComponentOutcome::Held { .. }
+            | ComponentOutcome::Skipped { .. } => true,
+        })
 }
 
 /// The components of applications, each with its namespace: application by application, by name.

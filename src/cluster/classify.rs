@@ -70,7 +70,13 @@ impl fmt::Display for ServerName {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the client's other errors are of this program's making")]
 pub fn classify_error(error: &kube::Error, server: &ServerName) -> ClusterError {
     if let Some(error) = CredentialError::find(error) {
-        return ClusterError::Unauthorized(error.to_string());
+        let message = error.to_string();
+        return match error {
+            CredentialError::Failed(_) => ClusterError::Unauthorized(message),
+            CredentialError::Awaited(_) => {
+                ClusterError::Transient { message, retry_after: None, origin: ErrorOrigin::Connection }
+            }
+        };
     }
     if let Some(anomaly) = find_cause::<InvalidResponse>(error) {
         return match anomaly {

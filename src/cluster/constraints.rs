@@ -5,7 +5,7 @@
 use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -89,21 +89,26 @@ pub async fn dry_run_pod(
     prefix: &str,
     template: &Value,
 ) -> Result<IfPermitted<Admission>, ClusterError> {
-    let metadata = &template["metadata"];
+    // A key without a value is one with an empty string.
+    let texts = |field: &str| {
+        let texts = template["metadata"][field].as_object().cloned().unwrap_or_default();
+        let text = |(key, value): (String, Value)| (key, if value.is_null() { json!("") } else { value });
+        texts.into_iter().map(text).collect::<Map<_, _>>()
+    };
     let body = json!({
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "generateName": format!("{prefix}-"),
-            "labels": metadata["labels"],
-            "annotations": metadata["annotations"],
+            "labels": texts("labels"),
+            "annotations": texts("annotations"),
         },
         "spec": template["spec"],
     });
     // It is sent as it is, so that the server also judges what the type of a pod cannot hold.
     let pod = match serde_json::from_value::<DynamicObject>(body) {
         Ok(pod) => pod,
-        Err(error) => return Ok(IfPermitted::Known(Admission::Refused(format!("{NO_POD}{error}")))),
+        Err(_) => return Ok(IfPermitted::Known(Admission::Unknown)),
     };
     let api = session.dynamic(namespace, &ApiResource::erase::<Pod>(&()));
     let params = PostParams { dry_run: true, field_manager: Some(keys::FIELD_MANAGER.into()) };

@@ -15,8 +15,14 @@ use tower::service_fn;
 
 /// Why there are no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CredentialError(String);
+pub enum CredentialError {
+    /// They cannot be had.
+    #[error("{0}")]
+    Failed(String),
+    /// The plugin that provides them is still running.
+    #[error("{0}")]
+    Awaited(String),
+}
 
 impl CredentialError {
     /// What an error says about credentials, wherever in its chain; `None` where it is about something else.
@@ -39,16 +45,22 @@ impl CredentialError {
     #[must_use]
     pub fn of_plugin(exec: &ExecConfig, what: &str) -> Self {
         let name = exec.command.as_ref().and_then(|command| Path::new(command).file_name()?.to_str());
-        Self(match name {
+        Self::Failed(match name {
             Some(name) => format!("credential plugin `{name}` {what}"),
             None => format!("the credential plugin {what}"),
         })
     }
 
+    /// A credential plugin that takes longer than a request waits for it.
+    #[must_use]
+    pub fn of_slow_plugin(exec: &ExecConfig) -> Self {
+        Self::Awaited(Self::of_plugin(exec, "has printed no credentials in time").to_string())
+    }
+
     /// The error of the client in words of our own.
     fn of(error: &AuthError) -> Self {
         let plugin = "the credential plugin";
-        Self(match error {
+        Self::Failed(match error {
             AuthError::AuthExecRun { out, .. } => format!("{plugin} failed with {}", out.status),
             AuthError::AuthExecStart(error) => format!("{plugin} cannot be run: {error}"),
             AuthError::AuthExecParse(_)

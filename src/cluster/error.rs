@@ -173,7 +173,7 @@ impl ClusterError {
                     "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig"
                 }
                 Fault::Proxy => {
-                    "check `proxy-url` of the cluster in the kubeconfig, or the variable `HTTPS_PROXY`"
+                    "check `proxy-url` of the cluster in the kubeconfig, or the variables `HTTPS_PROXY` and `HTTP_PROXY`"
                 }
             }),
             Self::NotFound(_)

@@ -21,8 +21,8 @@ const MESSAGE_WIDTH: usize = 300;
 /// The deadline of the request for them.
 const WITHIN: Duration = Duration::from_secs(3);
 
-/// The newest warnings about a workload, its ReplicaSets and these of its pods, equal ones counted once, without those
-/// that were there before. They are a courtesy: where they cannot be read, there are none.
+/// The newest warnings about a workload, its ReplicaSets and the given pods of it, equal ones counted once, without
+/// those that were there before. They are a courtesy: where they cannot be read, there are none.
 pub async fn list_workload_warnings(
     session: &Session,
     owner: PodOwner<'_>,

@@ -27,7 +27,7 @@ pub struct ObjectCache {
 struct CachedObjects {
     objects: BTreeMap<ObjectRef, CachedObject>,
     deleted: BTreeSet<String>,
-    sightings: u64,
+    observations: u64,
     failure: Option<ClusterError>,
 }
 
@@ -41,13 +41,13 @@ impl ObjectCache {
     /// The state of an object; `None` where there is none, or it was not read.
     #[must_use]
     pub fn get(&self, reference: &ObjectRef) -> Option<DynamicObject> {
-        self.state.borrow().objects.get(reference).map(|sighting| sighting.object.clone())
+        self.state.borrow().objects.get(reference).map(|cached| cached.object.clone())
     }
 
     /// Whether an object is known, and is so.
     #[must_use]
     pub fn is_some_and(&self, reference: &ObjectRef, is_so: impl FnOnce(&DynamicObject) -> bool) -> bool {
-        self.state.borrow().objects.get(reference).is_some_and(|sighting| is_so(&sighting.object))
+        self.state.borrow().objects.get(reference).is_some_and(|cached| is_so(&cached.object))
     }
 
     /// Has changes of an object wake a component, see [`ObjectCache::changes_of`].
@@ -76,9 +76,9 @@ impl ObjectCache {
             }
         }
         let names: BTreeSet<&ObjectRef> = listed.iter().map(|(reference, _)| reference).collect();
-        self.state.borrow_mut().objects.retain(|reference, sighting| {
+        self.state.borrow_mut().objects.retain(|reference, cached| {
             let is_known =
-                !lists(reference, &sighting.object) || names.contains(reference) || sighting.seen > mark;
+                !lists(reference, &cached.object) || names.contains(reference) || cached.seen > mark;
             if !is_known {
                 changed.insert(reference.clone());
             }
@@ -89,7 +89,7 @@ impl ObjectCache {
 
     /// Marks the moment before a list is asked for.
     pub(in crate::cluster) fn mark(&self) -> u64 {
-        self.state.borrow().sightings
+        self.state.borrow().observations
     }
 
     /// Takes note that a watch has ended for good.
@@ -105,7 +105,7 @@ impl ObjectCache {
         if state.deleted.contains(&uid) {
             return false;
         }
-        state.sightings += 1;
+        state.observations += 1;
         if let Some(CachedObject { object: known, .. }) = state.objects.get(reference)
             && known.uid().unwrap_or_default() == uid
             && is_older(&version, &known.resource_version().unwrap_or_default())
@@ -116,8 +116,8 @@ impl ObjectCache {
         // The items of a list do not say what they are, and an object of no kind counts as ready.
         object.types =
             Some(TypeMeta { api_version: reference.api_version.clone(), kind: reference.kind.clone() });
-        let sighting = CachedObject { object, seen: state.sightings };
-        state.objects.insert(reference.clone(), sighting);
+        let cached = CachedObject { object, seen: state.observations };
+        state.objects.insert(reference.clone(), cached);
         true
     }
 
@@ -125,8 +125,8 @@ impl ObjectCache {
     pub fn remove(&self, uid: &str) {
         let state = &mut *self.state.borrow_mut();
         let is_gone =
-            |sighting: &CachedObject| sighting.object.metadata.uid.as_deref().unwrap_or_default() == uid;
-        let gone = state.objects.iter().find(|(_, sighting)| is_gone(sighting));
+            |cached: &CachedObject| cached.object.metadata.uid.as_deref().unwrap_or_default() == uid;
+        let gone = state.objects.iter().find(|(_, cached)| is_gone(cached));
         let gone = gone.map(|(reference, _)| reference.clone());
         state.deleted.insert(uid.to_owned());
         if let Some(reference) = gone {

@@ -149,8 +149,13 @@ impl Service<Request<Body>> for ResponseNormaliser {
                 }));
             }
             let (parts, body) = response.into_parts();
-            let bytes = beginning(body).await?;
-            if !is_failure || is_strange(status, &path, &parts.headers, &bytes) {
+            let (bytes, is_whole) = beginning(body).await?;
+            let is_strange = || match is_whole {
+                true => is_strange(status, &path, &parts.headers, &bytes),
+                // The beginning of a Status is none.
+                false => is_page(&parts.headers),
+            };
+            if !is_failure || is_strange() {
                 // Of a page only that it is one is said.
                 let said =
                     if is_failure { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() };
@@ -164,15 +169,14 @@ impl Service<Request<Body>> for ResponseNormaliser {
     }
 }
 
-/// A body, or the beginning of one that is longer than is read.
-async fn beginning(mut body: Body) -> Result<Vec<u8>, kube::Error> {
+/// A body, or the beginning of one that is longer than is read, and whether it is the whole.
+async fn beginning(mut body: Body) -> Result<(Vec<u8>, bool), kube::Error> {
     let mut bytes = Vec::new();
-    while bytes.len() < MAX_FAILURE_BYTES
-        && let Some(frame) = body.frame().await
-    {
+    while bytes.len() < MAX_FAILURE_BYTES {
+        let Some(frame) = body.frame().await else { return Ok((bytes, true)) };
         bytes.extend_from_slice(frame?.data_ref().map_or(&[], |data| data));
     }
-    Ok(bytes)
+    Ok((bytes, false))
 }
 
 /// Whether a body says that it is a page for people.
@@ -182,7 +186,7 @@ fn is_page(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a failed answer shows that there is no API server. What a proxy says in front of one may pass, and what
-/// an API server does not serve it says in plain text as well. Whom it forbids something, it does not show a page.
+/// an API server does not serve it says in plain text as well. It does not answer a forbidden request with a page.
 fn is_strange(status: StatusCode, path: &str, headers: &HeaderMap, body: &[u8]) -> bool {
     if as_status(body).is_some() {
         return false;
@@ -222,6 +226,9 @@ fn with_retry_after(body: &[u8], code: u16, retry_after: Option<u64>) -> Vec<u8>
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
     use super::*;
 
     fn read(body: &[u8], code: u16, retry_after: Option<u64>) -> Value {
@@ -235,14 +242,21 @@ mod tests {
         assert_eq!(status["details"]["retryAfterSeconds"], 3);
     }
 
-    /// Of a failed answer of this length the code counts, whatever else is read of it.
+    /// In frames, as a connection has them. What is longer than is read is an answer by its code.
     #[tokio::test]
     async fn a_long_failure_is_an_answer() {
+        const FRAME: usize = 16 * 1024;
         for length in [100, 100_000, 5 * 1024 * 1024] {
             let service = tower::service_fn(move |_: Request<Body>| async move {
                 let text = "x".repeat(length);
                 let status = json!({"kind": "Status", "code": 422, "reason": "Invalid", "message": text});
-                let body = Body::from(status.to_string().into_bytes());
+                let text = Bytes::from(status.to_string());
+                let frames = (0..text.len()).step_by(FRAME).map(|from| {
+                    let frame = text.slice(from..text.len().min(from + FRAME));
+                    Ok::<_, std::convert::Infallible>(Frame::data(frame))
+                });
+                let frames: Vec<_> = frames.collect();
+                let body = StreamBody::new(futures::stream::iter(frames));
                 Ok::<_, tower::BoxError>(Response::builder().status(422).body(body).unwrap())
             });
             let client = Client::new(service, "x");

@@ -182,8 +182,8 @@ impl Session {
 
     /// A backoff with the delays of this session's seed.
     #[must_use]
-    pub fn backoff(&self, pace: BackoffBounds) -> Backoff {
-        Backoff::new(pace, self.jitter.clone())
+    pub fn backoff(&self, bounds: BackoffBounds) -> Backoff {
+        Backoff::new(bounds, self.jitter.clone())
     }
 
     /// The same session, whose failed tries are reported.

@@ -78,7 +78,7 @@ fn parse_with(
     overrides: Option<&FileOverrides>,
 ) -> Result<Vec<Application>, ManifestErrors> {
     let mut matched = vec![false; overrides.map_or(0, FileOverrides::count)];
-    let mut together = UniqueNames::default();
+    let mut names = UniqueNames::default();
     let mut applications = Vec::new();
     let mut problems: Vec<(usize, Problem)> = Vec::new();
     for (index, source) in sources.iter().enumerate() {
@@ -95,7 +95,7 @@ fn parse_with(
                         source,
                         document,
                         overrides.map(|overrides| (overrides, matched.as_mut_slice())),
-                        &mut together.names_of_source(index),
+                        &mut names.names_of_source(index),
                         &mut applications,
                         &mut found,
                     );
@@ -104,7 +104,7 @@ fn parse_with(
         }
         problems.extend(found.into_iter().map(|problem| (index, problem)));
     }
-    problems.extend(together.problems());
+    problems.extend(names.problems());
     if let Some(overrides) = overrides.filter(|_| problems.is_empty()) {
         let unmatched = (0..matched.len()).filter(|index| !matched[*index]);
         problems.extend(unmatched.map(|index| (sources.len(), overrides.unmatched(index))));
@@ -123,7 +123,7 @@ fn read_document(
     source: &Source,
     document: Document<'_>,
     overrides: Option<(&FileOverrides, &mut [bool])>,
-    together: &mut unique_names::SourceNames<'_>,
+    names: &mut unique_names::SourceNames<'_>,
     applications: &mut Vec<Application>,
     problems: &mut Vec<Problem>,
 ) {
@@ -140,7 +140,7 @@ fn read_document(
     });
     let mut walk = Walk::new(&source.name, document.text, document.lines_before).with_overrides(overrides);
     for root in objects::flattened(vec![At { node: &root, path: String::new() }]) {
-        applications.extend(application::read_application(&mut walk, &root, together));
+        applications.extend(application::read_application(&mut walk, &root, names));
     }
     problems.extend(walk.finish());
 }

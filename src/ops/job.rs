@@ -62,8 +62,10 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     }
     let name = job_name(&request);
     let account = account_name(request.applications);
-    let job = job_object(&name, &account, &request);
-    let documents = [manifests(&name, request.namespace, request.manifests), job];
+    // Another run of the same manifests reads the same ConfigMap.
+    let files = format!("{account}-{}", hash(&json!(request.manifests)));
+    let job = job_object(&name, &account, &files, &request);
+    let documents = [manifests(&files, request.namespace, request.manifests), job];
     let role = RoleRequest {
         name: &account,
         namespace: Some(request.namespace),
@@ -117,7 +119,7 @@ fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
     })
 }
 
-fn job_object(name: &str, account: &str, request: &JobRequest<'_>) -> Value {
+fn job_object(name: &str, account: &str, files: &str, request: &JobRequest<'_>) -> Value {
     // Kubernetes replaces what looks like this by the variable that an indexed Job gives each of its pods.
     let index = format!("$({INDEX})");
     let identity = request.identity.is_none().then(|| match request.shards {
@@ -156,7 +158,7 @@ fn job_object(name: &str, account: &str, request: &JobRequest<'_>) -> Value {
                     },
                     "volumeMounts": [{"name": "manifests", "mountPath": MOUNT, "readOnly": true}],
                 }],
-                "volumes": [{"name": "manifests", "configMap": {"name": name}}],
+                "volumes": [{"name": "manifests", "configMap": {"name": files}}],
             }},
         },
     });

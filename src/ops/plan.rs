@@ -79,7 +79,8 @@ impl Plan {
         }
         self.warnings.extend(forecast.prepared.warnings.iter().chain(&forecast.warnings).cloned());
         let untrusted = untrusted_gates(context, std::slice::from_ref(&forecast.prepared));
-        self.warnings.extend(untrusted.into_iter().map(|Rejection { component, failure }| {
+        let untrusted = untrusted.into_iter().filter(|_| forecast.is_pending());
+        self.warnings.extend(untrusted.map(|Rejection { component, failure }| {
             format!("component `{component}`: {}; `apply` needs `--trust-gates`", failure.reason)
         }));
         match queries {

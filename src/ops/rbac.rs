@@ -116,11 +116,8 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
             StepAction::DependsOnApp { namespace, .. } => Some(namespace.as_str()),
             StepAction::Apply { .. } | StepAction::Suspend { .. } => None,
         });
-        for namespace in awaited.filter(|_| request.operations.iter().any(|one| one.is_run())) {
-            let place = match namespace == rendered_in {
-                true => home.clone(),
-                false => RoleScope::Namespace(Some(namespace.to_owned())),
-            };
+        for awaited in awaited.filter(|_| request.operations.iter().any(|one| one.is_run())) {
+            let place = RoleScope::Namespace(Some(awaited.to_owned()));
             needs.entry(place).or_default().add_reads_of_application();
         }
         for component in &application.components {
@@ -186,10 +183,13 @@ impl RoleScope {
         }
     }
 
-    /// What is outside of namespaces is named after the namespace of the applications as well: those of another may
-    /// have the same names.
+    /// What is outside of the applications' namespace is named after that namespace as well: applications of another
+    /// may have the same names.
     fn metadata(&self, name: &str, home: Option<&str>) -> Value {
         match (self, home) {
+            (Self::Namespace(Some(namespace)), Some(home)) if namespace != home => {
+                json!({"name": format!("{home}:{name}"), "namespace": namespace})
+            }
             (Self::Namespace(Some(namespace)), _) => json!({"name": name, "namespace": namespace}),
             (Self::Cluster, Some(home)) => json!({"name": format!("{home}:{name}")}),
             (Self::Namespace(None) | Self::Cluster, _) => json!({"name": name}),

@@ -153,11 +153,6 @@ impl<'a> StatusWatch<'a> {
         let mut changed = self.changed.subscribe();
         loop {
             let wanted = applied_objects(self.records.borrow().values());
-            let is_unknown = |one: &&ObjectRef| {
-                !has_readiness_rule(one.group(), &one.kind) && self.objects.cache.get(one).is_none()
-            };
-            // What cannot be read now is read with the next change.
-            self.read_objects(&wanted.iter().filter(is_unknown).cloned().collect()).await.ok();
             // A kind that cannot be asked about now is asked about again with the next change.
             if let Ok(kinds) = find_kinds(self.session, &wanted).await {
                 let scope = |one: &ObjectRef| {
@@ -172,6 +167,11 @@ impl<'a> StatusWatch<'a> {
                 };
                 self.objects.watch_scopes(wanted.iter().filter_map(scope));
             }
+            let is_unknown = |one: &&ObjectRef| {
+                !has_readiness_rule(one.group(), &one.kind) && self.objects.cache.get(one).is_none()
+            };
+            // What cannot be read now is read with the next change.
+            self.read_objects(&wanted.iter().filter(is_unknown).cloned().collect()).await.ok();
             if changed.changed().await.is_err() {
                 return;
             }

@@ -268,7 +268,17 @@ pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, next: 
     }
     let [next_before, next] = next;
     let batch = next.batch(spec);
-    let passed = match due_point(before, place.passed, next_before) {
+    // Pods that have become unready since do not pass the gates after their batch.
+    let due = match next_before {
+        Action::Wait { batch, .. } => due_point(before, place.passed, &Action::Hold { batch: *batch }),
+        Action::Create
+        | Action::Scale { .. }
+        | Action::Roll { .. }
+        | Action::Hold { .. }
+        | Action::Delete { .. }
+        | Action::Finish => due_point(before, place.passed, next_before),
+    };
+    let passed = match due {
         Some(GatePoint::After(_)) if batch > 0 => GatePoint::After(batch - 1).ordinal(spec),
         _ if place.passed == 0 => 0,
         Some(_) | None => GatePoint::Before(batch).ordinal(spec),
@@ -296,6 +306,7 @@ mod tests {
     use super::*;
     use crate::oam::batch_gates::OneBatchGates;
     use crate::oam::kind::WorkloadKind;
+    use crate::plan::action::Waiting;
     use crate::plan::run::{FrozenBatch, FrozenStrategy, Mode};
 
     fn hook(hook_type: HookType) -> Hook {
@@ -410,6 +421,9 @@ mod tests {
         let place = GatePlace { passed: 4, ..GatePlace::default() };
         let resumed =
             |next: Action| resumed_place(&before, &place, &other, [&Action::Hold { batch: 1 }, &next]);
+        assert_eq!(resumed(Action::Hold { batch: 2 }).passed, GatePoint::After(1).ordinal(&other));
+        let unready = Action::Wait { waiting: Waiting::Deletion { workload: "web-v2".to_owned() }, batch: 1 };
+        let resumed = |next: Action| resumed_place(&before, &place, &other, [&unready, &next]);
         assert_eq!(resumed(Action::Hold { batch: 2 }).passed, GatePoint::After(1).ordinal(&other));
         // Its pods are in the first batch now, after which the gate is as well.
         assert_eq!(resumed(Action::Hold { batch: 0 }).passed, GatePoint::Before(0).ordinal(&other));

@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::oam::batch_gates::{Header, Hook, Metric};
 use crate::plan::metric::MetricValue;
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer, hook_request};
-use crate::probe::provider::{metric_answer, metric_question, query_answer, query_question};
+use crate::probe::provider::{metric_answer, metric_request, query_answer, query_request};
 
 pub use live::{Environment, LiveProbe};
 
@@ -63,14 +63,14 @@ impl<T: Transport> Probe for T {
         values: &'a GateValues,
     ) -> LocalBoxFuture<'a, Result<MetricValue, String>> {
         async move {
-            let answer = self.send(metric_question(&metric.provider, values)).await;
+            let answer = self.send(metric_request(&metric.provider, values)).await;
             metric_answer(&metric.provider, &answer.map_err(|error| error.to_string())?)
         }
         .boxed_local()
     }
 
     fn parse_query<'a>(&'a self, metric: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery> {
-        let request = query_question(&metric.provider);
+        let request = query_request(&metric.provider);
         async move {
             match request {
                 None => ParsedQuery::Sound,

@@ -9,7 +9,7 @@ use crate::probe::{GateValues, ParsedQuery, ProbeError, ProbeRequest, ProbeRespo
 
 /// The question whose answer is one measurement, with these values for what its text names in braces.
 #[must_use]
-pub fn metric_question(provider: &Provider, values: &GateValues) -> ProbeRequest {
+pub fn metric_request(provider: &Provider, values: &GateValues) -> ProbeRequest {
     match provider {
         Provider::Prometheus { address, query, headers } => {
             let query = fill_in(query, values);
@@ -38,7 +38,7 @@ pub fn metric_question(provider: &Provider, values: &GateValues) -> ProbeRequest
 /// The request whether a query can be parsed; `None` where the provider has no such endpoint. It is that of Prometheus
 /// which formats queries, since that is the one which is stable.
 #[must_use]
-pub fn query_question(provider: &Provider) -> Option<ProbeRequest> {
+pub fn query_request(provider: &Provider) -> Option<ProbeRequest> {
     let Provider::Prometheus { address, query, headers } = provider else { return None };
     // The batch is a number, and may be one of the query's.
     let value = |name: &str| if name == "batch" { "1" } else { "x" };
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn prometheus_is_asked_for_the_revision() {
         let values = GateValues::from([("revision", "web-v2".to_owned())]);
-        let ProbeRequest::Http { url, .. } = metric_question(&prometheus(), &values) else { panic!() };
+        let ProbeRequest::Http { url, .. } = metric_request(&prometheus(), &values) else { panic!() };
         let wanted = "http://prometheus:9090/api/v1/query?query=\
              sum%28rate%28x%7Brevision%3D%22web%2Dv2%22%7D%5B1m%5D%29%29";
         assert_eq!(url, wanted);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn prometheus_parses_a_query_without_its_placeholders() {
-        let Some(ProbeRequest::Http { url, .. }) = query_question(&prometheus()) else { panic!() };
+        let Some(ProbeRequest::Http { url, .. }) = query_request(&prometheus()) else { panic!() };
         let query = "sum%28rate%28x%7Brevision%3D%22x%22%7D%5B1m%5D%29%29";
         assert_eq!(url, format!("http://prometheus:9090/api/v1/format_query?query={query}"));
         let of = |status, body: &str| query_answer(Ok(answer(status, body)));

@@ -2,8 +2,8 @@
 //!
 //! The shapes here are twins of the events, so that renaming something inside changes nothing outside.
 //! Every object has `version`, `elapsedSeconds`, `application`, `component` and `event`, which says which
-//! other keys there are; in a fleet also `cluster`. Batches are zero-based, as in a manifest's `batchPartition`. Keys
-//! may be added without a new version; readers skip those they do not know.
+//! other keys there are; of several clusters or namespaces also `cluster` or `namespace`. Batches are zero-based, as in
+//! a manifest's `batchPartition`. Keys may be added without a new version; readers skip those they do not know.
 
 use std::io::Write;
 

@@ -333,7 +333,8 @@ async fn a_gate_that_is_added_to_the_record_is_not_trusted() {
     let request = request_for(&[gated(2, "soak: 10m")]);
     let (run, ()) = tokio::join!(cluster.run(&process, &request), tamper);
     assert_eq!(run.failures()[0].kind, FailureKind::GateFailed, "{}", run.transcript());
-    assert!(run.failures()[0].reason.contains("metric `errors` runs the command `errors`"));
+    let wanted = "metric `errors` runs the command `errors` on this machine, as the run record asks since it was changed";
+    assert_eq!(run.failures()[0].reason, wanted);
     assert!(probe.asked().is_empty());
 }
 

@@ -113,7 +113,7 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     }
     if let Some(dry_run) = dry_run {
         let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
-        plan::show(&planned, dry_run.dry_run, dry_run.output, ui).await?;
+        plan::show(&planned, dry_run, ui).await?;
         for (cluster, requests) in planned {
             prune::report_leftovers(cluster, requests, ui).await?;
         }

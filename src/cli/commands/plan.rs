@@ -6,12 +6,13 @@ use crate::cli::commands::prune;
 use crate::cli::connect::client::Access;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs};
+use crate::cli::flags::args::{BatchArgs, GateArg, GlobalArgs, ManifestArgs};
+use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::fleet::{Cluster, Clusters, all_or_failure};
 use crate::cli::input::{self, Manifests};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::plan::{self, DryRun, Plan};
-use crate::ops::{Adoption, Failure, FailureKind, Overrides, RolloutRequest};
+use crate::ops::{Adoption, Context, Failure, FailureKind, Limits, Overrides, RolloutRequest};
 use crate::report::format::Format;
 use crate::report::plan::{ComponentPlan, render_plan};
 
@@ -38,6 +39,10 @@ pub struct PlanArgs {
     /// Take over objects that exist and belong to no application
     #[arg(long)]
     pub take_over: bool,
+
+    /// What gates may do.
+    #[command(flatten)]
+    pub gates: GateArg,
 
     /// Exit with 8 if there are changes to make, with 0 if there are none
     #[arg(long)]
@@ -69,7 +74,8 @@ pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
     let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
     let requests = clusters.requests(&manifests, &overrides, ui)?;
     let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
-    let pending = show(&planned, DryRun::Client, args.output, ui).await?;
+    let dry_run = DryRunPlan { dry_run: DryRun::Client, output: args.output, gates: args.gates.trust() };
+    let pending = show(&planned, dry_run, ui).await?;
     for (cluster, requests) in &planned {
         prune::report_leftovers(cluster, requests, ui).await?;
     }
@@ -95,13 +101,14 @@ pub enum Pending {
 /// Every rejection at once.
 pub async fn show(
     planned: &[(&Cluster, &[RolloutRequest])],
-    dry_run: DryRun,
-    output: Format,
+    DryRunPlan { dry_run, output, gates }: DryRunPlan,
     ui: &mut Ui,
 ) -> Result<Pending, CommandError> {
-    let plans = planned
-        .iter()
-        .map(|(cluster, requests)| async { plan::plan(&cluster.env.context, requests, dry_run).await });
+    let plans = planned.iter().map(|(cluster, requests)| async {
+        let context = &cluster.env.context;
+        let limits = Limits { gates, ..context.limits };
+        plan::plan(&Context { limits, ..context.clone() }, requests, dry_run).await
+    });
     let mut plans = join_all(plans).await;
     let mut failures = Vec::new();
     for (plan, (cluster, _)) in plans.iter_mut().zip(planned) {

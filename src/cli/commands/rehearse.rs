@@ -105,5 +105,7 @@ pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Resul
         gates: GateTrust::Trusted,
     };
     let settings = Settings { limits, output: args.output };
-    run::run(&copy, settings, ui, async |context| Ok(apply::apply(context, &rehearsal.requests).await)).await
+    let several = run::is_about_several_namespaces(&rehearsal.requests);
+    let applied = async |context: &_| Ok(apply::apply(context, &rehearsal.requests).await);
+    run::run_in_namespaces(&copy, settings, several, ui, applied).await
 }

@@ -99,7 +99,7 @@ async fn undo_fleet(
     let requests: Vec<_> = found.into_iter().flatten().map(|request| vec![request]).collect();
     if let Some(dry_run) = dry_run {
         let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
-        plan::show(&planned, dry_run.dry_run, dry_run.output, ui).await?;
+        plan::show(&planned, dry_run, ui).await?;
         return Ok(exit::SUCCESS);
     }
     let fleet = FleetRun { requests, soaks: vec![Duration::ZERO], on_failure: FleetFailure::Hold };

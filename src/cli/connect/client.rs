@@ -294,7 +294,7 @@ fn unusable(error: kube::Error) -> CommandError {
     }
     let message = match error {
         kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
-            return CommandError::message(Kind::Cluster, "the proxy of the kubeconfig or of `HTTPS_PROXY` is not usable")
+            return CommandError::message(Kind::Cluster, "the proxy of the kubeconfig, or of `HTTPS_PROXY` or `HTTP_PROXY`, is not usable")
                 .hint("use an `http://`, `https://` or `socks5://` proxy, or unset it if the cluster is reachable without one");
         }
         kube::Error::InferKubeconfig(error) => return kubeconfig::unfit(error),

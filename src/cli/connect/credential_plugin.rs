@@ -114,10 +114,7 @@ impl Plugin {
         };
         match self.clock.within(self.patience, renewal).await {
             Some(token) => token.map(Some),
-            None => {
-                let seconds = self.patience.as_secs();
-                Err(CredentialError::of_plugin(&self.exec, &format!("has not answered within {seconds}s")))
-            }
+            None => Err(CredentialError::of_slow_plugin(&self.exec)),
         }
     }
 
@@ -300,7 +297,7 @@ mod tests {
             .unwrap();
         let (plugin, _) = Plugin::start(exec, Clock::system(), Duration::from_millis(1)).unwrap();
         let error = plugin.token().await.err().unwrap();
-        assert_eq!(error.to_string(), "credential plugin `plugin` has not answered within 0s");
+        assert_eq!(error.to_string(), "credential plugin `plugin` has printed no credentials in time");
         let renewal = plugin.state().renewal.clone().unwrap();
         fs::write(&pipe, "go").unwrap();
         assert_eq!(renewal.await.unwrap().header, "Bearer t2");

@@ -154,7 +154,7 @@ fn settle(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Settled
         CommandError::message(Kind::Cluster, message)
             .hint("a server is a URL or HOST:PORT, such as `https://HOST:6443`")
     };
-    let address = address::parse(&server, otherwise(&cluster, &user)).map_err(unusable)?;
+    let address = address::parse(&server, default_scheme(&cluster, &user)).map_err(unusable)?;
     let server = address.url.parse().map_err(|_| unusable("it is not a URL".to_owned()))?;
     cluster.server = Some(address.url);
     let namespace = context.namespace.filter(|namespace| !namespace.is_empty());
@@ -164,10 +164,10 @@ fn settle(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Settled
 /// The proxy by which a cluster is reached: its own, or else the one that the environment has for its server.
 fn proxy_of(cluster: &Cluster, server: &Uri) -> Result<Option<Uri>, CommandError> {
     match cluster.proxy_url.as_ref().filter(|proxy| !proxy.is_empty()) {
-        Some(proxy) => proxy
-            .parse()
-            .map(Some)
-            .map_err(|_| CommandError::message(Kind::Cluster, "`proxy-url` of the kubeconfig is not a URL")),
+        Some(proxy) => proxy.parse().map(Some).map_err(|_| {
+            CommandError::message(Kind::Cluster, "`proxy-url` of the kubeconfig is not a URL")
+                .hint("use an `http://`, `https://` or `socks5://` proxy")
+        }),
         #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
         None => proxy::of_environment(server, |name| std::env::var(name).ok()),
     }
@@ -178,11 +178,12 @@ fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, CommandError> {
     certificates.collect::<Result<_, rustls::pki_types::pem::Error>>().map_err(|_| {
         let message = "`certificate-authority` of the kubeconfig is not a PEM certificate";
         CommandError::message(Kind::Cluster, message)
+            .hint("set it with `kubectl config set-cluster NAME --certificate-authority=FILE`")
     })
 }
 
 /// How client-go speaks to a server without a scheme.
-fn otherwise(cluster: &Cluster, user: &AuthInfo) -> DefaultScheme {
+fn default_scheme(cluster: &Cluster, user: &AuthInfo) -> DefaultScheme {
     let has_authority =
         cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
     let has_certificate = user.client_certificate.is_some() || user.client_certificate_data.is_some();

@@ -1,5 +1,5 @@
-//! Which proxy the environment has for a server, chosen as kubectl does it: by the rules of Go's package
-//! `golang.org/x/net/http/httpproxy`.
+//! Which proxy the environment has for the server of a kubeconfig, chosen as kubectl does it: by the rules of Go's
+//! package `golang.org/x/net/http/httpproxy`.
 
 use std::net::IpAddr;
 

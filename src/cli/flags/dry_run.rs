@@ -5,6 +5,7 @@ use clap::builder::PossibleValue;
 
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::RunArgs;
+use crate::ops::GateTrust;
 use crate::ops::plan::DryRun;
 use crate::report::format::Format;
 
@@ -15,6 +16,8 @@ pub struct DryRunPlan {
     pub dry_run: DryRun,
     /// The form of the plan.
     pub output: Format,
+    /// What gates may do in the run.
+    pub gates: GateTrust,
 }
 
 impl RunArgs {
@@ -29,7 +32,7 @@ impl RunArgs {
             let reason = "a dry run has no events for `-o ndjson` to print";
             return Err(CommandError::message(Kind::Usage, reason).hint("print its plan with `-o json`"));
         };
-        Ok(Some(DryRunPlan { dry_run, output }))
+        Ok(Some(DryRunPlan { dry_run, output, gates: self.deadlines.gates.trust() }))
     }
 }
 

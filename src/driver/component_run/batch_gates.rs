@@ -81,7 +81,7 @@ impl ComponentRun<'_> {
         {
             return Err(Failure::new(
                 FailureKind::GateFailed,
-                format!("the run record {what} on this machine"),
+                format!("{what} on this machine, as the run record asks since it was changed"),
             )
             .hint("allow it with `--trust-gates` if the gates of the record are yours"));
         }
@@ -234,7 +234,7 @@ impl ComponentRun<'_> {
         is_late.then(|| format_duration(limit.try_into().unwrap_or_default()))
     }
 
-    fn advance_gate(&mut self, gates: usize) {
+    pub(super) fn advance_gate(&mut self, gates: usize) {
         let now = self.context.session.clock().moment();
         if let Some(visit) = &mut self.gate_visit {
             visit.advance(gates, now);

@@ -24,7 +24,7 @@ impl ComponentRun<'_> {
     /// Waits for the end of the pause. The deadline of the batch restarts after it, and so does a gate; that of the run
     /// does not stop.
     pub(super) async fn wait_while_paused(&mut self) -> Result<(), Failure> {
-        (self.batch, self.left_batch, self.notice, self.gate_visit) = (None, None, None, None);
+        (self.batch, self.left_batch, self.notice) = (None, None, None);
         self.move_deadline();
         // `rollout pause` waits for this: nothing more will be written.
         self.amend(|run| {
@@ -56,6 +56,7 @@ impl ComponentRun<'_> {
                 () = clock.until(remind) => self.reload().await?,
             }
         }
+        self.advance_gate(0);
         // The planner detects another claim.
         if self.is_claimed() {
             self.emit(EventKind::Resumed);

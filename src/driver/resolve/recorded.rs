@@ -9,6 +9,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::revision::{self, StoredRevision};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
+use crate::plan::gate_point::GatePoint;
 use crate::plan::next_action::next_action;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
@@ -104,9 +105,11 @@ fn held_batch(run: &Run, workloads: &[Workload]) -> Option<usize> {
         | Action::Wait { .. }
         | Action::Delete { .. }
         | Action::Finish => {
-            let is_elsewhere =
-                run.gates.held_at.is_some() || run.workflow.as_ref().is_some_and(|place| place.is_waiting);
-            run.spec.partition.filter(|_| !is_elsewhere).map(|batch| batch as usize)
+            let batch = run.spec.partition? as usize;
+            let after_batch = GatePoint::After(batch).ordinal(&run.spec);
+            let is_elsewhere = run.gates.held_at.is_some_and(|gate| gate.point != after_batch)
+                || run.workflow.as_ref().is_some_and(|place| place.is_waiting);
+            (!is_elsewhere).then_some(batch)
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::driver::request::{Gate, Overrides};
 use crate::oam::labels;
+use crate::plan::gate_point::HeldGate;
 
 /// An upgrade of `web` from `web-v1` (3 replicas) to `web-v2` (4) with this outcome, after a first release that
 /// succeeded.
@@ -154,6 +155,12 @@ fn a_promotion_moves_the_gate_that_the_record_holds() {
     assert_eq!(promoted(&held, 1), "web-v2 4 to batch 1 Forward");
     // A pod that has become unready since is waited for by the next batch.
     assert_eq!(promoted(&held, 0), "web-v2 4 to batch 1 Forward");
+    // Held at a gate after that batch, or at another.
+    held.run.gates.held_at = Some(HeldGate { point: 2, gates: 1 });
+    assert_eq!(promoted(&held, 0), "web-v2 4 to batch 1 Forward");
+    held.run.gates.held_at = Some(HeldGate { point: 1, gates: 1 });
+    assert_eq!(promoted(&held, 0), "web-v2 4 to batch 0 Forward");
+    held.run.gates.held_at = None;
     held.run.outcome = crate::plan::run::Outcome::Running;
     assert_eq!(promoted(&held, 0), "web-v2 4 to batch 0 Forward");
 }

@@ -39,7 +39,7 @@ struct ManifestMetadata {
 pub(super) fn read_application(
     walk: &mut Walk<'_>,
     root: &At<'_>,
-    together: &mut SourceNames<'_>,
+    names: &mut SourceNames<'_>,
 ) -> Option<Application> {
     if !matches!(root.node.value, NodeValue::Map(_)) {
         walk.mismatch(root, "an Application manifest");
@@ -51,13 +51,13 @@ pub(super) fn read_application(
     let document = walk.object_of(root, &["apiVersion", "kind", "metadata", "spec", "status"], |_| None)?;
     let metadata = walk
         .required(&document, "metadata", "a mapping with `name`")
-        .and_then(|at| read_metadata(walk, &at, together));
+        .and_then(|at| read_metadata(walk, &at, names));
     // Names of components clash within a namespace, even where the rest of the metadata is wrong.
     let text = |name: &str| root.node.field("metadata").and_then(|at| at.field(name)?.as_text());
     let (application, namespace) = (text("name").unwrap_or_default(), text("namespace"));
     let spec = walk
         .required(&document, "spec", "a mapping with `components`")
-        .and_then(|at| read_spec(walk, &at, application, namespace, together));
+        .and_then(|at| read_spec(walk, &at, application, namespace, names));
     let ManifestMetadata { name, namespace, labels, annotations } = metadata?;
     let origin = walk.origin(root);
     let ReadSpec { components, policies, steps, namespace: moved_to } = spec?;
@@ -109,11 +109,7 @@ fn is_exactly(walk: &mut Walk<'_>, root: &At<'_>, field: &str, wanted: &str) -> 
     false
 }
 
-fn read_metadata(
-    walk: &mut Walk<'_>,
-    at: &At<'_>,
-    together: &mut SourceNames<'_>,
-) -> Option<ManifestMetadata> {
+fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, names: &mut SourceNames<'_>) -> Option<ManifestMetadata> {
     let known = ["name", "namespace", "labels", "annotations"];
     let all: Vec<&str> = known.into_iter().chain(EXPORTED).chain(["finalizers"]).collect();
     let metadata = walk.object_of(at, &all, |name| match name {
@@ -126,13 +122,7 @@ fn read_metadata(
     };
     let name = walk.required(&metadata, "name", names::SHORT_SUBDOMAIN).and_then(|at| {
         let name = walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain)?;
-        together.note(
-            walk,
-            &at,
-            SharedName::Application,
-            namespace.as_ref().and_then(Option::as_deref),
-            name,
-        );
+        names.note(walk, &at, SharedName::Application, namespace.as_ref().and_then(Option::as_deref), name);
         Some(name.to_owned())
     });
     let labels = read_labels(walk, &metadata, "labels");
@@ -154,7 +144,7 @@ fn read_spec(
     at: &At<'_>,
     application: &str,
     namespace: Option<&str>,
-    together: &mut SourceNames<'_>,
+    names: &mut SourceNames<'_>,
 ) -> Option<ReadSpec> {
     let spec = walk.object_of(at, &["components", "policies", "workflow"], |_| None)?;
     let policies = policies::read_policies(walk, &spec);
@@ -174,7 +164,7 @@ fn read_spec(
     let applied = deployment.as_ref().map_or(list.node, |deployment| &deployment.components);
     let items = walk.list(&At { node: applied, path: list.path.clone() }, expected)?;
     let read: Vec<Option<Component>> =
-        items.iter().map(|item| component::read_component(walk, item, namespace, together)).collect();
+        items.iter().map(|item| component::read_component(walk, item, namespace, names)).collect();
     component::check_order(walk, &items);
     component::check_job_names(walk, &items, application);
     traits::check_all_traits(walk, &items, &read, application, namespace);

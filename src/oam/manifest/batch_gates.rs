@@ -177,7 +177,7 @@ fn read_address(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     None
 }
 
-/// Whether an address names no user. Those that it names would not be sent.
+/// Whether an address names no user. Credentials in it would not be sent.
 fn without_login(walk: &mut Walk<'_>, at: &At<'_>, address: &str) -> bool {
     let has_login = address
         .parse::<http::Uri>()

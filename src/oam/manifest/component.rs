@@ -16,7 +16,7 @@ pub(super) fn read_component(
     walk: &mut Walk<'_>,
     at: &At<'_>,
     namespace: Option<&str>,
-    together: &mut SourceNames<'_>,
+    names: &mut SourceNames<'_>,
 ) -> Option<Component> {
     let known = [
         "name",
@@ -45,13 +45,13 @@ pub(super) fn read_component(
         .and_then(|at| kinds::read_kind(walk, &at));
     let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
         let name = read_name(walk, &at, kind)?;
-        together.note(walk, &at, SharedName::Component, namespace, &name);
+        names.note(walk, &at, SharedName::Component, namespace, &name);
         Some(name)
     });
     let external_revision = match object.get("externalRevision") {
         None => Some(None),
         Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain).map(|revision| {
-            together.note(walk, &at, SharedName::ExternalRevision, namespace, revision);
+            names.note(walk, &at, SharedName::ExternalRevision, namespace, revision);
             Some(revision.to_owned())
         }),
     };

@@ -179,10 +179,10 @@ fn read_policy<'n>(
     match kind {
         "garbage-collect" => {
             let policy: GarbageCollect = read_as(walk, &properties, &GARBAGE_COLLECT)?;
-            let together = policies.garbage_collect.get_or_insert_default();
-            together.keep_legacy_resource |= policy.keep_legacy_resource;
-            together.order = together.order.or(policy.order);
-            together.rules.extend(policy.rules);
+            let names = policies.garbage_collect.get_or_insert_default();
+            names.keep_legacy_resource |= policy.keep_legacy_resource;
+            names.order = names.order.or(policy.order);
+            names.rules.extend(policy.rules);
         }
         "apply-once" => {
             let policy: ApplyOnce = read_as(walk, &properties, &APPLY_ONCE)?;

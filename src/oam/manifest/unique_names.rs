@@ -17,7 +17,7 @@ pub(super) struct UniqueNames {
 
 /// [`UniqueNames`], for one of the sources.
 pub(super) struct SourceNames<'s> {
-    together: &'s mut UniqueNames,
+    names: &'s mut UniqueNames,
     source: usize,
 }
 
@@ -42,7 +42,7 @@ pub(super) enum SharedName {
 
 impl UniqueNames {
     pub(super) fn names_of_source(&mut self, source: usize) -> SourceNames<'_> {
-        SourceNames { together: self, source }
+        SourceNames { names: self, source }
     }
 
     pub(super) fn problems(self) -> Vec<(usize, Problem)> {
@@ -64,11 +64,11 @@ impl SourceNames<'_> {
         let namespace = namespace.map(str::to_owned);
         let key = Name { role, namespace, name: name.to_owned() };
         let place = format!("{}:{}:{}", origin.file, origin.line, origin.column);
-        let Some(first) = self.together.seen.get(&key) else {
-            self.together.seen.insert(key, place);
+        let Some(first) = self.names.seen.get(&key) else {
+            self.names.seen.insert(key, place);
             return;
         };
-        if self.together.problems.len() >= MAX_PROBLEMS {
+        if self.names.problems.len() >= MAX_PROBLEMS {
             return;
         }
         let thing = match role {
@@ -91,6 +91,6 @@ impl SourceNames<'_> {
             message: format!("{thing} `{name}` appears twice, first at {first}"),
             hint: hint.map(str::to_owned),
         };
-        self.together.problems.push((self.source, problem));
+        self.names.problems.push((self.source, problem));
     }
 }

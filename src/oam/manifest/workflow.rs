@@ -283,8 +283,8 @@ fn side_by_side(steps: Vec<ReadStep<'_>>) -> Vec<ReadStep<'_>> {
     let mut waits = Vec::new();
     for step in steps {
         match (step.action, &mut applied) {
-            (ReadAction::Apply(components), Some(ReadStep { action: ReadAction::Apply(together), .. })) => {
-                together.extend(components);
+            (ReadAction::Apply(components), Some(ReadStep { action: ReadAction::Apply(names), .. })) => {
+                names.extend(components);
             }
             (action @ ReadAction::Apply(_), _) => {
                 applied = Some(ReadStep { action, name: step.name, at: step.at });

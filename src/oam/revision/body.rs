@@ -57,7 +57,7 @@ fn blank_revision(found: Option<&mut Value>) {
 }
 
 /// The hash of a workload: FNV-1a with 64 bits over the comparable spec as JSON with sorted keys, as 16
-/// hexadecimal digits. It never changes between versions: revisions in clusters carry it.
+/// hexadecimal digits. Revisions carry it for people; what is compared is their content.
 pub(super) fn hash(workload: &Value) -> String {
     hash_json(&comparable(workload))
 }

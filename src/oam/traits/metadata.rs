@@ -56,13 +56,18 @@ pub(super) fn json_patch(properties: &Value, workload: &mut Value) -> Result<(),
         .map_err(|error| refused(format!("has an invalid operation: {error}"), "see RFC 6902"))?;
     let mut bytes = 0;
     for (index, operation) in operations.0.iter().enumerate() {
-        let placed = placed(operation, workload).map(extent).unwrap_or_default();
-        bytes += placed.bytes;
-        if bytes > MOST_BYTES || operation.path().count() + placed.levels > MOST_LEVELS {
-            return Err(refused(
-                format!("makes the object too large with operation {}, `{operation}`", index + 1),
-                "let the operations add and copy less",
-            ));
+        if let Some(placed) = placed(operation, workload).map(extent) {
+            bytes += placed.bytes;
+            let number = index + 1;
+            if bytes > MOST_BYTES {
+                let message = format!("makes the object too large with operation {number}");
+                return Err(refused(message, "let the operations add and copy less"));
+            }
+            if operation.path().count() + placed.levels > MOST_LEVELS {
+                let message =
+                    format!("nests the object deeper than {MOST_LEVELS} levels with operation {number}");
+                return Err(refused(message, "let the operations nest less"));
+            }
         }
         json_patch::patch_unsafe(workload, std::slice::from_ref(operation)).map_err(|error| {
             refused(
@@ -86,7 +91,6 @@ fn placed<'v>(operation: &'v PatchOperation, workload: &'v Value) -> Option<&'v 
 }
 
 /// How large a value is.
-#[derive(Default)]
 struct Extent {
     /// About as many bytes as it takes as JSON.
     bytes: usize,

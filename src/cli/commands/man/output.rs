@@ -15,7 +15,7 @@ The JSON Schemas of all machine-readable output are in the folder `schema` of th
 
 const DRIVEN: &str = "\
 With `-o ndjson`, prints every event as it happens: one JSON object per line, with the keys `version`, \
-`elapsedSeconds`, `application`, `component`, and `event`, which determines the other keys. Batches count from 0. \
+`elapsedSeconds`, `application`, `component`, and `event`, which determines the other keys; of several clusters or namespaces also `cluster` or `namespace`. Batches count from 0. \
 The last event of a component whose turn has come is `succeeded`, `held`, `suspended`, `inconclusive`, `interrupted` or `failed`; the exit status sums them up. \
 With `-o json`, prints one document at the end, as `rollout status -o json` does. \
 In both, `version` changes when a key is removed or changes its meaning; keys and events may be added without, so ignore \
