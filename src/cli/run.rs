@@ -211,8 +211,10 @@ async fn conclude(
         (kind, _) => kind,
     });
     let is_interrupted = matches!(kind, Some(Kind::Interrupted(_)));
-    if let Some(format) = output.filter(|_| !is_interrupted && has_known_end(outcomes)) {
-        let components = components_of(outcomes);
+    let components = components_of(outcomes);
+    // Of an empty share of the applications, nothing is unknown.
+    let is_known = components.is_empty() || has_known_end(outcomes);
+    if let Some(format) = output.filter(|_| !is_interrupted && is_known) {
         match afterwards(env, statuses(&env.context, &components)).await {
             Ok(Some(Ok(items))) => {
                 let now = env.context.session.clock().now();
@@ -248,18 +250,15 @@ pub(in crate::cli) fn signals() -> Result<Signals, CommandError> {
 /// Whether the state after a run is worth printing: something may have been done to a component, which is not so after
 /// a rejection, nor after losing the cluster.
 pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
-    let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components).peekable();
-    // Of no components, nothing is unknown.
-    ends.peek().is_none()
-        || ends.any(|(_, end)| match end {
-            ComponentOutcome::Failed(failure) => !matches!(
-                failure.kind,
-                FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted
-            ),
-            ComponentOutcome::Succeeded { .. }
-            | ComponentOutcome::Held { .. }
-            | ComponentOutcome::Skipped { .. } => true,
-        })
+    let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components);
+    ends.any(|(_, end)| match end {
+        ComponentOutcome::Failed(failure) => {
+            !matches!(failure.kind, FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted)
+        }
+        ComponentOutcome::Succeeded { .. }
+        | ComponentOutcome::Held { .. }
+        | ComponentOutcome::Skipped { .. } => true,
+    })
 }
 
 /// The components of applications, each with its namespace: application by application, by name.

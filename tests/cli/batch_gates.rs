@@ -72,8 +72,13 @@ fn a_value_that_turns_bad_is_rolled_back() {
         .says("metric `errors` after batch 1 of 2: 0.5, 1 of 1: Successful");
 
     env.write("app.yaml", gated(2, ERRORS));
-    let plan = env.run_ok("plan app.yaml").stdout;
-    assert_eq!(plan.matches("measure `errors`").count(), 2, "{plan}");
+    let planned = env.run_ok("plan app.yaml");
+    assert_eq!(planned.stdout.matches("measure `errors`").count(), 2, "{}", planned.stdout);
+    planned.says("`apply` needs `--trust-gates`");
+    for trusting in ["plan app.yaml --trust-gates", "apply app.yaml --trust-gates --dry-run=client"] {
+        let ran = env.run_ok(trusting);
+        assert!(!ran.stderr.contains("--trust-gates"), "{trusting}\n{}", ran.stderr);
+    }
     env.write("errors.json", "2.5");
     env.run_to("apply app.yaml --trust-gates --on-failure undo", 3)
         .says(

@@ -154,7 +154,7 @@ spec:
     apiVersion: rbac.authorization.k8s.io/v1
     kind: Role
     metadata:
-      name: rollout
+      name: shop:rollout
       namespace: other
     rules:
       - {apiGroups: [""], resources: [configmaps], verbs: [get, create, patch, delete]} # for objects of the manifest
@@ -189,12 +189,12 @@ spec:
     apiVersion: rbac.authorization.k8s.io/v1
     kind: RoleBinding
     metadata:
-      name: ci
+      name: shop:ci
       namespace: other
     roleRef:
       apiGroup: rbac.authorization.k8s.io
       kind: Role
-      name: rollout
+      name: shop:rollout
     subjects:
     - kind: ServiceAccount
       name: ci
@@ -306,6 +306,39 @@ fn a_job_of_shards_gives_each_pod_its_share() {
     }
 }
 
+#[test]
+fn an_empty_share_prints_an_empty_document() {
+    let env = TestEnv::new();
+    let printed = env.run_ok("apply examples/express-server-v1.yaml --shard 1/2 -o json").stdout;
+    let document: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(document["items"], serde_json::json!([]));
+}
+
+/// Both wait for an application of a third namespace.
+#[test]
+fn roles_in_another_namespace_are_of_the_namespace_of_the_application() {
+    let env = TestEnv::new();
+    let workflow = "workflow:\n    steps:\n    - {name: db, type: depends-on-app, properties: {name: db, namespace: infra}}\n    \
+         - {name: web, type: apply-component, properties: {component: web}}\n  components:";
+    let app = application("shop", &[component("web", 1, 1)]).replacen("components:", workflow, 1);
+    env.write("app.yaml", app);
+    let roles = |namespace: &str| {
+        let text = env.run_ok(&format!("job app.yaml --image x -n {namespace}")).stdout;
+        let elsewhere = documents(&text).into_iter().filter(|one| one["metadata"]["namespace"] == "infra");
+        elsewhere
+            .map(|one| (one["kind"].clone(), one["metadata"]["name"].clone(), one["rules"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let (staging, production) = (roles("staging"), roles("production"));
+    assert_eq!(
+        (staging[0].1.as_str(), production[0].1.as_str()),
+        (Some("staging:rollout-shop"), Some("production:rollout-shop"))
+    );
+    assert_eq!((staging.len(), &staging[1].0), (2, &serde_json::json!("RoleBinding")));
+    let rules = staging[0].2.to_string();
+    assert!(rules.contains("configmaps") && rules.contains("applications"), "{rules}");
+}
+
 /// Two of them would end each pod of the Job with a wrong command line.
 #[test]
 fn a_job_goes_by_the_identity_that_its_flags_give() {
@@ -406,6 +439,6 @@ fn jobs_of_other_applications_share_nothing() {
     assert!(a.contains("\"ServiceAccount\"/\"rollout-a\""), "{a:?}");
     assert!(a.is_disjoint(&b) && a.is_disjoint(&both) && b.is_disjoint(&both), "{a:?} {b:?} {both:?}");
     let (first, again) = (names("a.yaml --run 1"), names("a.yaml --run 2"));
-    assert_eq!(first.intersection(&again).count(), 3, "account, Role and binding: {first:?} {again:?}");
+    assert_eq!(first.intersection(&again).count(), 4, "all but the Job: {first:?} {again:?}");
     assert_eq!(first, names("a.yaml --run 1"));
 }
