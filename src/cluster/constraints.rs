@@ -106,9 +106,8 @@ pub async fn dry_run_pod(
         "spec": template["spec"],
     });
     // It is sent as it is, so that the server also judges what the type of a pod cannot hold.
-    let pod = match serde_json::from_value::<DynamicObject>(body) {
-        Ok(pod) => pod,
-        Err(_) => return Ok(IfPermitted::Known(Admission::Unknown)),
+    let Ok(pod) = serde_json::from_value::<DynamicObject>(body) else {
+        return Ok(IfPermitted::Known(Admission::Unknown));
     };
     let api = session.dynamic(namespace, &ApiResource::erase::<Pod>(&()));
     let params = PostParams { dry_run: true, field_manager: Some(keys::FIELD_MANAGER.into()) };
