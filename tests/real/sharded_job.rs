@@ -71,7 +71,10 @@ fn with_index(pods: &[Value], wanted: usize) -> &Value {
 
 /// The ConfigMap's files, as a container would find them.
 fn mounted(env: &RealEnv, job: &str) -> PathBuf {
-    let config: Value = serde_json::from_str(&env.kubectl(&["get", "configmap", job, "-o", "json"])).unwrap();
+    let volume = "jsonpath={.spec.template.spec.volumes[0].configMap.name}";
+    let config = env.kubectl(&["get", "job", job, "-o", volume]);
+    let config: Value =
+        serde_json::from_str(&env.kubectl(&["get", "configmap", &config, "-o", "json"])).unwrap();
     let folder = env.file("mounted", "").with_file_name("manifests");
     fs::create_dir_all(&folder).unwrap();
     for (name, text) in config["data"].as_object().unwrap() {
