@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::oam::labels;
-use crate::oam::revision::body::without_empties;
+use crate::oam::revision::body::{without_empties, without_nulls};
 
 /// Fields that say something although they are empty.
 const MEANT_EMPTY: [&str; 4] = ["emptyDir", "labelSelector", "namespaceSelector", "podSelector"];
@@ -359,17 +359,5 @@ fn items<'v>(
 fn sort_by(fields: &mut Map<String, Value>, list: &str, field: &str) {
     if let Some(list) = fields.get_mut(list).and_then(Value::as_array_mut) {
         list.sort_by_key(|item| item[field].as_str().unwrap_or_default().to_owned());
-    }
-}
-
-/// The value without fields that are null.
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
-            fields.map(|(key, value)| (key, without_nulls(value))).collect::<Map<_, _>>().into()
-        }
-        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }

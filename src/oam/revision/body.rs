@@ -106,7 +106,7 @@ pub(in crate::oam) fn without_empties(meant_empty: &[&str], value: Value) -> Val
 }
 
 /// The value without fields that are null.
-fn without_nulls(value: Value) -> Value {
+pub(in crate::oam) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
