@@ -34,9 +34,6 @@ pub(in crate::cli) const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(
 /// How long a pipeline waits for something that is printed after the outcome is known.
 pub(in crate::cli) const AFTERWARDS: Duration = Duration::from_secs(10);
 
-/// What is said where the final state could not be read in that time.
-pub(in crate::cli) const STATE_UNKNOWN: &str = "the final state is unknown: the API server no longer answers";
-
 /// How a run is bounded and printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -216,13 +213,14 @@ async fn conclude(
     let is_known = components.is_empty() || has_known_end(outcomes);
     if let Some(format) = output.filter(|_| !is_interrupted && is_known) {
         match afterwards(env, statuses(&env.context, &components)).await {
-            Ok(Some(Ok(items))) => {
-                let now = env.context.session.clock().now();
-                ui.data(&table::render_status(&items, format, now));
-                ui.summary(&table::render_status(&items, Format::Wide, now));
-            }
-            Ok(Some(Err(failure))) => ui.warn(&format!("the final state is unknown: {}", failure.reason)),
-            Ok(None) => ui.warn(STATE_UNKNOWN),
+            Ok(read) => match known_state(read) {
+                Ok(items) => {
+                    let now = env.context.session.clock().now();
+                    ui.data(&table::render_status(&items, format, now));
+                    ui.summary(&table::render_status(&items, Format::Wide, now));
+                }
+                Err(warning) => ui.warn(&warning),
+            },
             Err(interrupted) => return Err(kind.map_or(interrupted, CommandError::reported)),
         }
     }
@@ -262,14 +260,30 @@ pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
 }
 
 /// The components of applications, each with its namespace: application by application, by name.
-pub(in crate::cli) fn components_of(outcomes: &[ApplicationOutcome]) -> Vec<(&str, &str)> {
-    let mut components = Vec::new();
-    for ApplicationOutcome { namespace, components: ended, .. } in outcomes {
-        let mut names: Vec<&str> = ended.iter().map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        components.extend(names.into_iter().map(|name| (namespace.as_str(), name)));
+fn components_of(outcomes: &[ApplicationOutcome]) -> Vec<(&str, &str)> {
+    let components = outcomes.iter().flat_map(|outcome| {
+        by_name(&outcome.namespace, outcome.components.iter().map(|(name, _)| name.as_str()))
+    });
+    components.collect()
+}
+
+/// Components of an application, by name, each with its namespace.
+pub(in crate::cli) fn by_name<'a>(
+    namespace: &'a str,
+    names: impl Iterator<Item = &'a str>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    names.collect::<BTreeSet<_>>().into_iter().map(move |name| (namespace, name))
+}
+
+/// The final state, as it was read in time or not; or a warning that it is unknown.
+pub(in crate::cli) fn known_state(
+    read: Option<Result<Vec<ComponentStatus>, ops::Failure>>,
+) -> Result<Vec<ComponentStatus>, String> {
+    let unknown = |why: &str| format!("the final state is unknown: {why}");
+    match read {
+        Some(read) => read.map_err(|failure| unknown(&failure.reason)),
+        None => Err(unknown("the API server no longer answers")),
     }
-    components
 }
 
 /// Where components stand, each given by its namespace and name. Each namespace is read once.

@@ -14,7 +14,7 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::acquire::{Claimant, Takeovers};
-use crate::driver::checks::local_gates::untrusted_gates;
+use crate::driver::checks::local_gates::refuse_untrusted_gates;
 use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects};
 use crate::driver::checks::queries::check_queries;
 use crate::driver::checks::{Warning, check_cluster};
@@ -184,10 +184,7 @@ impl<'a> ApplicationRun<'a> {
     /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it.
     /// Returns the views that the run may update.
     pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
-        let untrusted = untrusted_gates(self.context, components);
-        if !untrusted.is_empty() {
-            return Err(untrusted.into());
-        }
+        refuse_untrusted_gates(self.context, components)?;
         let session = &self.context.session;
         let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
         let access = access?;

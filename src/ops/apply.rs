@@ -8,7 +8,7 @@ use futures::future::join_all;
 
 use crate::driver::application_run::{Acquired, ApplicationRun, Outcomes};
 use crate::driver::checks::collisions;
-use crate::driver::checks::local_gates::untrusted_gates;
+use crate::driver::checks::local_gates::refuse_untrusted_gates;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
@@ -193,10 +193,8 @@ pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -
     let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
     let work = async {
         let components = run.read_and_resolve().await?;
-        match untrusted_gates(context, &components) {
-            untrusted if untrusted.is_empty() => run.check_rights(&components).await.map(drop),
-            untrusted => Err(untrusted.into()),
-        }
+        refuse_untrusted_gates(context, &components)?;
+        run.check_rights(&components).await.map(drop)
     };
     let checked = tokio::select! {
         biased;

@@ -269,14 +269,10 @@ pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, next: 
     let [next_before, next] = next;
     let batch = next.batch(spec);
     // Pods that have become unready since do not pass the gates after their batch.
-    let due = match next_before {
-        Action::Wait { batch, .. } => due_point(before, place.passed, &Action::Hold { batch: *batch }),
-        Action::Create
-        | Action::Scale { .. }
-        | Action::Roll { .. }
-        | Action::Hold { .. }
-        | Action::Delete { .. }
-        | Action::Finish => due_point(before, place.passed, next_before),
+    let due = if let Action::Wait { batch, .. } = next_before {
+        due_point(before, place.passed, &Action::Hold { batch: *batch })
+    } else {
+        due_point(before, place.passed, next_before)
     };
     let passed = match due {
         Some(GatePoint::After(_)) if batch > 0 => GatePoint::After(batch - 1).ordinal(spec),

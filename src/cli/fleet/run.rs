@@ -1,7 +1,6 @@
 //! Driving a fleet: the signals of all clusters, their events in one display, and one final table.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures::future::join_all;
@@ -11,7 +10,7 @@ use crate::cli::failure::{CommandError, Kind, Signal};
 use crate::cli::flags::args::RunOutput;
 use crate::cli::fleet::{Cluster, Clusters};
 use crate::cli::hints::rewriter::HintRewriter;
-use crate::cli::run::{self, AFTERWARDS, SANDBOX_RESTS_WITHIN, STATE_UNKNOWN, Settings};
+use crate::cli::run::{self, AFTERWARDS, SANDBOX_RESTS_WITHIN, Settings};
 use crate::cli::terminal::signals::Ended;
 use crate::cli::terminal::ui::{EventFormat, Ui};
 use crate::ops::fleet::{self, ClusterOutcomes, ClusterRequest, FleetFailure, Wave};
@@ -134,12 +133,9 @@ async fn conclude(
         };
         let mut items = Vec::new();
         for (cluster, read) in clusters.all.iter().zip(read) {
-            match read {
-                Some(Ok(found)) => items.extend(found),
-                Some(Err(failure)) => {
-                    ui.warn(&cluster.sentence(&format!("the final state is unknown: {}", failure.reason)));
-                }
-                None => ui.warn(&cluster.sentence(STATE_UNKNOWN)),
+            match run::known_state(read) {
+                Ok(found) => items.extend(found),
+                Err(warning) => ui.warn(&cluster.sentence(&warning)),
             }
         }
         let now = clusters.all[0].env.context.session.clock().now();
@@ -158,12 +154,9 @@ async fn statuses(
     requests: &[RolloutRequest],
 ) -> Result<Vec<ComponentStatus>, ops::Failure> {
     let components = requests.iter().flat_map(|request| {
-        let names: BTreeSet<String> = request.component_names().into_iter().collect();
-        names.into_iter().map(|name| (request.namespace.as_str(), name))
+        run::by_name(&request.namespace, request.components.iter().map(|component| component.name.as_str()))
     });
-    let components: Vec<(&str, String)> = components.collect();
-    let components: Vec<(&str, &str)> =
-        components.iter().map(|(namespace, name)| (*namespace, name.as_str())).collect();
+    let components: Vec<(&str, &str)> = components.collect();
     let found = run::statuses(&cluster.env.context, &components).await?;
     Ok(found.into_iter().map(|item| ComponentStatus { cluster: cluster.name.clone(), ..item }).collect())
 }

@@ -52,12 +52,7 @@ impl Stream {
     /// Writes text of which nothing is a command to the CI system.
     pub(super) fn say(&self, text: &str) {
         let page = self.lock().page;
-        let text = match page {
-            // What GitLab takes for a command has control characters, of which none passes.
-            None | Some(CiProvider::GitLab) => Cow::Borrowed(text),
-            Some(CiProvider::GitHub) => github::escape_commands(text),
-        };
-        self.command(&text);
+        self.command(&without_commands(page, text));
     }
 
     /// Writes what is meant as it stands.
@@ -95,5 +90,14 @@ impl Write for Stream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Text of which nothing is a command to the CI system.
+pub(super) fn without_commands(page: Option<CiProvider>, text: &str) -> Cow<'_, str> {
+    match page {
+        // What GitLab takes for a command has control characters, of which none passes.
+        None | Some(CiProvider::GitLab) => Cow::Borrowed(text),
+        Some(CiProvider::GitHub) => github::escape_commands(text),
     }
 }

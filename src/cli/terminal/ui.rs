@@ -17,7 +17,7 @@ use crate::cli::failure::{CommandError, Kind, Label, Reported};
 use crate::cli::flags::args::Color;
 use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::echo::{self, EchoGuard};
-use crate::cli::terminal::stream::Stream;
+use crate::cli::terminal::stream::{Stream, without_commands};
 use crate::ops::manifest::{ManifestErrors, Problem};
 use crate::report::canvas::{Canvas, Size};
 use crate::report::ci_sections::{CiProvider, CiSections};
@@ -142,10 +142,7 @@ impl Ui {
 
     /// Prints words for people on stdout, of which none is a command to the CI system.
     pub fn words(&mut self, text: &str) {
-        match self.page {
-            Some(CiProvider::GitHub) => self.data(&github::escape_commands(text)),
-            Some(CiProvider::GitLab) | None => self.data(text),
-        }
+        self.data(&without_commands(self.page, text));
     }
 
     /// Prints on stdout, control characters and all: for a program that asked for them.

@@ -4,6 +4,7 @@
 use crate::driver::context::{Context, GateTrust};
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection};
+use crate::driver::rejected::Rejected;
 
 /// The components whose gates the user would have to trust.
 pub fn untrusted_gates(context: &Context, components: &[PreparedComponent]) -> Vec<Rejection> {
@@ -17,4 +18,13 @@ pub fn untrusted_gates(context: &Context, components: &[PreparedComponent]) -> V
         Some(Rejection { component: prepared.component.clone(), failure })
     });
     refused.collect()
+}
+
+/// Refuses gates that the user would have to trust.
+///
+/// # Errors
+/// Those of [`untrusted_gates`].
+pub fn refuse_untrusted_gates(context: &Context, components: &[PreparedComponent]) -> Result<(), Rejected> {
+    let untrusted = untrusted_gates(context, components);
+    if untrusted.is_empty() { Ok(()) } else { Err(untrusted.into()) }
 }

@@ -52,16 +52,9 @@ pub(super) fn resolve_revision(
     let fits =
         whole == u64::from(rollback.size) && run.spec.batches.last().is_some_and(|last| last.size != 0);
     let undivided = rolled_back(present, run.spec.kind, rollback);
-    let divided = Desired { batches: fits.then(|| batches(&run.spec)), ..undivided.clone() };
-    let desired = match step::plan(&observed(present, record), &divided) {
-        Step::Refuse(_) => undivided,
-        Step::Nothing
-        | Step::Claim { .. }
-        | Step::Stamp { .. }
-        | Step::Act(_)
-        | Step::Superseded { .. }
-        | Step::ExternalChange { .. } => divided,
-    };
+    let divided = Desired { batches: Some(batches(&run.spec)), ..undivided.clone() };
+    let is_refused = || matches!(step::plan(&observed(present, record), &divided), Step::Refuse(_));
+    let desired = if fits && !is_refused() { divided } else { undivided };
     Ok(resolved_target(desired, rollback.revision, Purpose::Undo))
 }
 
@@ -97,21 +90,14 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
 /// The batch after which a run is held, from zero. Pods that have become unready since do not end the hold: the batch
 /// after it waits for them.
 fn held_batch(run: &Run, workloads: &[Workload]) -> Option<usize> {
-    match next_action(&run.spec, workloads) {
-        Action::Hold { batch } => Some(batch),
-        Action::Create
-        | Action::Scale { .. }
-        | Action::Roll { .. }
-        | Action::Wait { .. }
-        | Action::Delete { .. }
-        | Action::Finish => {
-            let batch = run.spec.partition? as usize;
-            let after_batch = GatePoint::After(batch).ordinal(&run.spec);
-            let is_elsewhere = run.gates.held_at.is_some_and(|gate| gate.point != after_batch)
-                || run.workflow.as_ref().is_some_and(|place| place.is_waiting);
-            (!is_elsewhere).then_some(batch)
-        }
+    if let Action::Hold { batch } = next_action(&run.spec, workloads) {
+        return Some(batch);
     }
+    let batch = run.spec.partition? as usize;
+    let after_batch = GatePoint::After(batch).ordinal(&run.spec);
+    let is_elsewhere = run.gates.held_at.is_some_and(|gate| gate.point != after_batch)
+        || run.workflow.as_ref().is_some_and(|place| place.is_waiting);
+    (!is_elsewhere).then_some(batch)
 }
 
 /// Back to where the recorded run began, in one batch. An abort that was interrupted is resumed; one that completed has
