@@ -1,5 +1,6 @@
 //! A sandbox whose file cannot be kept: the command ends at once, in the words of what failed.
 
+use std::fs::File;
 use std::process::Command;
 
 use crate::support::pod_rules;
@@ -54,7 +55,11 @@ fn a_file_that_breaks_in_mid_run_ends_the_run_at_once() {
     env.pods(pod_rules::failing("*:2", "NeverReady"));
     let mut driver = env.start("apply v2.yaml");
     driver.until(": waiting for `web-v2`");
+    // Under its lock: a write of the driver at this moment would replace it.
+    let lock = File::open(env.path("box.json.lock")).unwrap();
+    lock.lock().unwrap();
     env.write(FILE, "{broken");
+    drop(lock);
     let ran = driver.end_with(6);
     ran.says("failed in batch 1 of 2: the sandbox file `box.json` is broken");
     assert!(!ran.stderr.contains("retrying") && !ran.stderr.contains("address"), "{}", ran.stderr);
