@@ -12,10 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The longest a file may be.
-const MOST_LINES: usize = 500;
+const MAX_LINES: usize = 500;
 
 /// The longest a line of prose may be, in characters.
-const MOST_COLUMNS: usize = 120;
+const MAX_COLUMNS: usize = 120;
 
 /// What people read outside the folders of code.
 const PROSE: [&str; 8] = [
@@ -299,7 +299,7 @@ fn columns(source: &Source) -> Vec<String> {
         let text = text.trim_start();
         is_fenced ^= text.starts_with("```");
         let is_whole = is_fenced || text.starts_with('|') || text.starts_with("<https:");
-        if columns > MOST_COLUMNS && !is_whole {
+        if columns > MAX_COLUMNS && !is_whole {
             found.push(format!("{}:{}: {columns} columns", source.path, index + 1));
         }
     }
@@ -308,10 +308,10 @@ fn columns(source: &Source) -> Vec<String> {
 
 fn length(source: &Source) -> Vec<String> {
     let lines = source.text.lines().count();
-    if lines <= MOST_LINES || source.is_prose() {
+    if lines <= MAX_LINES || source.is_prose() {
         return Vec::new();
     }
-    vec![format!("{}: {lines} lines, more than {MOST_LINES}", source.path)]
+    vec![format!("{}: {lines} lines, more than {MAX_LINES}", source.path)]
 }
 
 fn leftovers(source: &Source) -> Vec<String> {
@@ -411,7 +411,7 @@ fn planted_violations_are_found() {
         ("src/plan/batch.rs", "pub async fn plan() {}", "in a pure module"),
         ("src/oam/render.rs", "use kube::Client;", "in a pure module"),
         ("src/driver/drive.rs", "tokio::select! {\n    () = work => {}\n}", "not biased"),
-        ("src/plan/long.rs", &"\n".repeat(MOST_LINES + 1), "501 lines"),
+        ("src/plan/long.rs", &"\n".repeat(MAX_LINES + 1), "501 lines"),
         (
             "src/cli/commands/apply.rs",
             "let hint = \"the run goes on when the command is given again\";",

@@ -245,7 +245,7 @@ impl Numbers<'_> {
 }
 
 /// How many steps a run may take. The longest has a write and a wait for each batch and each source.
-const MOST_STEPS: usize = 400;
+const MAX_STEPS: usize = 400;
 
 /// A component in any state, and a run from there, in which anything may happen between two steps.
 pub fn plan(data: &[u8]) {
@@ -265,8 +265,8 @@ pub fn plan(data: &[u8]) {
         world.claimed_epoch = None;
         let steps = preview_steps(&world, &desired);
         let last = &steps[steps.len().saturating_sub(6)..];
-        assert!(steps.len() < MOST_STEPS, "it does not end: {last:?}, from {world:?} to {desired:?}");
-        for _ in 0..MOST_STEPS {
+        assert!(steps.len() < MAX_STEPS, "it does not end: {last:?}, from {world:?} to {desired:?}");
+        for _ in 0..MAX_STEPS {
             let step = next_step(&world, &desired);
             drop(run_status(&world));
             match &step {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 /// The most doublings that are counted; any delay has reached its bound by then.
-const MOST_DOUBLINGS: u32 = 20;
+const MAX_DOUBLINGS: u32 = 20;
 
 /// How delays grow.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +65,7 @@ impl Backoff {
     pub fn next_delay(&self) -> Duration {
         let failures = self.failures.get();
         self.failures.set(failures.saturating_add(1));
-        let factor = 1_u32 << failures.min(MOST_DOUBLINGS);
+        let factor = 1_u32 << failures.min(MAX_DOUBLINGS);
         self.jitter.spread(self.bounds.initial.saturating_mul(factor).min(self.bounds.max))
     }
 

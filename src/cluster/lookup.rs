@@ -16,7 +16,7 @@ const MAX_GETS: usize = 8;
 
 /// How long the values of a selector may be together, in bytes. It is part of the URI, of which servers and proxies
 /// accept 8 KiB at least.
-const MOST_SELECTOR_BYTES: usize = 4096;
+const MAX_SELECTOR_BYTES: usize = 4096;
 
 /// Selects the objects whose label has one of these values. Of more values than a URI can hold, it selects every object
 /// that has the label: the caller leaves out what it has not asked for.
@@ -25,7 +25,7 @@ pub fn label_selector<'a>(label: &str, values: impl IntoIterator<Item = &'a Stri
     let values: BTreeSet<String> = values.into_iter().cloned().collect();
     // A comma is encoded in three bytes.
     let length: usize = values.iter().map(|value| value.len() + 3).sum();
-    let expression = match length <= MOST_SELECTOR_BYTES {
+    let expression = match length <= MAX_SELECTOR_BYTES {
         true => Expression::In(label.to_owned(), values),
         false => Expression::Exists(label.to_owned()),
     };

@@ -1,6 +1,6 @@
 //! Server-side apply of whole objects, and their removal.
 //!
-//! A field of another manager is never taken silently: see [`Applying`].
+//! A field of another manager is never taken silently: see [`ApplyResult`].
 
 use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
@@ -19,9 +19,9 @@ pub const KUBEVELA_MANAGERS: [&str; 3] = ["vela-core", "kubevela", "manager"];
 
 /// What becomes of fields that other managers own with another value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ownership {
-    /// They are left, and nothing is written.
-    Respect,
+pub enum ConflictPolicy {
+    /// They are reported, and nothing is written.
+    Report,
     /// They are taken over.
     Force,
 }
@@ -37,19 +37,19 @@ pub struct FieldConflict {
 
 /// How an apply ended that the server has answered.
 #[derive(Debug, Clone)]
-pub enum Applying {
+pub enum ApplyResult {
     /// The object as it is now.
     Applied(Box<DynamicObject>),
     /// Nothing was written.
     Conflicts(Vec<FieldConflict>),
 }
 
-/// Whether a request is executed.
+/// Whether the server stores what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Execution {
-    /// The request is executed.
-    Real,
-    /// The server only judges it.
+pub enum WriteMode {
+    /// It does.
+    Persist,
+    /// It only says what it would store, or why not.
     DryRun,
 }
 
@@ -67,9 +67,9 @@ pub async fn apply_object(
     namespace: Option<&str>,
     mut object: Value,
     seen: Option<&DynamicObject>,
-    ownership: Ownership,
-    execution: Execution,
-) -> Result<Applying, ClusterError> {
+    on_conflict: ConflictPolicy,
+    mode: WriteMode,
+) -> Result<ApplyResult, ClusterError> {
     let api = session.objects(&kind.resource, namespace);
     match seen {
         Some(seen) => {
@@ -82,20 +82,20 @@ pub async fn apply_object(
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let params = PatchParams {
         field_manager: Some(keys::FIELD_MANAGER.into()),
-        force: ownership == Ownership::Force,
-        dry_run: execution == Execution::DryRun,
+        force: on_conflict == ConflictPolicy::Force,
+        dry_run: mode == WriteMode::DryRun,
         field_validation: Some(ValidationDirective::Strict),
     };
     let patch = Patch::Apply(&object);
     let request = async {
         match api.patch(&name, &params, &patch).await {
-            Ok(applied) => Ok(Applying::Applied(Box::new(applied))),
+            Ok(applied) => Ok(ApplyResult::Applied(Box::new(applied))),
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 let conflicts = field_conflicts(status.details.as_ref());
                 if conflicts.is_empty() {
                     Err(kube::Error::Api(status))
                 } else {
-                    Ok(Applying::Conflicts(conflicts))
+                    Ok(ApplyResult::Conflicts(conflicts))
                 }
             }
             Err(error) => Err(error),

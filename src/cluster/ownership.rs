@@ -167,9 +167,9 @@ impl ComponentOwner {
     /// Those that are not, although a run of `rollout` has stamped them, by uid: a revision may have been recorded
     /// since, or somebody has copied an object.
     #[must_use]
-    pub fn stamped_strangers(&self, labelled: &[LabelledWorkload]) -> BTreeSet<Uid> {
-        let strangers = labelled.iter().filter(|one| one.is_stamped() && !self.owns(one));
-        strangers.map(|one| one.workload.uid.clone()).collect()
+    pub fn stamped_foreign(&self, labelled: &[LabelledWorkload]) -> BTreeSet<Uid> {
+        let stamped_foreign = labelled.iter().filter(|one| one.is_stamped() && !self.owns(one));
+        stamped_foreign.map(|one| one.workload.uid.clone()).collect()
     }
 
     /// Whether an object is the component's.

@@ -26,7 +26,7 @@ const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 
 /// How many requests of a process are under way at once unless the user decides otherwise, watches and the Lease apart:
 /// a server that is asked for more at a time answers none of them sooner.
-pub const MOST_REQUESTS: u16 = 16;
+pub const MAX_REQUESTS: u16 = 16;
 
 /// The time limits of a session.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +132,7 @@ impl Session {
         let part = Rc::new(Part::new(&jitter));
         let (server, was_connected) = (ServerName::default(), Rc::default());
         let (observer, stop, may_write) = (None, None, None);
-        let queue = Some(Rc::new(Semaphore::new(usize::from(MOST_REQUESTS))));
+        let queue = Some(Rc::new(Semaphore::new(usize::from(MAX_REQUESTS))));
         Self {
             client,
             clock,

@@ -1,6 +1,7 @@
 //! What stops a run before its first write, or fights it.
 //!
-//! `run_state` and `target` judge the recorded run and the resolved target, [`objects`] and [`collisions`] names,
+//! [`manifest`] judges an application in its namespace, `run_state` and `target` the recorded run and the resolved
+//! target, [`objects`] and [`collisions`] names,
 //! owners and immutable fields. [`check_cluster`] asks what only the cluster knows: quotas, autoscalers, disruption
 //! budgets, admission. What cannot succeed is refused. What may have changed by the time that it matters is a warning,
 //! and so is what this user may not ask.
@@ -8,6 +9,7 @@
 mod budget;
 pub mod collisions;
 pub mod local_gates;
+pub mod manifest;
 pub mod object_dry_run;
 pub mod objects;
 mod pod_dry_run;

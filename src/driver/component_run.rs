@@ -2,6 +2,7 @@
 
 mod act;
 mod batch_gates;
+mod claim;
 mod deadline;
 mod diagnose;
 mod end;
@@ -14,40 +15,34 @@ mod wait_while_paused;
 mod workflow;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
 
-use jiff::Timestamp;
-use kube::api::DynamicObject;
-
-use crate::cluster::clock::Moment;
 use crate::cluster::lease::LeaseGuard;
-use crate::cluster::pods::baseline::Baseline;
 use crate::cluster::record_store::StoredRecord;
-use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, GateCause, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::publish::Publisher;
-use crate::oam::object::ObjectRef;
+use crate::plan::action::Action;
 use crate::plan::epoch::Epoch;
-use crate::plan::observed::{Observed, Uid, Workload};
+use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
-use crate::plan::run::{LeaseScope, WorkflowPlace};
+use crate::plan::run::LeaseScope;
 use crate::plan::run_status::run_status;
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
 
-use crate::plan::action::Action;
-use act::Framing;
-use batch_gates::{GateTurn, GateVisit};
-use deadline::{BatchTimer, NextDeadline};
+use batch_gates::{GateState, GateTurn};
+use claim::ClaimState;
+use deadline::Deadlines;
+use diagnose::Diagnosis;
 use objects::Cleanup;
+use prerequisites::Prerequisites;
 use services::WriteEffect;
 use wait::{BatchProgress, WaitNotice};
-use workflow::Gates;
+use workflow::{Gates, WorkflowState};
 
 /// What the runs of one application hold together.
 pub struct Leadership<'a> {
@@ -65,58 +60,36 @@ pub struct ComponentRun<'a> {
     pub(super) watch: &'a NamespaceWatch,
     pub(super) leadership: Option<&'a Leadership<'a>>,
     pub(super) prepared: &'a PreparedComponent,
+    /// The run record as it is known.
     pub(super) record: Option<StoredRecord>,
-    pub(super) claimed_epoch: Option<Epoch>,
-    /// The record as this run has last claimed it, whether that was answered or not.
-    sent_claim: Option<Record>,
-    /// What the claim was framed from, until it is compared with what is observed after it.
-    framing: Option<Framing>,
-    /// The target that this run has observed. Another object of its name is not the target.
-    known_target: Option<Uid>,
-    /// Whether the claim was confirmed after the target was created.
-    is_confirmed: bool,
-    conflicts: u32,
-    changed: bool,
-    /// Whether something besides workloads is still to be written.
-    has_prerequisites: bool,
-    /// The component's Services as this run left them, by name.
-    services: BTreeMap<String, DynamicObject>,
-    run_deadline: Option<Moment>,
-    next_deadline: NextDeadline,
-    /// Why the last write failed, if no other has been accepted since.
-    last_error: Option<String>,
-    batch: Option<BatchTimer>,
-    /// The last batch that was ready, and how long its pods may still take if they become unready.
-    left_batch: Option<(usize, Option<Duration>)>,
+    claim: ClaimState,
+    writes: WriteState,
+    prerequisites: Prerequisites,
+    deadlines: Deadlines,
     notice: Option<WaitNotice>,
-    /// The problems that the last check of the pods found.
-    pub(super) diagnosis: Vec<String>,
-    /// The object that is waited for, of a component that is applied as a whole.
-    pub(super) awaited: Option<ObjectRef>,
-    /// The symptoms that existed before the last write to the target.
-    pub(super) baseline: Option<Baseline>,
-    /// Ready pods of a StatefulSet's newest revision, counted when it was of this version.
-    counted: Option<(String, u32)>,
+    /// The last batch (zero-based) that was reported as ready.
     ready_batch: Option<usize>,
-    /// Whether what other revisions of a component that is applied as a whole have left is gone.
-    are_leftovers_gone: bool,
-    /// Where it stands in the workflow, as its next claim records it.
-    place: Option<WorkflowPlace>,
-    /// What became of the components before it in the workflow.
-    predecessors: Predecessors,
-    /// The steps of the workflow that this process has passed.
-    passed_steps: Rc<RefCell<BTreeSet<String>>>,
-    /// What was reported of a wait at a gate, and when to report it again.
-    gate_notice: Option<(String, Moment)>,
-    /// What it waits for at a gate.
-    gate_wait: Option<String>,
-    /// The start of the run that this one replaces, once its `finalize-rollout` hooks are called.
-    abandoned: Option<Timestamp>,
-    is_target_recorded: bool,
-    /// The gates between batches that it stands at.
-    gate_visit: Option<GateVisit>,
-    /// Whether Jobs of smoke tests that another process has left were removed.
-    has_swept_smoke_jobs: bool,
+    pub(super) diagnosis: Diagnosis,
+    workflow: WorkflowState,
+    gates: GateState,
+}
+
+/// What became of the writes so far.
+#[derive(Debug, Default)]
+struct WriteState {
+    /// Whether one has been accepted.
+    changed: bool,
+    /// How many were rejected in a row because an object had changed.
+    conflicts: u32,
+    /// Why the last one failed, if no other has been accepted since.
+    last_error: Option<String>,
+}
+
+impl WriteState {
+    /// Notes that a write was accepted.
+    fn accept(&mut self) {
+        *self = Self { changed: true, conflicts: 0, last_error: None };
+    }
 }
 
 /// What became of the components that one depends on.
@@ -142,7 +115,7 @@ pub enum RunEnd {
 }
 
 /// Where a run has nothing left to do.
-enum Ending {
+enum TurnEnd {
     /// Another run has claimed the component since this one was prepared.
     Outdated,
     /// Everything is as wanted, and was.
@@ -171,50 +144,29 @@ impl<'a> ComponentRun<'a> {
                 watch.objects.cache.apply(&object.reference, before);
             }
         }
-        let run_deadline = context.session.clock().moment().after(context.limits.run);
         Self {
             context,
             watch,
             leadership,
             prepared,
             record: prepared.record.clone(),
-            claimed_epoch: None,
-            sent_claim: None,
-            framing: None,
-            known_target: None,
-            is_confirmed: false,
-            conflicts: 0,
-            changed: false,
-            has_prerequisites: prepared.has_prerequisites(),
-            services: BTreeMap::new(),
-            run_deadline,
-            next_deadline: NextDeadline::new(run_deadline),
-            last_error: None,
-            batch: None,
-            left_batch: None,
+            claim: ClaimState::default(),
+            writes: WriteState::default(),
+            prerequisites: Prerequisites::new(prepared),
+            deadlines: Deadlines::new(context),
             notice: None,
-            diagnosis: Vec::new(),
-            awaited: None,
-            baseline: None,
-            counted: None,
             ready_batch: None,
-            are_leftovers_gone: false,
-            place: prepared.workflow.clone(),
-            predecessors: Predecessors::Done,
-            passed_steps: Rc::default(),
-            gate_notice: None,
-            gate_wait: None,
-            abandoned: None,
-            is_target_recorded: false,
-            gate_visit: None,
-            has_swept_smoke_jobs: false,
+            diagnosis: Diagnosis::default(),
+            workflow: WorkflowState::new(prepared),
+            gates: GateState::default(),
         }
     }
 
     /// The same run in a workflow, of which some steps are passed.
     #[must_use]
-    pub fn in_workflow(self, predecessors: Predecessors, passed: Rc<RefCell<BTreeSet<String>>>) -> Self {
-        Self { predecessors, passed_steps: passed, ..self }
+    pub fn in_workflow(mut self, predecessors: Predecessors, passed: Rc<RefCell<BTreeSet<String>>>) -> Self {
+        (self.workflow.predecessors, self.workflow.passed) = (predecessors, passed);
+        self
     }
 
     /// Drives to the end.
@@ -225,22 +177,22 @@ impl<'a> ComponentRun<'a> {
             Err(failure) => self.fail(failure).await,
         };
         self.report_outcome(&end);
-        if self.claimed_epoch.is_some() {
+        if self.has_claimed() {
             let observed = self.observe();
             self.publish(&observed).await;
         }
-        RunEnd::Ended(end, self.claimed_epoch)
+        RunEnd::Ended(end, self.claim.epoch)
     }
 
     /// Drives to the outcome; there is none where the run is outdated.
     async fn drive(&mut self) -> Result<Option<ComponentOutcome>, Failure> {
-        let (deadline, clock) = (self.next_deadline.clone(), self.context.session.clock().clone());
         loop {
+            let late = self.deadlines.passed();
             let passed = tokio::select! {
                 biased;
                 passed = self.pass_gates() => Some(passed?),
-                () = deadline.passed(&clock) => {
-                    self.check_deadline(&self.obstacle())?;
+                () = late => {
+                    self.deadlines.check(&self.obstacle())?;
                     None
                 }
             };
@@ -252,31 +204,32 @@ impl<'a> ComponentRun<'a> {
             }
         }
         loop {
+            let late = self.deadlines.passed();
             let turn = tokio::select! {
                 biased;
                 turn = self.turn() => turn?,
                 // A write in flight is dropped as in a crash: the next run finds out whether it was applied.
-                () = deadline.passed(&clock) => {
-                    self.check_deadline(&self.obstacle())?;
+                () = late => {
+                    self.deadlines.check(&self.obstacle())?;
                     None
                 }
             };
             // What is reached is recorded, however late.
             match turn {
                 None => {}
-                Some(Ending::Outdated) => return Ok(None),
-                Some(Ending::AtRest) => {
-                    return Ok(Some(ComponentOutcome::Succeeded { changed: self.changed }));
+                Some(TurnEnd::Outdated) => return Ok(None),
+                Some(TurnEnd::AtRest) => {
+                    return Ok(Some(ComponentOutcome::Succeeded { changed: self.writes.changed }));
                 }
-                Some(Ending::AtGate { batch }) => return self.hold(batch).await.map(Some),
-                Some(Ending::Held(at)) => return Ok(Some(ComponentOutcome::Held { at })),
-                Some(Ending::Final) => return self.finish().await.map(Some),
+                Some(TurnEnd::AtGate { batch }) => return self.hold(batch).await.map(Some),
+                Some(TurnEnd::Held(at)) => return Ok(Some(ComponentOutcome::Held { at })),
+                Some(TurnEnd::Final) => return self.finish().await.map(Some),
             }
         }
     }
 
     /// Observes, plans, and performs one step or waits. Returns how the run ends, if it does.
-    async fn turn(&mut self) -> Result<Option<Ending>, Failure> {
+    async fn turn(&mut self) -> Result<Option<TurnEnd>, Failure> {
         if let Some(error) = self.watch.cache.failure() {
             return Err(error.into());
         }
@@ -286,19 +239,18 @@ impl<'a> ComponentRun<'a> {
         if self.context.control.is_stopped() {
             return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
         }
-        if let Some(framing) = self.framing.take() {
-            self.begin_claimed(framing);
+        if let Some(start) = self.confirm_framing() {
+            self.report_start(start);
         }
-        if self.claimed_epoch.is_some() {
+        if self.has_claimed() {
             self.apply_watched_record();
             if self.is_paused() {
                 self.wait_while_paused().await?;
                 return Ok(None);
             }
         }
-        if self.is_outdated() {
-            self.refuse_takeover().await?;
-            return Ok(Some(Ending::Outdated));
+        if self.is_outdated().await? {
+            return Ok(Some(TurnEnd::Outdated));
         }
         if let Some(objects) = &self.prepared.objects {
             return self.object_turn(objects).await;
@@ -311,11 +263,11 @@ impl<'a> ComponentRun<'a> {
         if let Step::Claim { .. } = &step {
             self.check_claim()?;
         }
-        if let (Some(_), Step::Act(action)) = (self.claimed_epoch, &step) {
+        if let (Some(_), Step::Act(action)) = (self.claim.epoch, &step) {
             match self.gate_turn(&observed, action).await? {
                 GateTurn::Open => {}
                 GateTurn::Again => return Ok(None),
-                GateTurn::Held(at) => return Ok(Some(Ending::Held(at))),
+                GateTurn::Held(at) => return Ok(Some(TurnEnd::Held(at))),
             }
         }
         if self.is_time_for_prerequisites(&step) {
@@ -323,18 +275,18 @@ impl<'a> ComponentRun<'a> {
             return Ok(None);
         }
         match step {
-            Step::Nothing => return Ok(Some(Ending::AtRest)),
-            Step::Act(Action::Hold { batch }) => return Ok(Some(Ending::AtGate { batch })),
+            Step::Nothing => return Ok(Some(TurnEnd::AtRest)),
+            Step::Act(Action::Hold { batch }) => return Ok(Some(TurnEnd::AtGate { batch })),
             Step::Act(Action::Finish) => {
                 if self.is_final().await? && self.settle().await? == WriteEffect::Unchanged {
-                    return Ok(Some(Ending::Final));
+                    return Ok(Some(TurnEnd::Final));
                 }
             }
             Step::Superseded { .. } => return Err(self.superseded().await),
             Step::ExternalChange { workload } => return Err(self.external_change(&workload)),
-            Step::Refuse(Refusal::BatchSumError(misfit)) => return Err(Failure::from(&misfit)),
+            Step::Refuse(Refusal::BatchSumError(sum_error)) => return Err(Failure::from(&sum_error)),
             Step::Act(Action::Wait { waiting, .. }) => self.wait(&observed, &waiting).await?,
-            Step::Act(Action::Create) if self.known_target.is_some() => self.confirm_loss().await?,
+            Step::Act(Action::Create) if self.claim.known_target.is_some() => self.confirm_loss().await?,
             step @ (Step::Claim { .. }
             | Step::Stamp { .. }
             | Step::Act(
@@ -344,35 +296,9 @@ impl<'a> ComponentRun<'a> {
         Ok(None)
     }
 
-    /// Whether another run has claimed the component since this one was prepared: its revisions, objects and Services
-    /// are not those that this one knows. What is bound to a claim ends instead.
-    ///
-    /// Where there is no record, somebody may have deleted that of another run: its workloads show that.
-    fn is_outdated(&self) -> bool {
-        if self.claimed_epoch.is_some() || self.leadership.is_none() || self.prepared.bound_to.is_some() {
-            return false;
-        }
-        let Some(StoredRecord { record, .. }) = &self.record else {
-            let PreparedComponent { ownership, strangers, component, .. } = self.prepared;
-            return !ownership.stamped_strangers(&self.watch.cache.labelled(component)).is_subset(strangers);
-        };
-        let prepared_from = self.prepared.record.as_ref().map(|stored| stored.record.epoch);
-        prepared_from != Some(record.epoch) && self.sent_claim.as_ref() != Some(record)
-    }
-
-    /// Refuses to claim a component that was claimed, or paused, since the run was decided.
-    pub(super) fn check_claim(&self) -> Result<(), Failure> {
-        let Some(StoredRecord { record, .. }) = &self.record else { return Ok(()) };
-        // A claim of this process followed what it is bound to.
-        if self.sent_claim.as_ref() != Some(record) {
-            check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)?;
-        }
-        if self.prepared.respects_a_pause { refuse_paused(record) } else { Ok(()) }
-    }
-
     /// What is left to write when all pods are the target's.
     async fn settle(&mut self) -> Result<WriteEffect, Failure> {
-        let Some(held) = self.claimed_epoch else { return Ok(WriteEffect::Unchanged) };
+        let Some(held) = self.claim.epoch else { return Ok(WriteEffect::Unchanged) };
         if self.trim_services().await? == WriteEffect::Changed
             || self.apply_trait_objects(&self.prepared.trait_objects, |_| true, held).await?
                 == WriteEffect::Changed
@@ -385,27 +311,32 @@ impl<'a> ComponentRun<'a> {
         self.apply_inherited_metadata(held).await
     }
 
+    /// The run record as it is known.
+    pub(super) fn recorded(&self) -> Option<&Record> {
+        self.record.as_ref().map(|stored| &stored.record)
+    }
+
     pub(super) fn observe(&mut self) -> Observed {
         let observed = Observed {
             workloads: self.workloads_seen(),
-            record: self.record.as_ref().map(|stored| stored.record.clone()),
-            claimed_epoch: self.claimed_epoch,
+            record: self.recorded().cloned(),
+            claimed_epoch: self.claim.epoch,
         };
         // Before it is stamped, the run before may still have deleted it.
-        if self.claimed_epoch.is_some()
+        if self.has_claimed()
             && let Some(target) = observed.workload(&self.prepared.desired.workload)
-            && target.epoch == self.claimed_epoch
+            && target.epoch == self.claim.epoch
         {
-            self.known_target.get_or_insert_with(|| target.uid.clone());
+            self.claim.known_target.get_or_insert_with(|| target.uid.clone());
         }
         observed
     }
 
     /// The component's workloads as they are known, with the pods that were counted.
     pub(super) fn workloads_seen(&self) -> Vec<Workload> {
-        let record = self.record.as_ref().map(|stored| &stored.record);
-        let mut workloads = self.watch.cache.workloads(&self.prepared.ownership.with_record(record));
-        if let Some((version, ready)) = &self.counted {
+        let ownership = self.prepared.ownership.with_record(self.recorded());
+        let mut workloads = self.watch.cache.workloads(&ownership);
+        if let Some((version, ready)) = &self.diagnosis.counted {
             for workload in workloads.iter_mut().filter(|one| one.resource_version == *version) {
                 if let Some(in_place) = workload.in_place.as_mut() {
                     in_place.updated_ready = in_place.updated_ready.max(*ready);

@@ -21,7 +21,7 @@ use crate::plan::{readiness, rollback};
 use crate::report::message::RESUME_HINT;
 
 /// How many reasons are reported, worst first.
-const MOST_REASONS: usize = 3;
+const MAX_REASONS: usize = 3;
 
 /// The most time that the requests of one check take in total: a server that does not respond must not delay the
 /// report.
@@ -55,7 +55,7 @@ pub async fn collect_diagnostics(drive: &ComponentRun<'_>) -> Vec<String> {
 async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     let Some(owner) = drive.pod_owner() else { return };
     let session = &drive.context.session;
-    let baseline = drive.baseline.clone().unwrap_or_default();
+    let baseline = drive.diagnosis.baseline.clone().unwrap_or_default();
     let findings = match pods::inspect_workload(session, owner, &baseline).await {
         Ok(findings) => findings,
         // The run says already that it waits for an object that does not exist.
@@ -137,16 +137,12 @@ fn worst(problems: &[PodProblem]) -> Vec<String> {
             count => format!("{count} pods, such as `{pod}`: {reason}"),
         })
     };
-    by_reason(problems).into_iter().take(MOST_REASONS).filter_map(line).collect()
+    by_reason(problems).into_iter().take(MAX_REASONS).filter_map(line).collect()
 }
 
 /// The commands that lead on from a failure.
 pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
-    let Some(record) =
-        drive.record.as_ref().filter(|_| drive.claimed_epoch.is_some()).map(|stored| &stored.record)
-    else {
-        return Vec::new();
-    };
+    let Some(record) = drive.recorded().filter(|_| drive.has_claimed()) else { return Vec::new() };
     let prepared = drive.prepared;
     let resume = RESUME_HINT.to_owned();
     match kind {
@@ -165,7 +161,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
                 hints.push(format!("roll back with `rollout undo {component} --to-revision {name}`"));
             }
             if kind != FailureKind::GateFailed {
-                let describe = describe_command(&drive.diagnosis, &pods_to_describe(drive));
+                let describe = describe_command(&drive.diagnosis.lines, &pods_to_describe(drive));
                 hints.push(format!("see `{describe}`"));
             }
             hints
@@ -191,7 +187,7 @@ fn describe_command(diagnosis: &[String], described: &str) -> String {
 fn pods_to_describe(drive: &ComponentRun<'_>) -> String {
     let PreparedComponent { component, objects, .. } = drive.prepared;
     let awaited = objects.as_ref().and_then(|objects| {
-        let awaited = drive.awaited.as_ref()?;
+        let awaited = drive.diagnosis.awaited.as_ref()?;
         objects.objects.iter().find(|object| object.reference == *awaited)
     });
     let label = |object: &PreparedObject| {

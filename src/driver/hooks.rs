@@ -19,7 +19,7 @@ const NO_BATCH: &str = "-";
 
 /// How a run ends that does not reach its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum FinalPhase {
     /// It fails.
     Failing,
     /// Another run replaces it.
@@ -28,7 +28,7 @@ pub enum Ending {
     Deleting,
 }
 
-impl Ending {
+impl FinalPhase {
     /// The state of the run, as the original names it.
     fn phase(self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ pub async fn call_final_hooks(
     context: &Context,
     namespace: &str,
     record: &Record,
-    ending: Ending,
+    ending: FinalPhase,
     mut warn: impl FnMut(String),
 ) {
     let Some(probe) = context.probe.clone() else { return };

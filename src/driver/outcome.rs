@@ -218,8 +218,8 @@ impl From<ClusterError> for Failure {
 }
 
 impl From<&BatchSumError> for Failure {
-    fn from(misfit: &BatchSumError) -> Self {
-        Self::refused(misfit.to_string()).hint(misfit.hint())
+    fn from(sum_error: &BatchSumError) -> Self {
+        Self::refused(sum_error.to_string()).hint(sum_error.hint())
     }
 }
 

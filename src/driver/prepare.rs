@@ -23,7 +23,7 @@ use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::target_parts::{Basis, TargetParts};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
-use crate::driver::request::{ComponentRequest, Gate, Intent, Overrides, RolloutRequest};
+use crate::driver::request::{ComponentRequest, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow;
 use crate::oam::kind::WorkloadKind;
@@ -94,7 +94,7 @@ pub struct PreparedComponent {
     /// The gate that the run was held at and is promoted past, by its place in the order of the points of a run.
     pub promoted_gate: Option<HeldGate>,
     /// Workloads that a run has stamped and that are not the component's, as far as was known.
-    pub strangers: BTreeSet<Uid>,
+    pub stamped_foreign: BTreeSet<Uid>,
     /// The claim that the decision is about; see [`ComponentRequest::bound_to`].
     pub bound_to: Option<Epoch>,
     /// Whether it is refused while the component is paused.
@@ -239,44 +239,26 @@ fn prepare_component(
     component: &ComponentRequest,
 ) -> Result<PreparedComponent, Failure> {
     let record = snapshot.record(&component.name)?.cloned();
+    let known_record = record.as_ref().map(|stored| &stored.record);
     let stored = snapshot.revisions(&component.name).to_vec();
     let cache = snapshot.cache;
-    // Where the record is lost, the revisions still say whose the component is.
-    let of_revisions = stored.iter().filter(|_| record.is_none()).filter_map(|one| one.application.as_ref());
-    let recorded = record.as_ref().map(|stored| &stored.record.application);
-    if let Some(owner) = recorded.into_iter().chain(of_revisions).find(|owner| **owner != request.application)
-    {
-        return Err(Failure::refused(format!(
-            "component `{}` belongs to application `{owner}`",
-            component.name
-        ))
-        .hint("give the component another name, or apply it as part of that application"));
+    refuse_other_application(request, component, known_record, &stored)?;
+    if let Some(record) = known_record.filter(|_| component.intent.respects_a_pause()) {
+        refuse_paused(record)?;
     }
-    if let Some(stored) = record.as_ref().filter(|_| component.intent.respects_a_pause()) {
-        refuse_paused(&stored.record)?;
-    }
-    check_bound(component.bound_to, record.as_ref().map(|stored| &stored.record), &component.name)?;
+    check_bound(component.bound_to, known_record, &component.name)?;
     let ownership = snapshot.owner(request, component)?;
     let resolved = snapshot.resolved(&component.name)?;
     if resolved.target.objects().is_none() {
         refuse_other_kind(&resolved, record.as_ref(), &component.name)?;
     }
     if let Some(owner) = resolved.target.application.as_ref().filter(|owner| **owner != request.application) {
-        return Err(Failure::refused(format!(
-            "revision `{}` belongs to application `{owner}`",
-            resolved.target.name
-        ))
-        .hint("only revisions of the same application are rolled out"));
+        let reason = format!("revision `{}` belongs to application `{owner}`", resolved.target.name);
+        return Err(Failure::refused(reason).hint("only revisions of the same application are rolled out"));
     }
-    let known_record = record.as_ref().map(|stored| &stored.record);
     let (application, namespace) = (&request.application, &request.namespace);
     let recorded = known_record.map(|record| &record.policies);
-    let asked_policies = match &component.intent {
-        Intent::Manifest { application, .. } => Some(&application.policies),
-        Intent::Revision { .. } | Intent::Recorded { .. } | Intent::Abort { .. } | Intent::Scale { .. } => {
-            None
-        }
-    };
+    let asked_policies = component.intent.policies();
     let policies = asked_policies.or(recorded.filter(|policies| !policies.is_empty()));
     let adoption = request.overrides.adoption;
     let basis = Basis {
@@ -327,17 +309,10 @@ fn prepare_component(
     });
     let workflow =
         workflow::place_in_workflow(snapshot, request, component, known_record.map(|record| &record.run));
-    let promoted_gate = match &component.intent {
-        Intent::Recorded { gate: Gate::Next | Gate::Open, .. } => known_record
-            .filter(|record| record.run.outcome == Outcome::Held)
-            .and_then(|record| record.run.gates.held_at),
-        Intent::Recorded { gate: Gate::Stay, .. }
-        | Intent::Manifest { .. }
-        | Intent::Revision { .. }
-        | Intent::Abort { .. }
-        | Intent::Scale { .. } => None,
-    };
-    let strangers = parts.ownership.stamped_strangers(&cache.labelled(&component.name));
+    let promoted_gate = known_record
+        .filter(|record| component.intent.promotes() && record.run.outcome == Outcome::Held)
+        .and_then(|record| record.run.gates.held_at);
+    let stamped_foreign = parts.ownership.stamped_foreign(&cache.labelled(&component.name));
     Ok(PreparedComponent {
         application: request.application.clone(),
         component: component.name.clone(),
@@ -365,10 +340,25 @@ fn prepare_component(
         purpose: resolved.purpose,
         workflow,
         promoted_gate,
-        strangers,
+        stamped_foreign,
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
     })
+}
+
+/// Refuses a component that another application has. Where the record is lost, the revisions still show it.
+fn refuse_other_application(
+    request: &RolloutRequest,
+    component: &ComponentRequest,
+    record: Option<&Record>,
+    stored: &[StoredRevision],
+) -> Result<(), Failure> {
+    let of_revisions = stored.iter().filter(|_| record.is_none()).filter_map(|one| one.application.as_ref());
+    let mut owners = record.map(|record| &record.application).into_iter().chain(of_revisions);
+    let Some(owner) = owners.find(|owner| **owner != request.application) else { return Ok(()) };
+    let reason = format!("component `{}` belongs to application `{owner}`", component.name);
+    Err(Failure::refused(reason)
+        .hint("give the component another name, or apply it as part of that application"))
 }
 
 fn overridden(mut desired: Desired, overrides: &Overrides) -> Desired {

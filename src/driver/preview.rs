@@ -106,16 +106,15 @@ pub async fn dry_run_on_server(
 }
 
 /// What etcd takes in a request, unless it is configured otherwise. A dry run does not get that far.
-const MOST_BYTES: usize = 3 * 512 * 1024;
+const MAX_BYTES: usize = 3 * 512 * 1024;
 
 fn check_size(name: &str, object: &Value) -> Result<(), Failure> {
     let bytes = object.to_string().len();
-    if bytes <= MOST_BYTES {
+    if bytes <= MAX_BYTES {
         return Ok(());
     }
-    let reason = format!(
-        "revision `{name}` is too large: it has {bytes} bytes, and etcd accepts at most {MOST_BYTES}"
-    );
+    let reason =
+        format!("revision `{name}` is too large: it has {bytes} bytes, and etcd accepts at most {MAX_BYTES}");
     Err(Failure::refused(reason).hint("keep large values in ConfigMaps, which components can reference"))
 }
 

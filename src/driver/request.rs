@@ -7,6 +7,7 @@ use crate::cluster::lease::Acquisition;
 use crate::cluster::permissions::Operation;
 use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
+use crate::oam::policies::Policies;
 use crate::oam::render;
 use crate::oam::workflow::{StepGate, gates_before};
 use crate::plan::epoch::Epoch;
@@ -113,6 +114,24 @@ impl Intent {
             Self::Manifest { .. } | Self::Revision { .. } | Self::Recorded { .. } | Self::Abort { .. } => {
                 false
             }
+        }
+    }
+
+    /// The policies of its manifest.
+    #[must_use]
+    pub fn policies(&self) -> Option<&Policies> {
+        match self {
+            Self::Manifest { application, .. } => Some(&application.policies),
+            Self::Revision { .. } | Self::Recorded { .. } | Self::Abort { .. } | Self::Scale { .. } => None,
+        }
+    }
+
+    /// Whether it promotes the recorded run past its gate.
+    #[must_use]
+    pub fn promotes(&self) -> bool {
+        match self {
+            Self::Recorded { gate, .. } => *gate != Gate::Stay,
+            Self::Manifest { .. } | Self::Revision { .. } | Self::Abort { .. } | Self::Scale { .. } => false,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Applying requests: the pipeline from a request to its outcome.
+//! ApplyResult requests: the pipeline from a request to its outcome.
 //!
 //! Manifests, and every operation that drives a run, end here as a [`RolloutRequest`].
 
@@ -9,22 +9,21 @@ use futures::future::join_all;
 use crate::driver::application_run::{Acquired, ApplicationRun, Outcomes};
 use crate::driver::checks::collisions;
 use crate::driver::checks::local_gates::refuse_untrusted_gates;
+use crate::driver::checks::manifest::check_manifest;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
 use crate::driver::outcome::{ApplicationOutcome, Failure, FailureKind};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::rejected::Rejected;
 use crate::driver::request::{Overrides, RolloutRequest};
-use crate::oam::application::{Application, Origin};
-use crate::oam::render;
-use crate::oam::workflow::{StepAction, WorkflowStep, gates_before};
+use crate::oam::application::Application;
 use crate::plan::run::Outcome;
 
 /// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
 ///
 /// # Errors
-/// [`FailureKind::Invalid`]: two components of one name in a namespace, two applications of one name, or two components
-/// that would create one object.
+/// [`FailureKind::Invalid`]: what [`check_manifest`] refuses, two components of one name in a namespace, two applications
+/// of one name, or two components that would create one object.
 pub fn requests<'a>(
     applications: &'a [Application],
     overrides: &Overrides,
@@ -42,16 +41,7 @@ pub fn requests<'a>(
                     .hint("`--namespace` puts every application into one namespace; apply them one by one"));
             }
         }
-        if let Some(reason) = self_dependency(application, namespace) {
-            return Err(Failure::new(FailureKind::Invalid, reason).hint("omit the step; nothing was changed"));
-        }
-        if let Some(failure) = unfit_trait(application, namespace) {
-            return Err(failure);
-        }
-        if let Some(reason) = secret_behind_promotion(application, namespace) {
-            let hint = "apply it in a component before the step; nothing was changed";
-            return Err(Failure::new(FailureKind::Invalid, reason).hint(hint));
-        }
+        check_manifest(application, namespace)?;
         requests.push(RolloutRequest::of_manifest(application, namespace.to_owned(), overrides.clone()));
     }
     match collisions::find_collision(&requests) {
@@ -62,74 +52,41 @@ pub fn requests<'a>(
     }
 }
 
-/// A step that waits for the application that it is a step of.
-fn self_dependency(application: &Application, namespace: &str) -> Option<String> {
-    let is_itself = |step: &&WorkflowStep| match &step.action {
-        StepAction::DependsOnApp { name, namespace: of } => *name == application.name && of == namespace,
-        StepAction::Apply { .. } | StepAction::Suspend { .. } => false,
-    };
-    let WorkflowStep { name, origin: Origin { file, line, column }, .. } =
-        application.steps.iter().find(is_itself)?;
-    Some(format!("{file}:{line}:{column}: step `{name}` waits for the application that it belongs to"))
-}
-
-/// A trait that does not fit where the application goes: the manifest does not say it all.
-fn unfit_trait(application: &Application, namespace: &str) -> Option<Failure> {
-    if application.namespace.as_deref().unwrap_or(render::CHECKED_NAMESPACE) == namespace {
-        return None;
-    }
-    application.components.iter().find_map(|component| {
-        let problem = render::check_traits(application, component, namespace).err()?;
-        let Origin { file, line, column } = &component.origin;
-        let (name, message) = (&component.name, problem.message);
-        let reason = format!(
-            "{file}:{line}:{column}: a trait of component `{name}` does not fit in namespace `{namespace}`: {message}"
-        );
-        let failure = Failure::new(FailureKind::Invalid, reason);
-        Some(problem.hint.into_iter().fold(failure, Failure::hint))
-    })
-}
-
-/// A Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain its
-/// values.
-fn secret_behind_promotion(application: &Application, namespace: &str) -> Option<String> {
-    application.components.iter().find_map(|component| {
-        let gates = gates_before(&application.steps, &component.name);
-        let gate = gates.iter().rev().find(|gate| gate.needs_promotion())?;
-        let objects = match component.rollout {
-            None => render::render_objects(application, component, namespace, ""),
-            Some(_) => render::render_trait_objects(application, component, namespace),
-        };
-        let secret = objects.iter().find(|object| object["kind"] == "Secret")?;
-        let name = secret["metadata"]["name"].as_str().unwrap_or_default();
-        let Origin { file, line, column } = &component.origin;
-        let (component, step) = (&component.name, &gate.step);
-        Some(format!(
-            "{file}:{line}:{column}: component `{component}` has secret `{name}`, and comes after step `{step}`: `rollout promote` continues from recorded revisions, which contain no values of secrets"
-        ))
-    })
-}
-
 /// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests'
 /// order.
 ///
 /// Nothing outlives this future: dropping it stops everything where it is, and applying the same requests resumes it.
 pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<ApplicationOutcome> {
+    on_each(context, requests, async |run| {
+        let components = roll_out(&run).await.unwrap_or_else(|rejected| run.report(rejected));
+        outcome_of(run.request, components)
+    })
+    .await
+}
+
+/// Does work for every request, side by side, while the namespaces are watched.
+async fn on_each<T>(
+    context: &Context,
+    requests: &[RolloutRequest],
+    work: impl AsyncFn(ApplicationRun<'_>) -> T,
+) -> Vec<T> {
     let Some(first) = requests.first() else { return Vec::new() };
     let context = &context.reporting_in(&first.namespace).reporting_retries(&first.application);
     let watches = NamespaceWatch::of_requests(requests);
-    let runs = requests.iter().map(|request| async {
+    let runs = requests.iter().map(async |request| {
         let context = &context.reporting_in(&request.namespace);
-        let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
-        let components = roll_out(&run).await.unwrap_or_else(|rejected| run.report(rejected));
-        let (namespace, application) = (request.namespace.clone(), request.application.clone());
-        ApplicationOutcome { namespace, application, components }
+        work(ApplicationRun { context, watch: &watches[request.namespace.as_str()], request }).await
     });
     tokio::select! {
         biased;
-        outcomes = join_all(runs) => outcomes,
+        done = join_all(runs) => done,
         () = namespace_watch::feed_all(context, &watches) => Vec::new(),
     }
+}
+
+fn outcome_of(request: &RolloutRequest, components: Outcomes) -> ApplicationOutcome {
+    let (namespace, application) = (request.namespace.clone(), request.application.clone());
+    ApplicationOutcome { namespace, application, components }
 }
 
 /// Where a request stands before its run.
@@ -151,22 +108,10 @@ pub async fn check(
     context: &Context,
     requests: &[RolloutRequest],
 ) -> Result<Vec<Standing>, Vec<ApplicationOutcome>> {
-    let Some(first) = requests.first() else { return Ok(Vec::new()) };
-    let context = &context.reporting_in(&first.namespace).reporting_retries(&first.application);
-    let watches = NamespaceWatch::of_requests(requests);
-    let checks = requests.iter().map(|request| async {
-        let context = &context.reporting_in(&request.namespace);
-        let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
-        check_one(&run).await.map_err(|rejected| {
-            let (namespace, application) = (request.namespace.clone(), request.application.clone());
-            ApplicationOutcome { namespace, application, components: run.report(rejected) }
-        })
-    });
-    let checked = tokio::select! {
-        biased;
-        checked = join_all(checks) => checked,
-        () = namespace_watch::feed_all(context, &watches) => Vec::new(),
-    };
+    let checked = on_each(context, requests, async |run| {
+        check_one(&run).await.map_err(|rejected| outcome_of(run.request, run.report(rejected)))
+    })
+    .await;
     let (standings, rejected): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
     if rejected.is_empty() {
         return Ok(standings.into_iter().flatten().collect());
@@ -189,19 +134,13 @@ async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
 /// # Errors
 /// The first rejection, and the server's last error.
 pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
-    let watches = NamespaceWatch::of_requests(std::slice::from_ref(request));
-    let run = ApplicationRun { context, watch: &watches[request.namespace.as_str()], request };
-    let work = async {
+    let checked: Vec<Result<(), Rejected>> = on_each(context, std::slice::from_ref(request), async |run| {
         let components = run.read_and_resolve().await?;
-        refuse_untrusted_gates(context, &components)?;
+        refuse_untrusted_gates(run.context, &components)?;
         run.check_rights(&components).await.map(drop)
-    };
-    let checked = tokio::select! {
-        biased;
-        checked = work => checked,
-        () = namespace_watch::feed_all(context, &watches) => Ok(()),
-    };
-    checked.map_err(Rejected::into_failure)
+    })
+    .await;
+    checked.into_iter().try_for_each(|checked| checked.map_err(Rejected::into_failure))
 }
 
 /// Reads and resolves what a request is about; `None` where what is rejected beside a run may be accepted after it.

@@ -19,7 +19,7 @@ use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
 use crate::driver::acquire::Claimant;
 use crate::driver::context::Context;
-use crate::driver::hooks::{Ending, call_final_hooks};
+use crate::driver::hooks::{FinalPhase, call_final_hooks};
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::ops::component::{unknown_name, without_prefix};
 use crate::ops::delete::finalizers::Finalization;
@@ -181,7 +181,7 @@ pub async fn delete(
             let newest_stamp = inventory.newest_stamp(&record.component);
             if record.run.is_under_way() {
                 let warn = |message: String| say(DeleteEvent::Warned(&record.component, &message));
-                call_final_hooks(context, namespace, &record, Ending::Deleting, warn).await;
+                call_final_hooks(context, namespace, &record, FinalPhase::Deleting, warn).await;
             }
             ensure_lease(session, &lease).await?;
             match fence(session, namespace, stored, newest_stamp).await? {

@@ -11,7 +11,7 @@ use crate::report::structured;
 /// Where the manifests are mounted.
 pub const MOUNT: &str = "/manifests";
 /// What a ConfigMap can hold, less the room that its names take (kubernetes.io, "ConfigMaps": 1 MiB).
-const MOST_BYTES: usize = 1_000_000;
+const MAX_BYTES: usize = 1_000_000;
 /// How long a finished Job is kept: a day.
 const KEPT_SECONDS: u32 = 86_400;
 /// How often a pod that was lost is replaced.
@@ -56,8 +56,8 @@ pub struct JobRequest<'a> {
 /// [`FailureKind::Invalid`]: more than a ConfigMap holds.
 pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     let bytes: usize = request.manifests.iter().map(String::len).sum();
-    if bytes > MOST_BYTES {
-        let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds at most {MOST_BYTES}");
+    if bytes > MAX_BYTES {
+        let reason = format!("the manifests have {bytes} bytes, and a ConfigMap holds at most {MAX_BYTES}");
         return Err(Failure::new(FailureKind::Invalid, reason).hint("print a Job for each of them"));
     }
     let name = job_name(&request);

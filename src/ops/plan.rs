@@ -71,10 +71,10 @@ impl Plan {
         dry_run: DryRun,
         created: &NewNamespaces,
     ) {
-        if let Some(Step::Refuse(Refusal::BatchSumError(misfit))) =
+        if let Some(Step::Refuse(Refusal::BatchSumError(sum_error))) =
             forecast.steps.last().map(|foreseen| &foreseen.step)
         {
-            self.rejections.push(Failure::from(misfit));
+            self.rejections.push(Failure::from(sum_error));
             return;
         }
         self.warnings.extend(forecast.prepared.warnings.iter().chain(&forecast.warnings).cloned());

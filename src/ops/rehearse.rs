@@ -41,7 +41,7 @@ const USUAL: &str = "- {image: '*', readyAfter: 50ms}";
 /// How often the copy is read until its pods are ready.
 const READ_EVERY: Duration = Duration::from_millis(20);
 /// How often at most.
-const MOST_READS: usize = 500;
+const MAX_READS: usize = 500;
 
 /// A sandbox with a copy of the cluster's state.
 pub struct Rehearsal {
@@ -238,7 +238,7 @@ async fn open_copy(
             Err(error) => return Err(error),
         }
     }
-    for _ in 0..MOST_READS {
+    for _ in 0..MAX_READS {
         if sandbox.objects().iter().all(has_all_pods) {
             break;
         }

@@ -94,7 +94,7 @@ pub fn freeze_batches(
     };
     let mut frozen: Vec<FrozenBatch> = earlier.iter().map(|batch| absolute(*batch, change)).collect();
     let before: u64 = frozen.iter().map(|batch| u64::from(batch.size)).sum();
-    let misfit = |frozen: &[FrozenBatch], sum, open| BatchSumError {
+    let sum_error = |frozen: &[FrozenBatch], sum, open| BatchSumError {
         sizes: frozen.iter().map(|batch| batch.size).collect(),
         sum,
         change,
@@ -110,11 +110,11 @@ pub fn freeze_batches(
             frozen.push(closing);
             Ok(frozen)
         }
-        Amount::Percent(_) => Err(misfit(&frozen, before, true)),
+        Amount::Percent(_) => Err(sum_error(&frozen, before, true)),
         Amount::Count(count) => {
             frozen.push(closing);
             let sum = before + u64::from(count);
-            if fits && sum == u64::from(change) { Ok(frozen) } else { Err(misfit(&frozen, sum, false)) }
+            if fits && sum == u64::from(change) { Ok(frozen) } else { Err(sum_error(&frozen, sum, false)) }
         }
     }
 }
@@ -203,22 +203,22 @@ mod tests {
 
     #[test]
     fn a_misfit_says_the_sums() {
-        let misfit = freeze_batches(Some(&counts(&[2, 2])), 5, "rollout of 5 replicas").unwrap_err();
+        let sum_error = freeze_batches(Some(&counts(&[2, 2])), 5, "rollout of 5 replicas").unwrap_err();
         assert_eq!(
-            misfit.to_string(),
+            sum_error.to_string(),
             "`rolloutBatches` do not fit: 2 + 2 = 4, but the rollout of 5 replicas needs a sum of 5"
         );
     }
 
     #[test]
     fn an_empty_last_batch_is_named_as_the_misfit() {
-        let misfit = freeze_batches(Some(&counts(&[1, 1, 1, 0])), 3, "rollout of 3 replicas").unwrap_err();
+        let sum_error = freeze_batches(Some(&counts(&[1, 1, 1, 0])), 3, "rollout of 3 replicas").unwrap_err();
         assert_eq!(
-            misfit.to_string(),
+            sum_error.to_string(),
             "`rolloutBatches` do not fit: 1 + 1 + 1 + 0 = 3 leaves nothing for the last batch, which has to move at least one \
              pod"
         );
-        assert_eq!(misfit.hint(), "remove the empty batch");
+        assert_eq!(sum_error.hint(), "remove the empty batch");
     }
 
     #[test]

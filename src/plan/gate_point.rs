@@ -80,7 +80,7 @@ pub struct GatePlace {
     /// The gate that holds it, until a user passes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<HeldGate>,
-    /// What was measured last, the newest last, at most [`MOST_RESULTS`].
+    /// What was measured last, the newest last, at most [`MAX_RESULTS`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<MetricResult>,
 }
@@ -108,7 +108,7 @@ pub struct HeldGate {
 }
 
 /// How many results a record keeps.
-pub const MOST_RESULTS: usize = 10;
+pub const MAX_RESULTS: usize = 10;
 
 /// How measuring a metric after a batch has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,10 +11,10 @@ use crate::oam::batch_gates::{Bounds, Condition, Metric};
 use crate::plan::gate_point::Phase;
 
 /// How many values of a metric are kept and shown.
-const MOST_VALUES: usize = 10;
+const MAX_VALUES: usize = 10;
 
 /// The longest that a value is shown.
-const MOST_CHARACTERS: usize = 40;
+const MAX_CHARACTERS: usize = 40;
 
 /// What a provider answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,7 +158,7 @@ pub fn shown(measured: &MetricValue) -> String {
         MetricValue::Json(value) => value.to_string(),
     };
     let text = if text.is_empty() { "no value".to_owned() } else { text };
-    match text.char_indices().nth(MOST_CHARACTERS) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),
     }
@@ -238,7 +238,7 @@ impl MetricRun {
         self.errors_in_row = 0;
         self.taken += 1;
         self.values.push(judged.value.clone());
-        if self.values.len() > MOST_VALUES {
+        if self.values.len() > MAX_VALUES {
             self.values.remove(0);
         }
         if self.failed > metric.failure_limit {

@@ -94,7 +94,7 @@ fn begin_run(observed: &Observed, desired: &Desired) -> Step {
     }
     let (spec, resumes) = match frame_run(observed, desired, recorded) {
         Ok(framed) => framed,
-        Err(misfit) => return Step::Refuse(Refusal::BatchSumError(misfit)),
+        Err(sum_error) => return Step::Refuse(Refusal::BatchSumError(sum_error)),
     };
     let action = next_action(&spec, &observed.workloads);
     let is_held = recorded.is_some_and(|run| {
@@ -151,8 +151,8 @@ fn frame_run(
         return Ok((spec, true));
     }
     // What was begun in several batches does not become one batch because other batches do not add up.
-    let is_misfit = resumed.is_some() && open.is_some_and(|run| run.spec.batches.len() > 1);
-    new_run(observed, desired, recorded, same.filter(|_| !is_misfit)).map(|spec| (spec, false))
+    let has_sum_error = resumed.is_some() && open.is_some_and(|run| run.spec.batches.len() > 1);
+    new_run(observed, desired, recorded, same.filter(|_| !has_sum_error)).map(|spec| (spec, false))
 }
 
 /// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed,

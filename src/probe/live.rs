@@ -20,7 +20,7 @@ use crate::oam::batch_gates::{Header, HeaderValue};
 use crate::probe::{ProbeError, ProbeRequest, ProbeResponse, Transport};
 
 /// The most that an answer may say, in bytes.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 /// How much of the end of a command's stderr is kept, in bytes: its last line is shown.
 const STDERR_BYTES: usize = 64 * 1024;
 
@@ -136,7 +136,7 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 async fn text(body: Body) -> Result<String, ProbeError> {
-    let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|error| {
+    let body = Limited::new(body, MAX_BYTES).collect().await.map_err(|error| {
         if error.is::<LengthLimitError>() {
             return ProbeError("its answer is larger than 1 MiB".to_owned());
         }
@@ -164,9 +164,9 @@ async fn run(command: &[String]) -> Result<ProbeResponse, ProbeError> {
     let output = async {
         let mut output = Vec::new();
         if let Some(stdout) = stdout {
-            stdout.take(MOST_BYTES as u64 + 1).read_to_end(&mut output).await.map_err(failed)?;
+            stdout.take(MAX_BYTES as u64 + 1).read_to_end(&mut output).await.map_err(failed)?;
         }
-        match output.len() <= MOST_BYTES {
+        match output.len() <= MAX_BYTES {
             true => Ok(output),
             false => Err(ProbeError(format!("`{program}` printed more than 1 MiB"))),
         }

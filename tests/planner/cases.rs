@@ -348,15 +348,15 @@ fn pods_that_became_unready_are_waited_for_without_a_write() {
 #[test]
 fn batches_that_do_not_fit_are_refused_with_the_sums() {
     let world = World::default();
-    let Step::Refuse(Refusal::BatchSumError(misfit)) = world.plan(&desired("v1", 5, &[2, 2])) else {
+    let Step::Refuse(Refusal::BatchSumError(sum_error)) = world.plan(&desired("v1", 5, &[2, 2])) else {
         panic!()
     };
-    assert_eq!((misfit.sum, misfit.change), (4, 5));
+    assert_eq!((sum_error.sum, sum_error.change), (4, 5));
     let world = released();
-    let Step::Refuse(Refusal::BatchSumError(misfit)) = world.plan(&desired("v1", 7, &[2, 3])) else {
+    let Step::Refuse(Refusal::BatchSumError(sum_error)) = world.plan(&desired("v1", 7, &[2, 3])) else {
         panic!()
     };
-    assert_eq!((misfit.sum, misfit.change), (5, 2));
+    assert_eq!((sum_error.sum, sum_error.change), (5, 2));
     assert!(matches!(world.plan(&desired("v2", 5, &[1, 1])), Step::Refuse(_)));
 }
 

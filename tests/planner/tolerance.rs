@@ -15,7 +15,7 @@ fn batch(replicas: u32, unready: u32) -> Batch {
 }
 
 /// Waits that are enough for any of these runs.
-const MOST_STEPS: usize = 100;
+const MAX_STEPS: usize = 100;
 
 #[test]
 fn max_unavailable_lets_a_batch_pass_early() {
@@ -45,7 +45,7 @@ fn the_last_batch_passes_with_a_pod_that_never_becomes_ready() {
         let batches = if size == 5 { vec![batch(2, 0), batch(3, 1)] } else { vec![batch(1, 0), batch(1, 1)] };
         let request = Desired { batches: Some(batches), ..desired(name, size, &[]) };
         let mut ended = false;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             match world.plan(&request) {
                 Step::Act(Action::Wait { .. }) => {
                     world.settle();
@@ -75,7 +75,7 @@ fn the_last_batch_in_place_passes_with_a_pod_that_never_becomes_ready() {
         let request =
             Desired { batches: Some(vec![batch(2, 0), batch(3, 1)]), ..replica.desired("v2", 5, &[]) };
         let mut ended = false;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             match replica.plan(&request) {
                 Step::Act(Action::Wait { .. }) => {
                     replica.settle();

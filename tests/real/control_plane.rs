@@ -125,7 +125,7 @@ impl ControlPlane {
             Some(_) => story,
             None => format!("rollout-{}-{story}", std::process::id()),
         };
-        let name: String = name.chars().take(MOST_IN_A_NAME).collect();
+        let name: String = name.chars().take(MAX_IN_A_NAME).collect();
         name.trim_end_matches('-').to_owned()
     }
 
@@ -220,7 +220,7 @@ impl Drop for Own {
 }
 
 /// The longest name of a namespace.
-const MOST_IN_A_NAME: usize = 63;
+const MAX_IN_A_NAME: usize = 63;
 
 /// What a test needs besides an API server with its controllers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

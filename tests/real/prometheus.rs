@@ -16,7 +16,7 @@ use crate::support::http_server::HttpServer;
 use crate::support::pod_rules;
 
 /// How often it is asked for a sample that has to come, and in which time: it begins to scrape after five seconds.
-const MOST_LOOKS: usize = 600;
+const MAX_LOOKS: usize = 600;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A Prometheus, which ends when this is dropped.
@@ -67,7 +67,7 @@ impl Prometheus {
             let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
             answer.pointer("/data/result/0/value/1").is_some_and(|found| *found == *value)
         };
-        assert!((0..MOST_LOOKS).any(is_scraped), "{metric} is never scraped");
+        assert!((0..MAX_LOOKS).any(is_scraped), "{metric} is never scraped");
     }
 }
 

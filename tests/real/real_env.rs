@@ -17,7 +17,7 @@ use crate::support::test_env::CommandOutput;
 pub(crate) const QUICK: &str = "- {image: '*', readyAfter: 100ms}\n";
 
 /// How often something is looked for, each time by a process of kubectl's: that takes minutes.
-const MOST_LOOKS: usize = 2_000;
+const MAX_LOOKS: usize = 2_000;
 
 /// A namespace and a folder.
 pub(crate) struct RealEnv<'a> {
@@ -147,7 +147,7 @@ impl<'a> RealEnv<'a> {
 
     /// Looks again and again until something is so that the server does by and by.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        assert!((0..MOST_LOOKS).any(|_| is_so()), "{what} never comes in {}", self.namespace);
+        assert!((0..MAX_LOOKS).any(|_| is_so()), "{what} never comes in {}", self.namespace);
     }
 
     /// `kubectl apply` of some YAML.

@@ -7,7 +7,7 @@ use crate::script::{Command, EnvironmentEvent, Pace, Script};
 use crate::verdict::Failure;
 
 /// How often a script is played at most to make it shorter.
-const MOST_PLAYS: usize = 400;
+const MAX_PLAYS: usize = 400;
 
 /// The shortest script found whose failure is of the same kind, and its failure.
 pub(crate) fn shrink(script: &Script, failure: Failure) -> (Script, Failure) {
@@ -16,7 +16,7 @@ pub(crate) fn shrink(script: &Script, failure: Failure) -> (Script, Failure) {
     loop {
         let shorter = candidates(&shortest).into_iter().find_map(|candidate| {
             plays += 1;
-            if plays > MOST_PLAYS {
+            if plays > MAX_PLAYS {
                 return None;
             }
             let failure = failure_of(&candidate).filter(|failure| failure.kind() == known.kind())?;

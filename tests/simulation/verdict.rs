@@ -50,12 +50,12 @@ pub(crate) fn fail(what: &'static str, detail: String) -> Result<(), Failure> {
 }
 
 /// More requests than any command of a script needs, deadlines and retries included.
-const MOST_REQUESTS: usize = 2_500;
+const MAX_REQUESTS: usize = 2_500;
 
 /// A command may end in many ways, but not in a bug, and not after endless requests.
 pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
     check_requests(&played.run);
-    if played.run.requests.len() > MOST_REQUESTS {
+    if played.run.requests.len() > MAX_REQUESTS {
         return fail("requests", format!("{} requests of\n{}", played.run.requests.len(), played.command));
     }
     for failure in played.run.failures() {
@@ -261,7 +261,7 @@ pub(crate) fn of_word(played: &Played, cluster: &TestCluster) -> Result<(), Fail
     Ok(())
 }
 
-/// Applying it again writes nothing.
+/// ApplyResult it again writes nothing.
 pub(crate) fn of_idle(played: &Played) -> Result<(), Failure> {
     of_last(played)?;
     match played.run.writes().is_empty() {

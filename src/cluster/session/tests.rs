@@ -175,13 +175,13 @@ async fn requests_wait_for_others_to_end_and_the_lease_does_not() {
             session.request_untracked(answer).await
         }
     };
-    let requests = (0..5 * MOST_REQUESTS).map(|_| request(session.clone()));
+    let requests = (0..5 * MAX_REQUESTS).map(|_| request(session.clone()));
     let answers = futures::future::join_all(requests).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(most.get(), MOST_REQUESTS);
-    let requests = (0..2 * MOST_REQUESTS).map(|_| request(session.without_queue()));
+    assert_eq!(most.get(), MAX_REQUESTS);
+    let requests = (0..2 * MAX_REQUESTS).map(|_| request(session.without_queue()));
     futures::future::join_all(requests).await;
-    assert_eq!(most.get(), 2 * MOST_REQUESTS);
+    assert_eq!(most.get(), 2 * MAX_REQUESTS);
 }
 
 /// The Lease may have expired by the time that it is a write's turn.
@@ -196,13 +196,13 @@ async fn a_write_whose_turn_is_too_late_is_not_sent() {
         session.clock().pause(Duration::from_secs(20)).await;
         Ok(())
     };
-    let writes = futures::future::join_all((0..=MOST_REQUESTS).map(|_| session.request_once(write())));
+    let writes = futures::future::join_all((0..=MAX_REQUESTS).map(|_| session.request_once(write())));
     let expire = async {
         session.clock().pause(Duration::from_secs(10)).await;
         may_write.set(false);
     };
     let (written, ()) = tokio::join!(writes, expire);
-    assert_eq!(sent.get(), MOST_REQUESTS);
+    assert_eq!(sent.get(), MAX_REQUESTS);
     assert!(matches!(written.last(), Some(Err(ClusterError::Transient { .. }))), "{written:?}");
     assert_eq!(session.request_untracked(write()).await, Ok(()), "what only reads is sent");
 }

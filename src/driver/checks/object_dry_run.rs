@@ -10,7 +10,7 @@ use futures::future::join_all;
 use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::object_writer::{Applying, Execution, Ownership, apply_object};
+use crate::cluster::object_writer::{ApplyResult, ConflictPolicy, WriteMode, apply_object};
 use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::smoke_job::{SmokeJobOwner, dry_run_smoke_job, smoke_job_body};
@@ -147,7 +147,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
         // It is not applied as it is, or not at all.
         Handling::Recreate | Handling::Keep => return Ok(()),
     }
-    let mut ownership = Ownership::Respect;
+    let mut ownership = ConflictPolicy::Report;
     loop {
         let answer = apply_object(
             session,
@@ -156,20 +156,20 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
             object.stamped_body(object.before.as_ref(), epoch),
             object.before.as_ref(),
             ownership,
-            Execution::DryRun,
+            WriteMode::DryRun,
         );
         match answer.await {
             // Somebody changes it just now; the run reads it again.
-            Ok(Applying::Applied(_)) | Err(ClusterError::Conflict(_)) => return Ok(()),
-            Ok(Applying::Conflicts(conflicts)) => {
+            Ok(ApplyResult::Applied(_)) | Err(ClusterError::Conflict(_)) => return Ok(()),
+            Ok(ApplyResult::Conflicts(conflicts)) => {
                 if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
                     return Err(DryRunError::Refused(conflict_failure(object, conflict)));
                 }
-                if ownership == Ownership::Force {
+                if ownership == ConflictPolicy::Force {
                     return Ok(());
                 }
                 // Conflicts are found before anything else is judged.
-                ownership = Ownership::Force;
+                ownership = ConflictPolicy::Force;
             }
             Err(error) if error.is_missing_namespace() => {
                 let namespace = object.reference.namespace.as_deref().unwrap_or_default();

@@ -54,6 +54,17 @@ pub(super) struct GateVisit {
     notice: Option<(String, Moment)>,
 }
 
+/// Where a run stands at its gates.
+#[derive(Default)]
+pub(super) struct GateState {
+    /// The gates between batches that it stands at.
+    visit: Option<GateVisit>,
+    /// What it waits for at a gate, of the workflow or between batches.
+    pub(super) wait: Option<String>,
+    /// Whether Jobs of smoke tests that another process has left were removed.
+    has_swept_smoke_jobs: bool,
+}
+
 impl GateVisit {
     fn new(point: GatePoint, now: Moment) -> Self {
         Self { point, gate: 0, since: now, due: now, obstacle: None, metrics: Vec::new(), notice: None }
@@ -89,25 +100,20 @@ impl ComponentRun<'_> {
         let now = self.context.session.clock().moment();
         let Some(point) = due_point(&run.spec, run.gates.passed, action) else {
             // A pod that becomes unready restarts the soak time.
-            if let Some(visit) = &mut self.gate_visit {
+            if let Some(visit) = &mut self.gates.visit {
                 visit.since = now;
             }
-            self.gate_wait = None;
+            self.gates.wait = None;
             return Ok(GateTurn::Open);
         };
         // The deadline of a batch is for its pods: it stands still at a gate.
-        if matches!(point, GatePoint::After(index) if self.batch.is_some_and(|entered| entered.index == index))
-        {
-            self.leave_batch();
-        }
-        self.batch = None;
-        self.move_deadline();
-        if self.gate_visit.as_ref().is_none_or(|visit| visit.point != point) {
+        self.deadlines.stop_at(point);
+        if self.gates.visit.as_ref().is_none_or(|visit| visit.point != point) {
             let gate = promoted_gates(&run.gates, point, &run.spec);
-            self.gate_visit = Some(GateVisit { gate, ..GateVisit::new(point, now) });
+            self.gates.visit = Some(GateVisit { gate, ..GateVisit::new(point, now) });
         }
         let gates = gates_at(&run.spec.gates, point);
-        let at = self.gate_visit.as_ref().map_or(0, |visit| visit.gate);
+        let at = self.gates.visit.as_ref().map_or(0, |visit| visit.gate);
         match gates.get(at) {
             None => self.leave_point(point, &run.spec, &gates).await.map(|()| GateTurn::Again),
             Some(BatchGate::Window(window)) => self.window_turn(observed, point, window).await,
@@ -150,7 +156,7 @@ impl ComponentRun<'_> {
         for name in self.smoke_jobs(spec, point, gates) {
             self.remove_smoke_job(&name).await?;
         }
-        (self.gate_visit, self.gate_wait) = (None, None);
+        (self.gates.visit, self.gates.wait) = (None, None);
         self.emit(EventKind::GatePassed { point: point.phrase(spec.batches.len()) });
         Ok(())
     }
@@ -193,7 +199,7 @@ impl ComponentRun<'_> {
         change: impl Fn(&mut Run),
     ) -> Result<(), Failure> {
         let Some(spec) = observed.record.as_ref().map(|record| &record.run.spec) else { return Ok(()) };
-        let at = self.gate_visit.as_ref().map_or(0, |visit| visit.gate) + gates;
+        let at = self.gates.visit.as_ref().map_or(0, |visit| visit.gate) + gates;
         let gate = HeldGate { point: point.ordinal(spec), gates: u32::try_from(at).unwrap_or(u32::MAX) };
         let now = self.context.session.clock().now();
         self.amend(|run| {
@@ -213,7 +219,7 @@ impl ComponentRun<'_> {
         seconds: u64,
     ) -> Result<GateTurn, Failure> {
         let now = self.context.session.clock().moment();
-        let since = self.gate_visit.as_ref().map_or(now, |visit| visit.since);
+        let since = self.gates.visit.as_ref().map_or(now, |visit| visit.since);
         let end = since.plus(Duration::from_secs(seconds));
         let left = end.saturating_since(now);
         if left.is_zero() {
@@ -229,17 +235,17 @@ impl ComponentRun<'_> {
     /// The limit of a batch, in words, where the gate under way has taken longer.
     fn exceeded_limit(&self) -> Option<String> {
         let limit = self.context.limits.batch;
-        let deadline = self.gate_visit.as_ref()?.since.after(limit)?;
+        let deadline = self.gates.visit.as_ref()?.since.after(limit)?;
         let is_late = self.context.session.clock().moment() >= deadline;
         is_late.then(|| format_duration(limit.try_into().unwrap_or_default()))
     }
 
     pub(super) fn advance_gate(&mut self, gates: usize) {
         let now = self.context.session.clock().moment();
-        if let Some(visit) = &mut self.gate_visit {
+        if let Some(visit) = &mut self.gates.visit {
             visit.advance(gates, now);
         }
-        self.gate_wait = None;
+        self.gates.wait = None;
     }
 
     /// Waits at a gate, until something changes or for so long, and reports for what.
@@ -251,18 +257,10 @@ impl ComponentRun<'_> {
         at_most: Duration,
     ) -> Result<(), Failure> {
         let on = format!("{on} {}", place(observed, point));
-        let mut changes = self.watch.cache.changes_of(&self.prepared.component);
-        let mut words = self.watch.records.changes_of(&self.prepared.component);
-        // Whatever changed between the observation and this line must not be missed.
-        let has_news =
-            self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some());
-        if has_news || self.workloads_seen() != observed.workloads {
-            return Ok(());
-        }
-        self.check_deadline(&on)?;
-        let clock = self.context.session.clock();
-        let now = clock.moment();
-        let reported = self.gate_visit.as_mut().and_then(|visit| visit.notice.take());
+        let Some(changes) = self.changes_since(observed) else { return Ok(()) };
+        self.deadlines.check(&on)?;
+        let now = self.context.session.clock().moment();
+        let reported = self.gates.visit.as_mut().and_then(|visit| visit.notice.take());
         let notice = match reported.filter(|(reported, due)| *reported == on && now < *due) {
             Some(notice) => notice,
             None => {
@@ -272,19 +270,11 @@ impl ComponentRun<'_> {
             }
         };
         let until = now.plus(at_most).min(notice.1);
-        if let Some(visit) = &mut self.gate_visit {
+        if let Some(visit) = &mut self.gates.visit {
             visit.notice = Some(notice);
         }
-        self.gate_wait = Some(on);
-        tokio::select! {
-            biased;
-            _ = changes.changed() => {}
-            _ = words.changed() => {}
-            () = self.context.control.stopped() => {}
-            () = clock.until(Some(until)) => {}
-            () = self.lease_refused() => {}
-            () = clock.until(self.run_deadline) => {}
-        }
+        self.gates.wait = Some(on);
+        self.await_change(changes, Some(until)).await;
         Ok(())
     }
 }

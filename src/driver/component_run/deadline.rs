@@ -1,80 +1,144 @@
 //! The deadlines of a run and of its batches. They hold whatever the run is doing: waiting for pods, repeating a write
 //! that a webhook keeps failing, or waiting for an API server that does not answer.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::cluster::clock::{Clock, Moment};
 use crate::driver::component_run::ComponentRun;
+use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::plan::gate_point::GatePoint;
 use crate::plan::phrase::format_duration;
+
+/// The deadlines of one component.
+pub(super) struct Deadlines {
+    clock: Clock,
+    /// `--timeout` and `--batch-timeout`; zero is no limit.
+    limits: (Duration, Duration),
+    run: Option<Moment>,
+    batch: Option<BatchTimer>,
+    /// The last batch that was ready, and how long its pods may still take if they become unready.
+    left_batch: Option<(usize, Option<Duration>)>,
+    next: watch::Sender<Option<Moment>>,
+}
 
 /// The batch under way.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BatchTimer {
+struct BatchTimer {
     /// Zero-based.
-    pub(super) index: usize,
+    index: usize,
     /// When this process entered it.
-    pub(super) at: SignedDuration,
+    at: SignedDuration,
     /// When it is late; `None` where that is never.
-    pub(super) deadline: Option<Moment>,
+    deadline: Option<Moment>,
 }
 
-/// The earliest deadline of a component, which moves with its batches.
-#[derive(Debug, Clone)]
-pub(super) struct NextDeadline(watch::Sender<Option<Moment>>);
-
-impl NextDeadline {
-    pub(super) fn new(run: Option<Moment>) -> Self {
-        Self(watch::Sender::new(run))
+impl Deadlines {
+    /// Starts the time of the run.
+    pub(super) fn new(context: &Context) -> Self {
+        let clock = context.session.clock().clone();
+        let run = clock.moment().after(context.limits.run);
+        Self {
+            clock,
+            limits: (context.limits.run, context.limits.batch),
+            run,
+            batch: None,
+            left_batch: None,
+            next: watch::Sender::new(run),
+        }
     }
 
-    fn set(&self, deadline: Option<Moment>) {
-        self.0.send_replace(deadline);
+    /// Starts the time of a batch (zero-based), unless it is under way. One that was ready before has the time that it
+    /// had left.
+    pub(super) fn enter_batch(&mut self, index: usize) {
+        if self.batch.is_some_and(|known| known.index >= index) {
+            return;
+        }
+        self.leave_batch();
+        let now = self.clock.moment();
+        let deadline = match self.left_batch.filter(|(left, _)| *left == index) {
+            Some((_, left)) => left.map(|left| now.plus(left)),
+            None => now.after(self.limits.1),
+        };
+        self.batch = Some(BatchTimer { index, at: self.clock.elapsed(), deadline });
+        self.update();
     }
 
-    /// Waits until the deadline that is in force has passed.
-    pub(super) async fn passed(&self, clock: &Clock) {
-        let mut changes = self.0.subscribe();
-        loop {
-            let deadline = *changes.borrow_and_update();
-            tokio::select! {
-                biased;
-                () = clock.until(deadline) => return,
-                changed = changes.changed() => if changed.is_err() { return },
+    /// Stops the time of the batch at a gate: it is for the batch's pods. After the batch, its rest is kept for pods that
+    /// become unready.
+    pub(super) fn stop_at(&mut self, point: GatePoint) {
+        if matches!(point, GatePoint::After(index) if self.batch.is_some_and(|entered| entered.index == index))
+        {
+            self.leave_batch();
+        }
+        self.batch = None;
+        self.update();
+    }
+
+    /// Forgets the batches: the next one has its whole time.
+    pub(super) fn forget_batches(&mut self) {
+        (self.batch, self.left_batch) = (None, None);
+        self.update();
+    }
+
+    fn leave_batch(&mut self) {
+        let now = self.clock.moment();
+        if let Some(BatchTimer { index, deadline, .. }) = self.batch {
+            self.left_batch = Some((index, deadline.map(|deadline| deadline.saturating_since(now))));
+        }
+    }
+
+    fn update(&self) {
+        let batch = self.batch.and_then(|batch| batch.deadline);
+        self.next.send_replace(batch.into_iter().chain(self.run).min());
+    }
+
+    /// For how long the batch has been under way, as far as this process knows.
+    pub(super) fn time_in_batch(&self) -> Option<SignedDuration> {
+        self.batch.map(|batch| self.clock.elapsed() - batch.at)
+    }
+
+    /// Waits until the earliest deadline has passed, also where it moves meanwhile.
+    pub(super) fn passed(&self) -> impl Future<Output = ()> + use<> {
+        let (mut next, clock) = (self.next.subscribe(), self.clock.clone());
+        async move {
+            loop {
+                let deadline = *next.borrow_and_update();
+                tokio::select! {
+                    biased;
+                    () = clock.until(deadline) => return,
+                    changed = next.changed() => if changed.is_err() { return },
+                }
             }
         }
     }
-}
 
-impl ComponentRun<'_> {
-    /// Takes note that the batch's deadline has changed.
-    pub(super) fn move_deadline(&self) {
-        let batch = self.batch.and_then(|batch| batch.deadline);
-        self.next_deadline.set(batch.into_iter().chain(self.run_deadline).min());
-    }
-
-    /// Ends a run that is late; `on` is what it waits for.
-    pub(super) fn check_deadline(&self, on: &str) -> Result<(), Failure> {
-        let now = self.context.session.clock().moment();
+    /// Refuses to continue where it is late; `on` is what is waited for.
+    pub(super) fn check(&self, on: &str) -> Result<(), Failure> {
+        let now = self.clock.moment();
         let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);
-        let (flag, limit) = if is_over(self.run_deadline) {
-            ("--timeout", self.context.limits.run)
+        let (flag, limit) = if is_over(self.run) {
+            ("--timeout", self.limits.0)
         } else if is_over(self.batch.and_then(|batch| batch.deadline)) {
-            ("--batch-timeout", self.context.limits.batch)
+            ("--batch-timeout", self.limits.1)
         } else {
             return Ok(());
         };
         let limit = format_duration(limit.try_into().unwrap_or_default());
         Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit} (`{flag}`): {on}")))
     }
+}
 
+impl ComponentRun<'_> {
     /// What a run that is late was doing, where it was not waiting for pods.
     pub(super) fn obstacle(&self) -> String {
-        if let Some(gate) = &self.gate_wait {
+        if let Some(gate) = &self.gates.wait {
             return gate.clone();
         }
-        match &self.last_error {
+        match &self.writes.last_error {
             Some(error) => format!("its writes keep failing: {error}"),
             None => "the API server does not answer".to_owned(),
         }

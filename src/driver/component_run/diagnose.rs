@@ -18,6 +18,7 @@ use crate::driver::evidence;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::PreparedComponent;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::object::ObjectRef;
 use crate::plan::action::{Action, Waiting};
 use crate::plan::next_action::next_action;
 use crate::plan::phrase::format_duration;
@@ -38,6 +39,19 @@ const BETWEEN_CHECKS_FAIL_FAST: Duration = Duration::from_secs(1);
 
 /// The most that a write is delayed to record which warnings existed before it.
 const WARNINGS_WITHIN: Duration = Duration::from_secs(3);
+
+/// What is known of the pods that are waited for.
+#[derive(Debug, Default)]
+pub(in crate::driver) struct Diagnosis {
+    /// The problems that the last check found, as they were reported.
+    pub(in crate::driver) lines: Vec<String>,
+    /// The object that is waited for, of a component that is applied as a whole.
+    pub(in crate::driver) awaited: Option<ObjectRef>,
+    /// The symptoms that existed before the last write to the target.
+    pub(in crate::driver) baseline: Option<Baseline>,
+    /// The ready pods of a StatefulSet's newest revision, counted when the StatefulSet was of this resource version.
+    pub(super) counted: Option<(String, u32)>,
+}
 
 /// Which check of a wait it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,14 +80,14 @@ impl ComponentRun<'_> {
                 let kind = PodOwnerKind::Workload(desired.kind);
                 Some(PodOwner { namespace, kind, name: &desired.workload })
             }
-            Some(_) => PodOwner::of(self.awaited.as_ref()?, namespace),
+            Some(_) => PodOwner::of(self.diagnosis.awaited.as_ref()?, namespace),
         }
     }
 
     /// Notes the signs of trouble that a workload shows with a write to it: they are not about what follows.
     pub(super) fn note_signs(&mut self, written: &DynamicObject, events: &[Event]) {
         if written.name_any() == self.prepared.desired.workload {
-            self.baseline = Some(Baseline::of(written).with_events(events));
+            self.diagnosis.baseline = Some(Baseline::of(written).with_events(events));
         }
     }
 
@@ -85,7 +99,7 @@ impl ComponentRun<'_> {
         let found = session.clock().within(WARNINGS_WITHIN, session.request_untracked(api.get(name))).await;
         if let Some(Ok(object)) = found {
             let events = self.warnings_so_far().await;
-            self.baseline = Some(Baseline::of(&object).with_events(&events));
+            self.diagnosis.baseline = Some(Baseline::of(&object).with_events(&events));
         }
     }
 
@@ -100,8 +114,8 @@ impl ComponentRun<'_> {
 
     /// What the current batch waits for, and for how long.
     pub(in crate::driver) fn wanted(&self) -> Option<String> {
-        let entered = self.batch?;
-        let record = self.record.as_ref().map(|stored| &stored.record)?;
+        let since = self.deadlines.time_in_batch()?;
+        let record = self.recorded()?;
         let workloads = self.workloads_seen();
         let waiting = match next_action(&record.run.spec, &workloads) {
             Action::Wait { waiting, .. } => waiting,
@@ -112,7 +126,6 @@ impl ComponentRun<'_> {
             | Action::Delete { .. }
             | Action::Finish => return None,
         };
-        let since = self.context.session.clock().elapsed() - entered.at;
         let since = format_duration(SignedDuration::from_secs(since.as_secs()));
         Some(format!("waited {since} for {}", waiting.phrase()))
     }
@@ -137,19 +150,17 @@ impl ComponentRun<'_> {
             FailFast::On => BETWEEN_CHECKS_FAIL_FAST,
             FailFast::Off => BETWEEN_CHECKS,
         };
-        if self.baseline.is_none() {
+        if self.diagnosis.baseline.is_none() {
             self.note_signs_unwritten().await;
         }
         self.context.next_check.set(Some(self.context.session.clock().moment().plus(between)));
-        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         let clock = self.context.session.clock();
         // A check that fails or takes too long reports nothing and delays nothing.
         let found = tokio::select! {
             biased;
             found = clock.within(evidence::WITHIN, self.findings(look)) => found.flatten(),
             () = self.context.control.stopped() => None,
-            () = clock.until(batch_deadline) => None,
-            () = clock.until(self.run_deadline) => None,
+            () = self.deadlines.passed() => None,
         };
         let Some(findings) = found else {
             return Ok(ReadyCount::Unchanged);
@@ -158,23 +169,23 @@ impl ComponentRun<'_> {
         let is_news = look == PodCheck::Repeat || permanent.is_some();
         let lines = self.pod_owner().map(|owner| evidence::causes(owner, &findings)).unwrap_or_default();
         if let Some(reason) = permanent.filter(|_| self.context.limits.fail_fast == FailFast::On) {
-            self.diagnosis = lines;
+            self.diagnosis.lines = lines;
             let reason = format!("cannot become ready (`--fail-fast`): {reason}");
             return Err(Failure::new(FailureKind::NotReady, reason));
         }
-        if is_news && !lines.is_empty() && lines != self.diagnosis {
+        if is_news && !lines.is_empty() && lines != self.diagnosis.lines {
             self.emit(EventKind::Diagnosed { evidence: lines.clone() });
-            self.diagnosis = lines;
+            self.diagnosis.lines = lines;
         }
         if self.prepared.desired.kind != WorkloadKind::StatefulSet {
             return Ok(ReadyCount::Unchanged);
         }
         // The status of a StatefulSet does not count the ready pods of the newest revision.
         let counted = Some((findings.resource_version, findings.ready));
-        if counted == self.counted {
+        if counted == self.diagnosis.counted {
             return Ok(ReadyCount::Unchanged);
         }
-        self.counted = counted;
+        self.diagnosis.counted = counted;
         Ok(ReadyCount::Updated)
     }
 
@@ -182,7 +193,7 @@ impl ComponentRun<'_> {
     /// for.
     async fn findings(&self, look: PodCheck) -> Option<Findings> {
         let (owner, session) = (self.pod_owner()?, &self.context.session);
-        let baseline = self.baseline.clone().unwrap_or_default();
+        let baseline = self.diagnosis.baseline.clone().unwrap_or_default();
         let mut findings = pods::inspect_workload(session, owner, &baseline).await.ok()?;
         // A controller may not have removed an old condition yet.
         findings.complaints.retain(|complaint| look == PodCheck::Repeat || complaint.age == Age::New);

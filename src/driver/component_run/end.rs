@@ -7,7 +7,7 @@ use crate::cluster::revision_store;
 use crate::driver::checks::target::image_drift;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::evidence;
-use crate::driver::hooks::{Ending, call_final_hooks};
+use crate::driver::hooks::{FinalPhase, call_final_hooks};
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
 use crate::driver::prepare::in_use;
 use crate::oam::revision::{HISTORY_LIMIT, StoredRevision, prunable};
@@ -28,7 +28,7 @@ impl ComponentRun<'_> {
     }
 
     pub(super) async fn hold(&mut self, batch: usize) -> Result<ComponentOutcome, Failure> {
-        if self.claimed_epoch.is_some() {
+        if self.has_claimed() {
             self.conclude(Outcome::Held, None).await?;
         }
         Ok(ComponentOutcome::Held { at: HoldPoint::Batch(batch) })
@@ -65,7 +65,7 @@ impl ComponentRun<'_> {
     pub(super) async fn amend(&mut self, change: impl Fn(&mut Run)) -> Result<(), Failure> {
         loop {
             let Some(held) =
-                self.record.clone().filter(|stored| Some(stored.record.epoch) == self.claimed_epoch)
+                self.record.clone().filter(|stored| Some(stored.record.epoch) == self.claim.epoch)
             else {
                 return Err(self.superseded().await);
             };
@@ -102,15 +102,15 @@ impl ComponentRun<'_> {
                 None
             }
         };
-        if let (Some(outcome), Some(_)) = (outcome, self.claimed_epoch) {
+        if let (Some(outcome), Some(_)) = (outcome, self.claim.epoch) {
             if let (Outcome::Failed, Some(stored)) = (outcome, &self.record) {
                 let namespace = &self.prepared.namespace;
                 let warn = |message| self.emit(EventKind::Warned { message });
-                call_final_hooks(self.context, namespace, &stored.record, Ending::Failing, warn).await;
+                call_final_hooks(self.context, namespace, &stored.record, FinalPhase::Failing, warn).await;
             }
             let clock = self.context.session.clock().clone();
             // The record keeps the diagnosis for users who did not see the output.
-            let known = self.diagnosis.first().filter(|known| !failure.reason.contains(*known));
+            let known = self.diagnosis.lines.first().filter(|known| !failure.reason.contains(*known));
             let message =
                 known.map_or_else(|| failure.reason.clone(), |known| format!("{}; {known}", failure.reason));
             let recorded = self.conclude(outcome, Some(message));
@@ -125,7 +125,7 @@ impl ComponentRun<'_> {
             let lost = obstacle.map(|obstacle| format!("the outcome could not be recorded: {obstacle}"));
             failure.evidence.extend(lost);
         }
-        let may_have_pods = self.gate_wait.is_none();
+        let may_have_pods = self.gates.wait.is_none();
         if may_have_pods && matches!(failure.kind, FailureKind::NotReady | FailureKind::Denied) {
             failure.evidence.extend(evidence::collect_diagnostics(self).await);
         }
@@ -138,7 +138,7 @@ impl ComponentRun<'_> {
         if let Some(leadership) = self.leadership {
             leadership.lease.doubt();
         }
-        let is_claimed = self.record.as_ref().map(|stored| stored.record.epoch) > self.claimed_epoch;
+        let is_claimed = self.record.as_ref().map(|stored| stored.record.epoch) > self.claim.epoch;
         let reloaded = self.reload().await;
         let component = &self.prepared.component;
         let run = self.record.as_ref().filter(|_| reloaded.is_ok()).map(|stored| &stored.record.run);

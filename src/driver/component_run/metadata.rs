@@ -38,7 +38,7 @@ impl ComponentRun<'_> {
             match self.workloads().relabel(&observed, operations, epoch).await {
                 Ok(object) => {
                     self.watch.cache.apply(prepared.desired.kind, &object);
-                    self.changed = true;
+                    self.writes.changed = true;
                     return Ok(WriteEffect::Changed);
                 }
                 Err(error) => {

@@ -13,13 +13,12 @@ use crate::cluster::keys;
 use crate::cluster::managed_fields::field_at;
 use crate::cluster::object_watch::{ObjectScope, ReadMode};
 use crate::cluster::object_writer::{
-    Applying, Execution, FieldConflict, KUBEVELA_MANAGERS, Ownership, apply_object, delete_object,
+    ApplyResult, ConflictPolicy, FieldConflict, KUBEVELA_MANAGERS, WriteMode, apply_object, delete_object,
     resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
-use crate::driver::component_run::deadline::BatchTimer;
 use crate::driver::component_run::services::WriteEffect;
-use crate::driver::component_run::{ComponentRun, Ending};
+use crate::driver::component_run::{ComponentRun, TurnEnd};
 use crate::driver::leftovers::Leftover;
 use crate::driver::object_owner::Handling;
 use crate::driver::outcome::{Failure, FailureKind};
@@ -56,15 +55,16 @@ pub(super) enum Cleanup {
 
 impl ComponentRun<'_> {
     /// Observes, plans, and applies, waits or deletes. Returns how the run ends, if it does.
-    pub(super) async fn object_turn(&mut self, objects: &PreparedObjects) -> Result<Option<Ending>, Failure> {
+    pub(super) async fn object_turn(
+        &mut self,
+        objects: &PreparedObjects,
+    ) -> Result<Option<TurnEnd>, Failure> {
         if let Some(error) = self.watch.objects.cache.failure() {
             return Err(error.into());
         }
-        let Some(epoch) = self.claimed_epoch else { return self.begin_objects(objects).await };
-        if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
-            return Err(self.superseded().await);
-        }
-        if self.prepared.new_revision.is_some() && !self.is_target_recorded {
+        let Some(epoch) = self.claim.epoch else { return self.begin_objects(objects).await };
+        self.ensure_claimed(epoch).await?;
+        if !self.prerequisites.is_target_recorded {
             self.ensure_leader().await?;
             self.record_target().await?;
             return Ok(None);
@@ -76,7 +76,7 @@ impl ComponentRun<'_> {
             return self.act(&observed, Step::Stamp { workload: behind.name }).await.map(|()| None);
         }
         let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
-        match next_object_action(&seen, !self.are_leftovers_gone) {
+        match next_object_action(&seen, !self.prerequisites.are_leftovers_gone) {
             ObjectAction::Apply(due) => self.apply_objects(objects, &due, epoch).await?,
             ObjectAction::Wait { object, reason } => {
                 self.wait_for_object(objects, &seen, object, reason).await?;
@@ -87,7 +87,7 @@ impl ComponentRun<'_> {
                 self.observe_again().await?;
                 let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
                 if next_object_action(&seen, false) == ObjectAction::Finish {
-                    return Ok(Some(Ending::Final));
+                    return Ok(Some(TurnEnd::Final));
                 }
             }
         }
@@ -95,26 +95,26 @@ impl ComponentRun<'_> {
     }
 
     /// Before the claim: whether there is anything to write, or only something to wait for.
-    async fn begin_objects(&mut self, objects: &PreparedObjects) -> Result<Option<Ending>, Failure> {
+    async fn begin_objects(&mut self, objects: &PreparedObjects) -> Result<Option<TurnEnd>, Failure> {
         let observed = self.observe();
         let seen = objects.observe(&self.watch.objects.cache, None);
         let is_unclaimed = self.record == self.prepared.record;
         if is_unclaimed && self.prepared.are_objects_at_rest() == Some(true) {
             return match next_object_action(&seen, false) {
                 ObjectAction::Wait { object, reason } => {
-                    self.enter_only_batch();
+                    self.deadlines.enter_batch(0);
                     self.wait_for_object(objects, &seen, object, reason).await.map(|()| None)
                 }
                 ObjectAction::Fail { object, reason } => Err(self.object_failure(&seen, object, &reason)),
                 ObjectAction::Apply(_) | ObjectAction::DeleteLeftovers | ObjectAction::Finish => {
-                    Ok(Some(Ending::AtRest))
+                    Ok(Some(TurnEnd::AtRest))
                 }
             };
         }
         self.check_claim()?;
         let step = self.claim_of_objects(objects, &observed);
         self.act(&observed, step).await?;
-        if self.claimed_epoch.is_some() {
+        if self.has_claimed() {
             self.begin_only_batch(objects);
         }
         Ok(None)
@@ -133,19 +133,9 @@ impl ComponentRun<'_> {
 
     /// Starts the one batch under a new claim.
     pub(super) fn begin_only_batch(&mut self, objects: &PreparedObjects) {
-        self.batch = None;
-        self.enter_only_batch();
+        self.deadlines.forget_batches();
+        self.deadlines.enter_batch(0);
         self.watch_kinds(objects);
-    }
-
-    /// Starts the clock of the one batch that the objects are.
-    pub(super) fn enter_only_batch(&mut self) {
-        if self.batch.is_none() {
-            let clock = self.context.session.clock();
-            let deadline = clock.moment().after(self.context.limits.batch);
-            self.batch = Some(BatchTimer { index: 0, at: clock.elapsed(), deadline });
-            self.move_deadline();
-        }
     }
 
     /// The run to claim: one batch of everything.
@@ -211,9 +201,7 @@ impl ComponentRun<'_> {
                     if !object.before.as_ref().is_some_and(|before| object.is_same(before)) {
                         self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
                     }
-                    self.changed = true;
-                    self.conflicts = 0;
-                    self.last_error = None;
+                    self.writes.accept();
                 }
                 Ok(ApplyOutcome::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(ApplyOutcome::Superseded) => is_superseded = true,
@@ -256,25 +244,25 @@ impl ComponentRun<'_> {
             Some(seen) => Some(take_over_updates(session, &kind, &seen).await?.unwrap_or(seen)),
             None => None,
         };
-        let apply = |ownership| {
+        let apply = |on_conflict| {
             let body = object.stamped_body(live.as_ref(), epoch);
-            apply_object(session, &kind, namespace, body, live.as_ref(), ownership, Execution::Real)
+            apply_object(session, &kind, namespace, body, live.as_ref(), on_conflict, WriteMode::Persist)
         };
-        let mut answer = apply(Ownership::Respect).await?;
+        let mut answer = apply(ConflictPolicy::Report).await?;
         let mut reclaimed = Vec::new();
-        if let Applying::Conflicts(conflicts) = &answer {
+        if let ApplyResult::Conflicts(conflicts) = &answer {
             if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
                 return Ok(ApplyOutcome::Refused(conflict_failure(object, conflict)));
             }
             reclaimed.extend(conflicts.iter().filter(|one| !is_own(one)).cloned());
-            answer = apply(Ownership::Force).await?;
+            answer = apply(ConflictPolicy::Force).await?;
         }
         for FieldConflict { manager, field } in reclaimed {
             let message =
                 format!("{}: field `{field}` was changed by `{manager}`, and is set again", object.reference);
             self.emit(EventKind::Warned { message });
         }
-        let Applying::Applied(applied) = answer else {
+        let ApplyResult::Applied(applied) = answer else {
             return Err(ClusterError::Conflict(format!("{} has changed", object.reference)));
         };
         let change = if existed { ObjectChange::Configured } else { ObjectChange::Created };
@@ -331,9 +319,9 @@ impl ComponentRun<'_> {
 
     /// Notes which object is waited for: signs of trouble at another one are not its own.
     fn note_awaited(&mut self, object: &ObjectRef) {
-        if self.awaited.as_ref() != Some(object) {
-            self.awaited = Some(object.clone());
-            self.baseline = None;
+        if self.diagnosis.awaited.as_ref() != Some(object) {
+            self.diagnosis.awaited = Some(object.clone());
+            self.diagnosis.baseline = None;
         }
     }
 
@@ -355,7 +343,7 @@ impl ComponentRun<'_> {
             match self.workloads().delete(&workload).await {
                 Ok(()) => {
                     self.watch.cache.remove(&workload.uid);
-                    self.changed = true;
+                    self.writes.changed = true;
                     self.emit(EventKind::WorkloadDeleted { workload: workload.name.clone() });
                 }
                 Err(error) => return self.recover(error).await,
@@ -390,7 +378,7 @@ impl ComponentRun<'_> {
         objects: &PreparedObjects,
         epoch: Epoch,
     ) -> Result<Cleanup, Failure> {
-        if self.are_leftovers_gone {
+        if self.prerequisites.are_leftovers_gone {
             return Ok(Cleanup::Done);
         }
         for leftover in &objects.leftovers {
@@ -399,7 +387,7 @@ impl ComponentRun<'_> {
                 return Ok(Cleanup::Unfinished);
             }
         }
-        self.are_leftovers_gone = true;
+        self.prerequisites.are_leftovers_gone = true;
         Ok(Cleanup::Done)
     }
 
@@ -433,7 +421,7 @@ impl ComponentRun<'_> {
         if let Err(error) = delete_object(session, kind, &live).await {
             return Ok(Err(error));
         }
-        self.changed = true;
+        self.writes.changed = true;
         self.emit(EventKind::ObjectDeleted { object: reference.to_string() });
         Ok(Ok(()))
     }
@@ -461,7 +449,7 @@ impl ComponentRun<'_> {
 
     /// Where the objects stand.
     pub(super) fn object_progress(&self, objects: &PreparedObjects) -> Progress {
-        let claimed = self.claimed_epoch;
+        let claimed = self.claim.epoch;
         let count = count_progress(&objects.observe(&self.watch.objects.cache, claimed));
         let size = objects.kept_size.unwrap_or(count.wanted).max(count.wanted);
         let source = self.left_workloads(objects).iter().map(|workload| workload.replicas).sum();

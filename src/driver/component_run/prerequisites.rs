@@ -3,28 +3,52 @@
 //! It comes after the claim and after the stamps, so that the record is first and no run before this one can act any
 //! more, and before the first workload changes. Where nothing else is to be done, a claim of its own fences it.
 
+use std::collections::BTreeMap;
+
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::cluster::record_store::{self, RecordError};
+use crate::cluster::record_store;
 use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::objects::Cleanup;
 use crate::driver::component_run::services::WriteEffect;
-use crate::driver::component_services;
 use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::prepare::PreparedComponent;
 use crate::driver::prepared_objects::PreparedObject;
 use crate::oam::revision::NewRevision;
 use crate::plan::action::Action;
-use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
+/// What a run still writes besides workloads.
+pub(super) struct Prerequisites {
+    /// Whether something is still to be written.
+    pub(super) are_pending: bool,
+    pub(super) is_target_recorded: bool,
+    /// The component's Services as this run left them, by name.
+    pub(super) services: BTreeMap<String, DynamicObject>,
+    /// Whether the objects are gone that other revisions have left.
+    pub(super) are_leftovers_gone: bool,
+}
+
+impl Prerequisites {
+    pub(super) fn new(prepared: &PreparedComponent) -> Self {
+        Self {
+            are_pending: prepared.has_prerequisites(),
+            is_target_recorded: prepared.new_revision.is_none(),
+            services: BTreeMap::new(),
+            are_leftovers_gone: false,
+        }
+    }
+}
+
 impl ComponentRun<'_> {
     /// Whether the time of this step is the time to write them.
     pub(super) fn is_time_for_prerequisites(&self, step: &Step) -> bool {
-        let is_driving = self.claimed_epoch.is_some();
-        self.has_prerequisites
+        let is_driving = self.has_claimed();
+        self.prerequisites.are_pending
             && match step {
                 Step::Act(Action::Hold { .. } | Action::Wait { .. }) => true,
                 Step::Nothing => !is_driving,
@@ -50,11 +74,10 @@ impl ComponentRun<'_> {
         step: &Step,
     ) -> Result<(), Failure> {
         self.ensure_leader().await?;
-        let desired = &self.prepared.desired;
         let others = match step {
             // All pods are the target's.
             Step::Nothing | Step::Act(Action::Finish) => Vec::new(),
-            Step::Act(Action::Wait { .. }) if self.claimed_epoch.is_none() => Vec::new(),
+            Step::Act(Action::Wait { .. }) if !self.has_claimed() => Vec::new(),
             Step::Act(Action::Wait { .. } | Action::Hold { .. })
             | Step::Claim { .. }
             | Step::Stamp { .. }
@@ -63,15 +86,15 @@ impl ComponentRun<'_> {
             )
             | Step::Superseded { .. }
             | Step::ExternalChange { .. }
-            | Step::Refuse(_) => component_services::other_revisions(observed, desired.kind, &desired.target),
+            | Step::Refuse(_) => self.other_revisions(observed),
         };
         self.record_target().await?;
         // A target that does not exist yet is given its metadata when the run ends.
-        let metadata_change = self.claimed_epoch.is_none() && self.prepared.metadata_change.is_some();
+        let metadata_change = !self.has_claimed() && self.prepared.metadata_change.is_some();
         let trait_objects = &self.prepared.trait_objects;
         let touches_objects = !trait_objects.objects.is_empty() || !trait_objects.leftovers.is_empty();
         if metadata_change || touches_objects || self.prepared.component_services.names().next().is_some() {
-            let epoch = match self.claimed_epoch {
+            let epoch = match self.claim.epoch {
                 Some(held) => held,
                 None => match self.fence(&others).await? {
                     Some(epoch) => epoch,
@@ -80,67 +103,29 @@ impl ComponentRun<'_> {
             };
             // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready, and
             // what pods of other revisions may need goes then.
-            let is_at_end = self.claimed_epoch.is_none() && !matches!(step, Step::Act(Action::Hold { .. }));
+            let is_at_end = !self.has_claimed() && !matches!(step, Step::Act(Action::Hold { .. }));
             let is_due = |object: &PreparedObject| is_at_end || object.is_needed_by_pods();
             while self.apply_trait_objects(trait_objects, is_due, epoch).await? == WriteEffect::Changed {
-                if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
-                    return Err(self.superseded().await);
-                }
+                self.ensure_claimed(epoch).await?;
             }
             while is_at_end && self.delete_left_objects(trait_objects, epoch).await? == Cleanup::Unfinished {
-                if self.record.as_ref().map(|stored| stored.record.epoch) != Some(epoch) {
-                    return Err(self.superseded().await);
-                }
+                self.ensure_claimed(epoch).await?;
             }
             self.apply_services(epoch, &others).await?;
             if metadata_change {
                 self.apply_inherited_metadata(epoch).await?;
             }
         }
-        self.has_prerequisites = false;
-        self.changed = true;
+        self.prerequisites.are_pending = false;
+        self.writes.changed = true;
         Ok(())
-    }
-
-    /// Takes the next epoch and leaves the recorded run as it is: a run before this one, which may still have a write
-    /// on its way, can change no Service after it. `None` where the record has moved on, and everything has to be
-    /// observed again.
-    async fn fence(&mut self, others: &[String]) -> Result<Option<Epoch>, Failure> {
-        let Some(seen) = self.record.clone() else { return Err(self.superseded().await) };
-        self.check_claim()?;
-        let newest = self.observe().newest_stamp().max(self.newest_object_stamp());
-        let mut record = seen.record.clone();
-        record.epoch = record.epoch.max(newest).next();
-        record.exposes = self.prepared.component_services.recorded(&record.exposes, others);
-        self.note_outputs(&mut record, others);
-        if let Some(policies) = &self.prepared.policies {
-            record.policies = policies.clone();
-        }
-        self.sent_claim = Some(record.clone());
-        match record_store::claim_record(
-            &self.context.session,
-            &self.prepared.namespace,
-            Some(&seen),
-            &record,
-        )
-        .await
-        {
-            Ok(stored) => {
-                let epoch = stored.record.epoch;
-                self.record = Some(stored);
-                Ok(Some(epoch))
-            }
-            Err(RecordError::Cluster(error)) => {
-                self.recover(error).await?;
-                Ok(None)
-            }
-            Err(error @ RecordError::Unusable { .. }) => Err(error.into()),
-        }
     }
 
     /// Records the target's revision, once, and before it what it takes over.
     pub(super) async fn record_target(&mut self) -> Result<(), Failure> {
-        let Some(new) = self.prepared.new_revision.as_ref().filter(|_| !self.is_target_recorded) else {
+        let Some(new) =
+            self.prepared.new_revision.as_ref().filter(|_| !self.prerequisites.is_target_recorded)
+        else {
             return Ok(());
         };
         if let Some(adopted) = &self.prepared.adopted_revision {
@@ -148,7 +133,7 @@ impl ComponentRun<'_> {
         }
         self.record_revision(new).await?;
         self.emit(EventKind::RevisionCreated { revision: new.name.clone(), number: new.number });
-        self.is_target_recorded = true;
+        self.prerequisites.is_target_recorded = true;
         Ok(())
     }
 
@@ -169,7 +154,7 @@ impl ComponentRun<'_> {
                 None => {
                     self.retry(error).await?;
                     self.ensure_leader().await?;
-                    if let Some(held) = self.claimed_epoch {
+                    if let Some(held) = self.claim.epoch {
                         self.confirm_epoch(held).await?;
                     }
                 }

@@ -1,20 +1,13 @@
 //! The component's Services under a run: the ports of all revisions that may have pods while it lasts, those of the
 //! target alone at its end.
 
-use std::time::Duration;
-
 use kube::api::DynamicObject;
 
-use crate::cluster::error::ClusterError;
 use crate::cluster::service::{self, Change};
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::act::MOST_CONFLICTS;
-use crate::driver::outcome::{Failure, FailureKind};
+use crate::driver::outcome::Failure;
 use crate::plan::epoch::Epoch;
 use crate::report::event::EventKind;
-
-/// How long to stand back after a conflict.
-const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 /// Whether Services had to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +32,11 @@ impl ComponentRun<'_> {
 
     /// Removes the ports that only sources exposed: no source has pods any more.
     pub(super) async fn trim_services(&mut self) -> Result<WriteEffect, Failure> {
-        let Some(epoch) = self.claimed_epoch else { return Ok(WriteEffect::Unchanged) };
+        let Some(epoch) = self.claim.epoch else { return Ok(WriteEffect::Unchanged) };
         let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();
         let mut written = WriteEffect::Unchanged;
         for name in names {
-            let seen = self.services.get(&name).cloned();
+            let seen = self.prerequisites.services.get(&name).cloned();
             if self.prepared.component_services.change(&name, &[], seen.as_ref()).is_pending() {
                 self.ensure_leader().await?;
                 self.apply_service(&name, seen, epoch, &[]).await?;
@@ -80,8 +73,8 @@ impl ComponentRun<'_> {
                 }
                 (Change::None, _) => {
                     match seen {
-                        Some(found) => drop(self.services.insert(name.to_owned(), found)),
-                        None => drop(self.services.remove(name)),
+                        Some(found) => drop(self.prerequisites.services.insert(name.to_owned(), found)),
+                        None => drop(self.prerequisites.services.remove(name)),
                     }
                     if was_updated {
                         self.emit(EventKind::ServiceApplied { service: name.to_owned() });
@@ -118,45 +111,6 @@ impl ComponentRun<'_> {
                     service::load_service(&session, &namespace, name).await?
                 }
             };
-        }
-    }
-
-    /// Makes sure that the claim still stands.
-    pub(super) async fn confirm_epoch(&mut self, epoch: Epoch) -> Result<(), Failure> {
-        self.reload().await?;
-        match &self.record {
-            Some(stored) if stored.record.epoch == epoch => Ok(()),
-            Some(_) | None => Err(self.superseded().await),
-        }
-    }
-
-    /// Waits before another try, where one may help.
-    pub(super) async fn retry(&mut self, error: ClusterError) -> Result<(), Failure> {
-        match error {
-            ClusterError::AlreadyExists(_) | ClusterError::NotFound(_) | ClusterError::Conflict(_)
-                if self.conflicts < MOST_CONFLICTS =>
-            {
-                self.conflicts += 1;
-                self.context.session.clock().pause(AFTER_CONFLICT).await;
-                Ok(())
-            }
-            ClusterError::AlreadyExists(message)
-            | ClusterError::NotFound(message)
-            | ClusterError::Conflict(message) => {
-                let reason = format!(
-                    "another client keeps modifying the objects of component `{}`: {message}",
-                    self.prepared.component
-                );
-                Err(Failure::new(FailureKind::NotReady, reason))
-            }
-            ClusterError::Forbidden(message) | ClusterError::Invalid(message) => Err(self.denied(message)),
-            error @ (ClusterError::Unauthorized(_)
-            | ClusterError::Rejected(_)
-            | ClusterError::Misdirected { .. }
-            | ClusterError::Transient { .. }
-            | ClusterError::Exhausted { .. }
-            | ClusterError::Stopped
-            | ClusterError::Other(_)) => Ok(self.context.session.wait_before_retry(&error).await?),
         }
     }
 }

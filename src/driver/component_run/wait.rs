@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch::Receiver;
+
 use crate::cluster::clock::Moment;
-use crate::driver::component_run::deadline::BatchTimer;
 use crate::driver::component_run::diagnose::{
     FIRST_CHECK, PodCheck, RECHECK_INTERVAL, RECHECK_INTERVAL_FAIL_FAST, ReadyCount, SECOND_CHECK,
 };
@@ -42,6 +43,13 @@ pub(super) enum BatchProgress {
     Completed,
 }
 
+/// What a decision depends on, followed from the moment of the decision on.
+pub(super) struct Changes {
+    workloads: Receiver<u64>,
+    record: Receiver<u64>,
+    objects: Receiver<u64>,
+}
+
 impl ComponentRun<'_> {
     /// No write is sent on a Lease that may have expired.
     pub(super) async fn await_lease(&mut self) -> Result<(), Failure> {
@@ -59,7 +67,6 @@ impl ComponentRun<'_> {
         let session = &self.context.session;
         let clock = session.clock();
         let patience_ends = clock.moment().after(session.outage());
-        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
         loop {
             tokio::select! {
                 biased;
@@ -70,13 +77,12 @@ impl ComponentRun<'_> {
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
-                () = clock.until(batch_deadline) => self.check_deadline("the lease cannot be renewed")?,
-                () = clock.until(self.run_deadline) => self.check_deadline("the lease cannot be renewed")?,
+                () = self.deadlines.passed() => self.deadlines.check("the lease cannot be renewed")?,
                 () = clock.until(patience_ends) => return Err(Failure::lease_not_renewed()),
             }
         }
         // Others may have held it meanwhile.
-        match self.claimed_epoch {
+        match self.claim.epoch {
             Some(epoch) => self.confirm_epoch(epoch).await,
             None => Ok(()),
         }
@@ -90,19 +96,40 @@ impl ComponentRun<'_> {
         }
     }
 
-    pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
-        let mut changes = self.watch.cache.changes_of(&self.prepared.component);
-        let mut words = self.watch.records.changes_of(&self.prepared.component);
-        let mut objects = self.watch.objects.cache.changes_of(&self.prepared.component);
-        // Whatever changed between the observation and this line must not be missed.
-        let has_news =
+    /// Follows what a decision depends on; `None` if some of it has changed since it was observed.
+    pub(super) fn changes_since(&self, observed: &Observed) -> Option<Changes> {
+        let component = &self.prepared.component;
+        let changes = Changes {
+            workloads: self.watch.cache.changes_of(component),
+            record: self.watch.records.changes_of(component),
+            objects: self.watch.objects.cache.changes_of(component),
+        };
+        let has_record_changed =
             self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some());
-        if (has_news && self.claimed_epoch.is_some()) || self.workloads_seen() != observed.workloads {
-            return Ok(());
+        let is_outdated =
+            (has_record_changed && self.has_claimed()) || self.workloads_seen() != observed.workloads;
+        (!is_outdated).then_some(changes)
+    }
+
+    /// Waits until something has changed, a deadline or this moment has passed, or the run has to stop.
+    pub(super) async fn await_change(&self, mut changes: Changes, until: Option<Moment>) {
+        tokio::select! {
+            biased;
+            _ = changes.workloads.changed() => {}
+            _ = changes.record.changed() => {}
+            _ = changes.objects.changed() => {}
+            () = self.context.control.stopped() => {}
+            () = self.context.session.clock().until(until) => {}
+            () = self.lease_refused() => {}
+            () = self.deadlines.passed() => {}
         }
+    }
+
+    pub(super) async fn wait(&mut self, observed: &Observed, waiting: &Waiting) -> Result<(), Failure> {
+        let Some(changes) = self.changes_since(observed) else { return Ok(()) };
         let clock = self.context.session.clock();
         let phrase = waiting.phrase();
-        self.check_deadline(&phrase)?;
+        self.deadlines.check(&phrase)?;
         let now = clock.moment();
         let mut notice = match self.notice.take().filter(|notice| notice.phrase == phrase) {
             Some(notice) => notice,
@@ -142,18 +169,7 @@ impl ComponentRun<'_> {
         {
             return Ok(());
         }
-        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
-        tokio::select! {
-            biased;
-            _ = changes.changed() => {}
-            _ = words.changed() => {}
-            _ = objects.changed() => {}
-            () = self.context.control.stopped() => {}
-            () = clock.until(remind) => {}
-            () = self.lease_refused() => {}
-            () = clock.until(batch_deadline) => {}
-            () = clock.until(self.run_deadline) => {}
-        }
+        self.await_change(changes, remind).await;
         Ok(())
     }
 
@@ -166,16 +182,7 @@ impl ComponentRun<'_> {
                 | Action::Wait { batch, .. }
                 | Action::Hold { batch },
             ) => {
-                if self.batch.is_none_or(|known| known.index < *batch) {
-                    self.leave_batch();
-                    let clock = self.context.session.clock();
-                    let deadline = match self.left_batch.filter(|(index, _)| index == batch) {
-                        Some((_, left)) => left.map(|left| clock.moment().plus(left)),
-                        None => clock.moment().after(self.context.limits.batch),
-                    };
-                    self.batch = Some(BatchTimer { index: *batch, at: clock.elapsed(), deadline });
-                    self.move_deadline();
-                }
+                self.deadlines.enter_batch(*batch);
                 if matches!(step, Step::Act(Action::Hold { .. })) { batch + 1 } else { *batch }
             }
             Step::Act(Action::Delete { .. } | Action::Finish) => usize::MAX,
@@ -187,19 +194,7 @@ impl ComponentRun<'_> {
             | Step::ExternalChange { .. }
             | Step::Refuse(_) => 0,
         };
-        if self.claimed_epoch.is_some() {
-            self.report_ready(observed, done)
-        } else {
-            BatchProgress::Unchanged
-        }
-    }
-
-    /// Stops the clock of the batch under way.
-    pub(super) fn leave_batch(&mut self) {
-        let now = self.context.session.clock().moment();
-        if let Some(BatchTimer { index, deadline, .. }) = self.batch {
-            self.left_batch = Some((index, deadline.map(|deadline| deadline.saturating_since(now))));
-        }
+        if self.has_claimed() { self.report_ready(observed, done) } else { BatchProgress::Unchanged }
     }
 
     /// Reports every batch below `done` (zero-based) that has not been reported.

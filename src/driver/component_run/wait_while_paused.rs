@@ -17,15 +17,15 @@ impl ComponentRun<'_> {
 
     /// Whether the run of this claim is paused.
     pub(super) fn is_paused(&self) -> bool {
-        let record = self.record.as_ref().map(|stored| &stored.record);
-        record.is_some_and(|record| Some(record.epoch) == self.claimed_epoch && record.run.paused.is_some())
+        let record = self.recorded();
+        record.is_some_and(|record| Some(record.epoch) == self.claim.epoch && record.run.paused.is_some())
     }
 
     /// Waits for the end of the pause. The deadline of the batch restarts after it, and so does a gate; that of the run
     /// does not stop.
     pub(super) async fn wait_while_paused(&mut self) -> Result<(), Failure> {
-        (self.batch, self.left_batch, self.notice) = (None, None, None);
-        self.move_deadline();
+        self.deadlines.forget_batches();
+        self.notice = None;
         // `rollout pause` waits for this: nothing more will be written.
         self.amend(|run| {
             if run.paused.is_some() {
@@ -51,7 +51,7 @@ impl ComponentRun<'_> {
                 () = self.context.control.stopped() => {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
-                () = clock.until(self.run_deadline) => self.check_deadline("the run is paused")?,
+                () = self.deadlines.passed() => self.deadlines.check("the run is paused")?,
                 // The watch may have missed it.
                 () = clock.until(remind) => self.reload().await?,
             }
@@ -82,9 +82,5 @@ impl ComponentRun<'_> {
         }
         let reason = format!("component `{component}` was deleted while its run was paused");
         Err(Failure::new(FailureKind::Superseded, reason).hint("see `rollout status`"))
-    }
-
-    fn is_claimed(&self) -> bool {
-        self.record.as_ref().map(|stored| stored.record.epoch) == self.claimed_epoch
     }
 }

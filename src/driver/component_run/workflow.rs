@@ -4,15 +4,20 @@
 //! A run that is held is claimed like any other, and its revision is recorded, but nothing of it is applied. So what
 //! continues it later needs no manifest.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::driver::component_run::act::RunStart;
+use crate::cluster::clock::Moment;
+use crate::driver::component_run::claim::RunStart;
 use crate::driver::component_run::wait::REMIND_EVERY;
 use crate::driver::component_run::{ComponentRun, Predecessors};
 use crate::driver::other_application::{OtherApplication, find_application};
 use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
+use crate::driver::prepare::PreparedComponent;
 use crate::driver::workflow::behind;
 use crate::oam::workflow::{GateCondition, StepGate};
 use crate::plan::phrase::format_duration;
@@ -22,6 +27,29 @@ use crate::report::event::{EventKind, Progress};
 
 /// How often it is read whether another application is done: it may be in a namespace that nothing here watches.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Where a component stands in the workflow of its application.
+pub(super) struct WorkflowState {
+    /// As its next claim records it.
+    pub(super) place: Option<WorkflowPlace>,
+    /// What became of the components before it.
+    pub(super) predecessors: Predecessors,
+    /// The steps that this process has passed.
+    pub(super) passed: Rc<RefCell<BTreeSet<String>>>,
+    /// What was reported of a wait at a gate, and when to report it again.
+    notice: Option<(String, Moment)>,
+}
+
+impl WorkflowState {
+    pub(super) fn new(prepared: &PreparedComponent) -> Self {
+        Self {
+            place: prepared.workflow.clone(),
+            predecessors: Predecessors::Done,
+            passed: Rc::default(),
+            notice: None,
+        }
+    }
+}
 
 /// What came of the gates before a component.
 pub(super) enum Gates {
@@ -36,11 +64,11 @@ pub(super) enum Gates {
 impl ComponentRun<'_> {
     /// Passes the gates before the component, or holds it at one.
     pub(super) async fn pass_gates(&mut self) -> Result<Gates, Failure> {
-        let Some(mut place) = self.place.clone().filter(|place| place.is_waiting) else {
+        let Some(mut place) = self.workflow.place.clone().filter(|place| place.is_waiting) else {
             return Ok(Gates::Passed);
         };
         let is_settled = self.prepared.is_settled(&self.watch.cache);
-        if let Predecessors::HeldAt { step, component } = self.predecessors.clone() {
+        if let Predecessors::HeldAt { step, component } = self.workflow.predecessors.clone() {
             if is_settled {
                 let skipped = ComponentOutcome::Skipped { waiting_for: component, held_at: Some(step) };
                 return Ok(Gates::Held(skipped));
@@ -51,7 +79,7 @@ impl ComponentRun<'_> {
             return Ok(Gates::Passed);
         }
         loop {
-            place = place.past(&self.passed_steps.borrow());
+            place = place.past(&self.workflow.passed.borrow());
             let Some(gate) = place.gates.first().cloned() else { break };
             match &gate.condition {
                 GateCondition::Application { name, namespace } => {
@@ -69,12 +97,12 @@ impl ComponentRun<'_> {
                     }
                 }
             }
-            self.gate_wait = None;
-            self.passed_steps.borrow_mut().insert(gate.step);
+            self.gates.wait = None;
+            self.workflow.passed.borrow_mut().insert(gate.step);
         }
         place.is_waiting = false;
-        self.place = Some(place.clone());
-        if self.claimed_epoch.is_some() {
+        self.workflow.place = Some(place.clone());
+        if self.has_claimed() {
             self.amend(|run| {
                 run.outcome = Outcome::Running;
                 run.finished = None;
@@ -103,14 +131,13 @@ impl ComponentRun<'_> {
         if self.prepared.is_held_at(&place, recorded) {
             return Ok(Gates::Held(held));
         }
-        self.place = Some(place.clone());
-        while self.claimed_epoch.is_none() {
+        self.workflow.place = Some(place.clone());
+        while !self.has_claimed() {
             if self.context.control.is_stopped() {
                 return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
             }
-            self.check_deadline(&self.obstacle())?;
-            if self.is_outdated() {
-                self.refuse_takeover().await?;
+            self.deadlines.check(&self.obstacle())?;
+            if self.is_outdated().await? {
                 return Ok(Gates::Outdated);
             }
             self.check_claim()?;
@@ -118,7 +145,7 @@ impl ComponentRun<'_> {
             let step = match &self.prepared.objects {
                 Some(objects) => self.claim_of_objects(objects, &observed),
                 None => match plan(&observed, &self.prepared.desired) {
-                    Step::Refuse(Refusal::BatchSumError(misfit)) => return Err(Failure::from(&misfit)),
+                    Step::Refuse(Refusal::BatchSumError(sum_error)) => return Err(Failure::from(&sum_error)),
                     step @ Step::Claim { .. } => step,
                     // Only Services or the objects of traits change.
                     Step::Nothing
@@ -133,9 +160,7 @@ impl ComponentRun<'_> {
                 },
             };
             self.act(&observed, step).await?;
-            if let Some(framing) = self.framing.take() {
-                self.confirm_framing(framing);
-            }
+            self.confirm_framing();
         }
         self.record_target().await?;
         let finished = Some(self.context.session.clock().now());
@@ -169,15 +194,15 @@ impl ComponentRun<'_> {
     /// Whether a user has promoted the run past a gate since it was claimed.
     fn is_promoted(&mut self, gate: &StepGate) -> bool {
         self.apply_watched_record();
-        let record = self.record.as_ref().map(|stored| &stored.record);
-        let place = record.filter(|record| Some(record.epoch) == self.claimed_epoch);
+        let record = self.recorded();
+        let place = record.filter(|record| Some(record.epoch) == self.claim.epoch);
         let place = place.and_then(|record| record.run.workflow.as_ref());
         place.is_some_and(|place| place.passed.contains(&gate.step))
     }
 
     /// Waits until the components of another application are done.
     async fn await_application(&mut self, name: &str, namespace: &str) -> Result<(), Failure> {
-        self.enter_only_batch();
+        self.deadlines.enter_batch(0);
         loop {
             let session = &self.context.session;
             let missing = match find_application(session, namespace, name).await? {
@@ -187,30 +212,28 @@ impl ComponentRun<'_> {
             let on = format!("application `{name}` in namespace `{namespace}`: {missing}");
             self.pause_at_gate(&on.clone(), on, LOOK_EVERY).await?;
         }
-        (self.batch, self.gate_notice) = (None, None);
-        self.move_deadline();
+        self.deadlines.forget_batches();
+        self.workflow.notice = None;
         Ok(())
     }
 
     /// Waits for a while at a gate, and reports for what: at once where that is something else, and now and then.
     async fn pause_at_gate(&mut self, what: &str, on: String, at_most: Duration) -> Result<(), Failure> {
-        self.check_deadline(&on)?;
+        self.deadlines.check(&on)?;
         let mut changes = self.watch.records.changes_of(&self.prepared.component);
         let clock = self.context.session.clock().clone();
         let now = clock.moment();
-        if self.gate_notice.as_ref().is_none_or(|(reported, due)| reported != what || now >= *due) {
+        if self.workflow.notice.as_ref().is_none_or(|(reported, due)| reported != what || now >= *due) {
             let progress = Progress { batches: 0, ..self.progress_now() };
             self.emit(EventKind::Waiting { progress, on: on.clone() });
-            self.gate_notice = Some((what.to_owned(), now.plus(REMIND_EVERY)));
+            self.workflow.notice = Some((what.to_owned(), now.plus(REMIND_EVERY)));
         }
-        self.gate_wait = Some(on);
-        let batch_deadline = self.batch.and_then(|batch| batch.deadline);
+        self.gates.wait = Some(on);
         tokio::select! {
             biased;
             () = clock.pause(at_most) => {}
             _ = changes.changed() => {}
-            () = clock.until(batch_deadline) => {}
-            () = clock.until(self.run_deadline) => {}
+            () = self.deadlines.passed() => {}
             () = self.context.control.stopped() => {
                 return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
             }

@@ -8,15 +8,15 @@ use serde_json::Value;
 use crate::sandbox::object::status_error::StatusError;
 
 /// The API server's limit of operations.
-const MOST_OPERATIONS: usize = 10_000;
+const MAX_OPERATIONS: usize = 10_000;
 
 pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, StatusError> {
     let operations = patch.as_array().filter(|operations| operations.iter().all(Value::is_object));
     let Some(operations) = operations else {
         return Err(StatusError::bad_request("error decoding patch: it is not a list of operations"));
     };
-    if operations.len() > MOST_OPERATIONS {
-        return Err(StatusError::too_many_operations(MOST_OPERATIONS, operations.len()));
+    if operations.len() > MAX_OPERATIONS {
+        return Err(StatusError::too_many_operations(MAX_OPERATIONS, operations.len()));
     }
     let mut patched = object.clone();
     for operation in operations {

@@ -41,7 +41,7 @@ pub(crate) struct DataFile {
 }
 
 /// Lines that are no longer than this are kept, however small the document is.
-const MOST_LINES: u64 = 256 * 1024;
+const MAX_LINES: u64 = 256 * 1024;
 
 /// Distinguishes versions of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +80,12 @@ pub(crate) fn lock_of(path: &Path) -> PathBuf {
 }
 
 /// How many links are followed: Linux's limit.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// The file behind a path, so that all names of one file share its state and its lock. It need not exist.
 fn resolve_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         if let Ok(found) = fs::canonicalize(&path) {
             return found;
         }
@@ -271,7 +271,7 @@ impl DataFile {
         settings: SettingsChange,
     ) -> Result<(), SandboxError> {
         let lines = self.end.saturating_sub(self.document);
-        if self.document == 0 || lines > self.document.max(MOST_LINES) {
+        if self.document == 0 || lines > self.document.max(MAX_LINES) {
             return self.replace(store);
         }
         let line = journal::line(self.end, store, changes, settings);

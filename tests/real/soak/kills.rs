@@ -25,7 +25,7 @@ const TYPES: [(&str, bool); 6] = [
 ];
 
 /// How often the audit log is read at most until a request is in it.
-const MOST_READS: usize = 20_000;
+const MAX_READS: usize = 20_000;
 
 /// A kill in an upgrade, a return to the version before, a scale or a first release, and the rerun.
 pub(super) fn play(plane: &ControlPlane, seed: u64, tally: &Tally) {
@@ -79,7 +79,7 @@ fn await_request(env: &RealEnv, from: u64, number: usize, child: &mut Child) {
     let mut log = File::open(env.plane.audit()).unwrap();
     log.seek(SeekFrom::Start(from)).unwrap();
     let (mut partial, mut seen) = (Vec::new(), 0);
-    for _ in 0..MOST_READS {
+    for _ in 0..MAX_READS {
         log.read_to_end(&mut partial).unwrap();
         let whole = partial.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let lines: Vec<u8> = partial.drain(..whole).collect();

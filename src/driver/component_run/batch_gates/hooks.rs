@@ -36,9 +36,9 @@ impl ComponentRun<'_> {
     ) -> Result<GateTurn, Failure> {
         let clock = self.context.session.clock().clone();
         let now = clock.moment();
-        let due = self.gate_visit.as_ref().map_or(now, |visit| visit.due);
+        let due = self.gates.visit.as_ref().map_or(now, |visit| visit.due);
         if now < due {
-            let obstacle = self.gate_visit.as_ref().and_then(|visit| visit.obstacle.clone());
+            let obstacle = self.gates.visit.as_ref().and_then(|visit| visit.obstacle.clone());
             let on = obstacle.unwrap_or_else(|| format!("hook `{}`", hook.name));
             self.wait_at_gate(observed, point, on, due.saturating_since(now)).await?;
             return Ok(GateTurn::Again);
@@ -62,7 +62,7 @@ impl ComponentRun<'_> {
             let reason = format!("not passed after {limit} (`--batch-timeout`): {obstacle} {place}");
             return Err(Failure::new(FailureKind::GateFailed, reason));
         }
-        if let Some(visit) = &mut self.gate_visit {
+        if let Some(visit) = &mut self.gates.visit {
             visit.due = clock.moment().plus(CALL_AGAIN);
             visit.obstacle = Some(obstacle);
         }

@@ -9,7 +9,7 @@ use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::batch_gates::{GateTurn, place};
 use crate::driver::outcome::{Failure, FailureKind, GateCause, HoldPoint};
 use crate::oam::batch_gates::{Bounds, Metric};
-use crate::plan::gate_point::{GatePoint, MOST_RESULTS, MetricResult, Phase};
+use crate::plan::gate_point::{GatePoint, MAX_RESULTS, MetricResult, Phase};
 use crate::plan::metric::{Measurement, MetricRun};
 use crate::plan::observed::Observed;
 use crate::plan::phrase::list_literals;
@@ -27,25 +27,25 @@ pub(super) struct MetricProgress {
 }
 
 /// How far the metrics of a point have come.
-enum Verdict {
+enum MetricsPhase {
     /// This one, by index, ends the run.
-    Bad(usize),
+    Failed(usize),
     /// All have ended, and this one was neither good nor bad.
-    Doubtful(usize),
+    Inconclusive(usize),
     /// All have ended well.
-    Good,
+    Successful,
     /// Measurements are due, the next of them then.
-    Open(Moment),
+    Running(Moment),
 }
 
-fn verdict(progress: &[MetricProgress]) -> Verdict {
+fn metrics_phase(progress: &[MetricProgress]) -> MetricsPhase {
     let ended = |phase: Phase| progress.iter().position(|one| one.end == Some(phase));
     if let Some(at) = ended(Phase::Failed).or_else(|| ended(Phase::Error)) {
-        return Verdict::Bad(at);
+        return MetricsPhase::Failed(at);
     }
     match progress.iter().filter(|one| one.end.is_none()).map(|one| one.due).min() {
-        Some(next) => Verdict::Open(next),
-        None => ended(Phase::Inconclusive).map_or(Verdict::Good, Verdict::Doubtful),
+        Some(next) => MetricsPhase::Running(next),
+        None => ended(Phase::Inconclusive).map_or(MetricsPhase::Successful, MetricsPhase::Inconclusive),
     }
 }
 
@@ -63,14 +63,14 @@ impl ComponentRun<'_> {
         };
         let mut progress = self.metrics_under_way(metrics);
         self.take_measurements(probe, observed, point, (metrics, &mut progress)).await?;
-        match verdict(&progress) {
-            Verdict::Bad(at) => {
+        match metrics_phase(&progress) {
+            MetricsPhase::Failed(at) => {
                 let results = self.results(point, metrics, &progress);
                 self.amend(|run| keep_results(run, &results)).await?;
                 let reason = explanation(metrics[at], &progress[at], point, &spec);
                 Err(Failure::new(FailureKind::GateFailed, reason))
             }
-            Verdict::Doubtful(at) => {
+            MetricsPhase::Inconclusive(at) => {
                 let results = self.results(point, metrics, &progress);
                 let reason = explanation(metrics[at], &progress[at], point, &spec);
                 let keep = |run: &mut Run| keep_results(run, &results);
@@ -78,17 +78,17 @@ impl ComponentRun<'_> {
                 let cause = GateCause::Inconclusive { metric: metrics[at].name.clone() };
                 Ok(GateTurn::Held(HoldPoint::Gate { cause, reason }))
             }
-            Verdict::Good => {
+            MetricsPhase::Successful => {
                 let results = self.results(point, metrics, &progress);
                 self.amend(|run| keep_results(run, &results)).await?;
                 self.advance_gate(metrics.len());
                 Ok(GateTurn::Again)
             }
-            Verdict::Open(next) => {
+            MetricsPhase::Running(next) => {
                 let open = metrics.iter().zip(&progress).filter(|(_, one)| one.end.is_none());
                 let names: Vec<&str> = open.map(|(metric, _)| metric.name.as_str()).collect();
                 let on = format!("measurements of {}", list_literals(&names));
-                if let Some(visit) = &mut self.gate_visit {
+                if let Some(visit) = &mut self.gates.visit {
                     visit.metrics = progress;
                 }
                 let left = next.saturating_since(self.context.session.clock().moment());
@@ -104,7 +104,7 @@ impl ComponentRun<'_> {
     fn metrics_under_way(&mut self, metrics: &[&Metric]) -> Vec<MetricProgress> {
         let now = self.context.session.clock().moment();
         let progress =
-            self.gate_visit.as_mut().map(|visit| std::mem::take(&mut visit.metrics)).unwrap_or_default();
+            self.gates.visit.as_mut().map(|visit| std::mem::take(&mut visit.metrics)).unwrap_or_default();
         if !progress.is_empty() {
             return progress;
         }
@@ -219,7 +219,7 @@ fn keep_results(run: &mut Run, results: &[MetricResult]) {
     let kept = &mut run.gates.results;
     kept.retain(|old| !results.iter().any(|new| (&new.name, new.batch) == (&old.name, old.batch)));
     kept.extend(results.iter().cloned());
-    let surplus = kept.len().saturating_sub(MOST_RESULTS);
+    let surplus = kept.len().saturating_sub(MAX_RESULTS);
     kept.drain(..surplus);
 }
 

@@ -35,12 +35,12 @@ impl ComponentRun<'_> {
             return Ok(GateTurn::Open);
         };
         let (now, on) = (self.context.session.clock().moment(), format!("smoke test `{}`", test.name));
-        let due = self.gate_visit.as_ref().map_or(now, |visit| visit.due);
+        let due = self.gates.visit.as_ref().map_or(now, |visit| visit.due);
         if now < due {
             self.wait_at_gate(observed, point, on, due.saturating_since(now)).await?;
             return Ok(GateTurn::Again);
         }
-        if let Some(visit) = &mut self.gate_visit {
+        if let Some(visit) = &mut self.gates.visit {
             visit.due = now.plus(READ_EVERY);
         }
         let (prepared, session) = (self.prepared, self.context.session.clone());
@@ -131,7 +131,7 @@ impl ComponentRun<'_> {
         place: &GatePlace,
     ) -> Result<(), Failure> {
         let is_needless = place.is_new() || spec.gates.all_smoke_tests().next().is_none();
-        if std::mem::replace(&mut self.has_swept_smoke_jobs, true) || is_needless {
+        if std::mem::replace(&mut self.gates.has_swept_smoke_jobs, true) || is_needless {
             return Ok(());
         }
         let (prepared, session) = (self.prepared, self.context.session.clone());

@@ -1,0 +1,157 @@
+//! What is found out about an application before its first write: whether it may, can, and has to be rolled out.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
+use crate::cluster::access_review::AccessReview;
+use crate::cluster::permissions::{self, Right, RightPurpose};
+use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::service::Change;
+use crate::cluster::status_mirror::StatusMirror;
+use crate::driver::application_run::ApplicationRun;
+use crate::driver::checks::local_gates::refuse_untrusted_gates;
+use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects};
+use crate::driver::checks::queries::check_queries;
+use crate::driver::checks::{Warning, check_cluster};
+use crate::driver::other_application::missing_reads;
+use crate::driver::outcome::Failure;
+use crate::driver::prepare::{PreparedComponent, Rejection};
+use crate::driver::prepared_objects::PreparedObjects;
+use crate::driver::preview::PlannedComponent;
+use crate::driver::rejected::Rejected;
+use crate::driver::snapshot::Snapshot;
+use crate::driver::workflow::held_components;
+use crate::plan::step::{Step, plan};
+use crate::report::event::EventKind;
+
+impl<'a> ApplicationRun<'a> {
+    /// Whether a request that is rejected may be accepted later: another run has claimed a component since the snapshot
+    /// was taken, or drives it. A paused run may stay paused for ever, so it is not waited for.
+    pub async fn may_be_accepted_later(&self, snapshot: Option<&Snapshot<'_>>) -> bool {
+        let Self { context, request, .. } = self;
+        let names = request.component_names();
+        let found = record_store::find_records(&context.session, &request.namespace, &names).await;
+        let records = found.into_iter().flatten().filter_map(|(name, record)| Some((name, record.ok()?)));
+        let records: BTreeMap<String, StoredRecord> = records.collect();
+        let is_news = |(name, stored): (&String, &StoredRecord)| {
+            let seen = snapshot.and_then(|snapshot| snapshot.record(name).ok());
+            seen.is_some_and(|seen| seen.is_none_or(|seen| seen.record.epoch < stored.record.epoch))
+        };
+        if records.iter().any(is_news) {
+            return true;
+        }
+        for component in request.components.iter().filter(|component| component.intent.waits_for_a_run()) {
+            let record = records.get(&component.name).map(|stored| &stored.record);
+            let is_open = record.is_some_and(|record| record.run.paused.is_none());
+            if is_open && self.claimant().is_driven().await.unwrap_or(false) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether nothing would be written.
+    pub fn is_at_rest(&self, components: &[PreparedComponent]) -> bool {
+        let held = held_components(components, &self.watch.cache);
+        components.iter().all(|prepared| {
+            if held.contains(prepared.component.as_str()) {
+                return true;
+            }
+            if let Some(is_at_rest) = prepared.are_objects_at_rest() {
+                return is_at_rest && prepared.objects.as_ref().is_some_and(PreparedObjects::were_ready);
+            }
+            !prepared.has_prerequisites()
+                && plan(&prepared.observed(&self.watch.cache), &prepared.desired).is_rest()
+        })
+    }
+
+    /// Whether a run of one of the components would be resumed.
+    pub fn resumes(&self, components: &[PreparedComponent]) -> bool {
+        components.iter().filter(|prepared| prepared.objects.is_none()).any(|prepared| {
+            let step = plan(&prepared.observed(&self.watch.cache), &prepared.desired);
+            matches!(step, Step::Claim { resumes: true, .. })
+        })
+    }
+
+    /// Makes sure of every permission that the run needs, so that it does not end half-way for want of one.
+    pub async fn check_rights(&self, components: &[PreparedComponent]) -> Result<AccessReview<'a>, Rejected> {
+        let (request, kinds) = (self.request, self.request.kinds());
+        let is_touched = components.iter().any(|prepared| prepared.component_services.touches_services());
+        let has_smoke_tests =
+            components.iter().any(|prepared| prepared.desired.gates.all_smoke_tests().next().is_some());
+        let exposes = is_touched.then_some(RightPurpose::Services);
+        let besides = exposes.into_iter().chain(has_smoke_tests.then_some(RightPurpose::SmokeTests));
+        let access = AccessReview::load(&self.context.session, &request.namespace).await?;
+        let removes = components
+            .iter()
+            .flat_map(|prepared| &prepared.service_changes)
+            .any(|change| matches!(change, Change::Remove(_)));
+        let removal = removes.then_some(Right { verb: "delete", group: "", resource: "services" });
+        let mut rights: Vec<Right<'_>> =
+            permissions::rights_of_run(request.operation(), &kinds, besides).chain(removal).collect();
+        for right in components.iter().flat_map(PreparedComponent::rights_on_objects) {
+            if !rights.contains(&right) {
+                rights.push(right);
+            }
+        }
+        let missing = match access.missing_permissions(rights.into_iter()).await? {
+            None => missing_reads(&self.context.session, &request.namespace, components).await?,
+            Some(missing) => Some(missing),
+        };
+        if let Some(reason) = missing {
+            let hint = "ask for the Role that `rollout rbac` prints, or use another `--context` or `--user`";
+            return Err(Failure::refused(reason).hint(hint).into());
+        }
+        Ok(access)
+    }
+
+    /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it.
+    /// Returns the views that the run may update.
+    pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
+        refuse_untrusted_gates(self.context, components)?;
+        let session = &self.context.session;
+        let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
+        let access = access?;
+        self.check_cluster(components).await?;
+        let created = NewNamespaces::of(components);
+        let judged = components.iter().map(|prepared| async {
+            let observed = prepared.observed(&self.watch.cache);
+            let judged = dry_run_objects(session, prepared, &observed, &created).await;
+            judged.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
+        });
+        let parsed = components.iter().map(|prepared| async {
+            let parsed = check_queries(self.context, prepared).await;
+            parsed.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
+        });
+        let (judged, parsed) = tokio::join!(join_all(judged), join_all(parsed));
+        let refused = judged.into_iter().filter_map(Result::err);
+        let refused: Vec<Rejection> = refused.chain(parsed.into_iter().filter_map(Result::err)).collect();
+        if !refused.is_empty() {
+            return Err(refused.into());
+        }
+        let Some(lack) = access.missing_permissions(mirror.rights()).await? else { return Ok(mirror) };
+        let message = format!(
+            "the views for kubectl are not updated: {lack}; `rollout rbac --with-views` prints the permissions"
+        );
+        self.warn_once(Warning { component: None, message });
+        Ok(StatusMirror::disabled(session))
+    }
+
+    /// Asks the cluster what would stop the runs, and reports what may.
+    pub(super) async fn check_cluster(&self, components: &[PreparedComponent]) -> Result<(), Failure> {
+        let planned: Vec<PlannedComponent> = components
+            .iter()
+            .map(|prepared| PlannedComponent::of(prepared.clone(), &self.watch.cache))
+            .collect();
+        let warnings = check_cluster(&self.context.session, &self.request.namespace, &planned).await?;
+        warnings.into_iter().for_each(|warning| self.warn_once(warning));
+        Ok(())
+    }
+
+    fn warn_once(&self, Warning { component, message }: Warning) {
+        if self.context.session.warnings().is_first(&message) {
+            self.emit(component.as_deref(), EventKind::Warned { message });
+        }
+    }
+}
