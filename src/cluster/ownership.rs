@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::cluster::{keys, workload};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
+use crate::oam::object::ObjectRef;
 use crate::plan::observed::{Uid, Workload};
 use crate::plan::record::Record;
 
@@ -210,6 +211,14 @@ impl ComponentOwner {
 }
 
 impl ForeignWorkload {
+    /// Whether a reference means it, which is in this namespace.
+    #[must_use]
+    pub fn is(&self, reference: &ObjectRef, namespace: &str) -> bool {
+        let named = (reference.group(), reference.kind.as_str(), reference.name.as_str());
+        named == (self.kind.group(), self.kind.as_str(), self.name.as_str())
+            && reference.namespace.as_deref().is_none_or(|of| of == namespace)
+    }
+
     /// Whether a selector's `matchLabels` match its pods.
     #[must_use]
     pub fn is_selected_by(&self, selector: &Value) -> bool {

@@ -278,17 +278,16 @@ fn prepare_component(
     let have_policies_changed = record.is_some() && objects().flat_map(|one| &one.objects).any(differ);
     let adopted = parts.objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
     let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
-    let bystanders = objects::check_foreign(
-        &component.name,
-        &parts.ownership.foreign(&snapshot.labelled(&component.name)),
-        &resolved,
-    )?;
-    let mut warnings = resolved.warnings;
-    warnings.extend(bystanders);
-    let inherited_metadata = resolved.asked.filter(|_| parts.objects.is_none()).map(|asked| {
-        InheritedMetadata::new(asked.workload_metadata, resolved.desired.kind, &resolved.target, &stored)
-    });
     let desired = overridden(resolved.desired, &request.overrides);
+    let mut foreign = parts.ownership.foreign(&snapshot.labelled(&component.name));
+    // Objects that are applied as they are have an owner of their own, whatever they are named.
+    let known_objects = parts.known_objects(&stored, known_record);
+    foreign.retain(|one| !known_objects.iter().any(|reference| one.is(reference, namespace)));
+    let mut warnings = resolved.warnings;
+    warnings.extend(objects::check_foreign(&component.name, &foreign, &resolved.target, &desired)?);
+    let inherited_metadata = resolved.asked.filter(|_| parts.objects.is_none()).map(|asked| {
+        InheritedMetadata::new(asked.workload_metadata, desired.kind, &resolved.target, &stored)
+    });
     if parts.objects.is_none() {
         let found = snapshot.workload(desired.kind, &desired.workload);
         if desired.kind.is_in_place() || !parts.workloads.iter().any(|one| one.name == desired.workload) {

@@ -12,7 +12,6 @@ use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::cluster::workload_writer::IMMUTABLE_FIELDS;
 use crate::driver::outcome::Failure;
-use crate::driver::resolve::ResolvedTarget;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
@@ -69,12 +68,12 @@ pub async fn unwatched_workloads(
 pub(in crate::driver) fn check_foreign(
     component: &str,
     foreign: &[ForeignWorkload],
-    resolved: &ResolvedTarget,
+    target: &StoredRevision,
+    Desired { kind, workload, .. }: &Desired,
 ) -> Result<Vec<String>, Failure> {
-    let of_workload = resolved.target.workload().map(|body| &body["spec"]["selector"]["matchLabels"]);
+    let of_workload = target.workload().map(|body| &body["spec"]["selector"]["matchLabels"]);
     let of_services = json!({labels::COMPONENT: component});
     let selectors: Vec<&Value> = of_workload.into_iter().chain([&of_services]).collect();
-    let Desired { kind, workload, .. } = &resolved.desired;
     for one in foreign {
         let noun = one.kind.noun();
         if one.kind == *kind && one.name == *workload {

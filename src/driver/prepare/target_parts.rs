@@ -15,6 +15,7 @@ use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::request::Intent;
 use crate::driver::resolve::ResolvedTarget;
 use crate::driver::snapshot::Services;
+use crate::oam::object::ObjectRef;
 use crate::oam::revision::{StoredRevision, concealed};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
@@ -94,6 +95,17 @@ impl TargetParts {
             recorded_outputs,
             component_services: ComponentServices::none(known),
         })
+    }
+
+    /// The objects that the component consists of besides what runs its revisions in batches, and has consisted of.
+    pub(in crate::driver) fn known_objects(
+        &self,
+        stored: &[StoredRevision],
+        record: Option<&Record>,
+    ) -> Vec<ObjectRef> {
+        let present = self.objects.iter().chain([&self.trait_objects]).flat_map(|objects| &objects.objects);
+        let earlier = earlier_objects(stored, record).into_iter().filter_map(ObjectRef::of);
+        present.map(|object| object.reference.clone()).chain(earlier).collect()
     }
 
     /// What becomes of the Services until the run ends or is held. Refuses what cannot be done, except in a rollback.
