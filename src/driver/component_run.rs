@@ -30,7 +30,7 @@ use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
 use crate::plan::run::LeaseScope;
-use crate::plan::run_status::run_status;
+use crate::plan::run_status::{object_run_status, run_status};
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
 
@@ -348,8 +348,16 @@ impl<'a> ComponentRun<'a> {
 
     /// Shows where the run stands, where there are views to show it in.
     pub(super) async fn publish(&self, observed: &Observed) {
-        if let Some(leadership) = self.leadership {
-            leadership.publisher.component(self.prepared, observed).await;
+        let (Some(leadership), Some(record)) = (self.leadership, &observed.record) else { return };
+        let status = match &self.prepared.objects {
+            Some(objects) => {
+                let seen = objects.observe(&self.watch.objects.cache, self.claim.epoch);
+                Some(object_run_status(&record.run, &seen))
+            }
+            None => run_status(observed),
+        };
+        if let Some(status) = status {
+            leadership.publisher.component(self.prepared, &record.run.spec, &status).await;
         }
     }
 

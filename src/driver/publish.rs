@@ -8,9 +8,8 @@ use crate::driver::context::Context;
 use crate::driver::outcome::{ComponentOutcome, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::request::{Intent, RolloutRequest};
-use crate::plan::observed::Observed;
 use crate::plan::run::RunSpec;
-use crate::plan::run_status::run_status;
+use crate::plan::run_status::RunStatus;
 use crate::report::event::EventKind;
 
 /// Writes the views of one application.
@@ -55,9 +54,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Shows where a component's run stands.
-    pub async fn component(&self, prepared: &PreparedComponent, observed: &Observed) {
-        let (Some(record), Some(status)) = (&observed.record, run_status(observed)) else { return };
-        let run = &record.run.spec;
+    pub async fn component(&self, prepared: &PreparedComponent, run: &RunSpec, status: &RunStatus) {
         let mut status = json!({
             "rollingState": status.rolling_state,
             "batchRollingState": status.batch_state,

@@ -189,7 +189,7 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
         driver: None,
         metrics: run.gates.results.clone(),
         is_whole: status.drift.is_none(),
-        is_held_in_workflow: is_held_in_workflow(run),
+        is_held_in_workflow: run.is_held_in_workflow(),
         message: message(run, status.batch, &record.application).or(status.drift),
         component: record.component,
         application: record.application,
@@ -209,11 +209,6 @@ fn waiting_message(place: &WorkflowPlace, application: &str) -> String {
         Some(StepGate { step, .. }) => phrase::held_at_step(step, None),
         None => format!("waits for {} in the workflow", list_literals(&place.depends_on)),
     }
-}
-
-/// Whether a run has not started because of the workflow.
-fn is_held_in_workflow(run: &Run) -> bool {
-    run.outcome == Outcome::Held && run.workflow.as_ref().is_some_and(|place| place.is_waiting)
 }
 
 fn message(run: &Run, batch: usize, application: &str) -> Option<String> {

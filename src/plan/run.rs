@@ -339,6 +339,12 @@ impl Run {
         self.outcome.is_open() && !is_waiting
     }
 
+    /// Whether it has not started because of the workflow.
+    #[must_use]
+    pub fn is_held_in_workflow(&self) -> bool {
+        self.outcome == Outcome::Held && self.workflow.as_ref().is_some_and(|place| place.is_waiting)
+    }
+
     /// Replicas of the component at the moment that a rollback of this run returns to.
     #[must_use]
     pub fn size_before(&self) -> u32 {

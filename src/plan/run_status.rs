@@ -4,9 +4,11 @@
 use crate::plan::action::{Action, Scaling, Side};
 use crate::plan::in_place;
 use crate::plan::next_action::next_action;
+use crate::plan::object_readiness::Readiness;
+use crate::plan::objects::{ObservedObject, count_progress};
 use crate::plan::observed::Observed;
 use crate::plan::replica_split::ReplicaSplit;
-use crate::plan::run::{Mode, Outcome, RunSpec};
+use crate::plan::run::{Mode, Outcome, Run, RunSpec};
 use crate::plan::states::{BatchState, RollingState};
 
 /// A component's run in numbers.
@@ -28,7 +30,8 @@ pub struct RunStatus {
     pub batch_state: BatchState,
     /// How far the run is.
     pub rolling_state: RollingState,
-    /// What has changed since the run succeeded; `None` where nothing has, and for any other outcome.
+    /// What has changed since the run succeeded; `None` where nothing has, and for any other outcome. Of a component that
+    /// is applied as a whole, the first object that is not ready, whatever the outcome.
     pub drift: Option<String>,
 }
 
@@ -56,6 +59,41 @@ pub fn run_status(observed: &Observed) -> Option<RunStatus> {
         rolling_state,
         drift: (run.outcome == Outcome::Succeeded).then(|| drift(&action, spec)).flatten(),
     })
+}
+
+/// Works out where a recorded run of all objects of a component stands. Its one batch is applied, and then verified.
+#[must_use]
+pub fn object_run_status(run: &Run, objects: &[ObservedObject]) -> RunStatus {
+    let count = count_progress(objects);
+    let (rolling_state, batch_state) = match run.outcome {
+        Outcome::Succeeded => (RollingState::RolloutSucceed, BatchState::Ready),
+        Outcome::Failed => (RollingState::RolloutFailed, BatchState::VerifyFailed),
+        Outcome::Superseded => (RollingState::RolloutAbandoning, BatchState::Initializing),
+        Outcome::Held if run.is_held_in_workflow() => (RollingState::Initializing, BatchState::Initializing),
+        Outcome::Running | Outcome::Held | Outcome::Paused | Outcome::Interrupted => {
+            let is_applied = objects.iter().all(|object| object.is_applied);
+            let batch_state = if is_applied { BatchState::Verifying } else { BatchState::InRolling };
+            (RollingState::RollingInBatches, batch_state)
+        }
+    };
+    let drift = objects.iter().find_map(|object| match &object.readiness {
+        Readiness::Ready => None,
+        Readiness::Unobserved => Some(format!("{}: not yet observed by its controller", object.reference)),
+        Readiness::Unready(reason) | Readiness::Failed(reason) => {
+            Some(format!("{}: {reason}", object.reference))
+        }
+    });
+    RunStatus {
+        batch: 0,
+        batches: 1,
+        target_size: count.wanted,
+        upgraded: count.updated,
+        ready: count.ready,
+        source: 0,
+        batch_state,
+        rolling_state,
+        drift,
+    }
 }
 
 /// The largest goal that the target's size has reached.

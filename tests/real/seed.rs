@@ -70,3 +70,18 @@ pub(crate) fn revisions_outlive_the_views(env: &RealEnv) {
     let revisions = env.kubectl(&["get", "controllerrevision", "-o", "name"]);
     assert_eq!(revisions.lines().count(), 2, "{revisions}");
 }
+
+/// A component without the trait has its row as well.
+pub(crate) fn views_of_whole_components(env: &RealEnv) {
+    install_views(env);
+    let file = env.file(
+        "api.yaml",
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n    \
+         - {name: api, type: webservice, properties: {image: 'api:1'}, traits: [{type: scaler, properties: {replicas: 2}}]}\n",
+    );
+    let ran = env.rollout(&["apply", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let table = env.table(&["rollouts.standard.oam.dev", "api"]);
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[..6], ["api", "2", "2", "2", "batchReady", "rolloutSucceed"], "{table}");
+}

@@ -8,12 +8,12 @@ use kube::api::DynamicObject;
 use crate::cluster::keys;
 use crate::cluster::record_store::StoredRecord;
 use crate::oam::object::ObjectRef;
-use crate::ops::status::{is_held_in_workflow, message};
+use crate::ops::status::message;
 use crate::plan::object_readiness::{Readiness, object_pods, object_readiness};
-use crate::plan::objects::{ObservedObject, count_progress};
+use crate::plan::objects::ObservedObject;
 use crate::plan::record::Record;
 use crate::plan::run::{Mode, Outcome};
-use crate::plan::states::{BatchState, RollingState};
+use crate::plan::run_status::object_run_status;
 use crate::report::status::ComponentStatus;
 
 /// The objects of the components that are applied as a whole.
@@ -34,40 +34,20 @@ pub(in crate::ops) fn status_of_objects(
         return None;
     }
     let seen: Vec<ObservedObject> = run.spec.objects.iter().map(|one| observe(record, one, &find)).collect();
-    let count = count_progress(&seen);
-    let drift = seen.iter().find_map(|object| match &object.readiness {
-        Readiness::Ready => None,
-        Readiness::Unobserved => Some(format!("{}: not yet observed by its controller", object.reference)),
-        Readiness::Unready(reason) | Readiness::Failed(reason) => {
-            Some(format!("{}: {reason}", object.reference))
-        }
-    });
-    let (rolling_state, batch_rolling_state) = match run.outcome {
-        Outcome::Succeeded => (RollingState::RolloutSucceed, BatchState::Ready),
-        Outcome::Failed => (RollingState::RolloutFailed, BatchState::VerifyFailed),
-        Outcome::Superseded => (RollingState::RolloutAbandoning, BatchState::Initializing),
-        Outcome::Held if is_held_in_workflow(run) => (RollingState::Initializing, BatchState::Initializing),
-        Outcome::Running | Outcome::Held | Outcome::Paused | Outcome::Interrupted => {
-            let is_applied = seen.iter().all(|object| object.is_applied);
-            (
-                RollingState::RollingInBatches,
-                if is_applied { BatchState::Verifying } else { BatchState::InRolling },
-            )
-        }
-    };
+    let status = object_run_status(run, &seen);
     Some(ComponentStatus {
         component: record.component.clone(),
         application: record.application.clone(),
         revision: run.spec.target.clone(),
-        rollout_target_size: i64::from(count.wanted),
-        upgraded_replicas: count.updated,
-        upgraded_ready_replicas: count.ready,
-        batch_rolling_state,
-        rolling_state,
+        rollout_target_size: i64::from(status.target_size),
+        upgraded_replicas: status.upgraded,
+        upgraded_ready_replicas: status.ready,
+        batch_rolling_state: status.batch_state,
+        rolling_state: status.rolling_state,
         created: *created,
-        is_whole: drift.is_none(),
-        is_held_in_workflow: is_held_in_workflow(run),
-        message: message(run, 0, &record.application).or(drift),
+        is_whole: status.drift.is_none(),
+        is_held_in_workflow: run.is_held_in_workflow(),
+        message: message(run, 0, &record.application).or(status.drift),
         ..ComponentStatus::default()
     })
 }
