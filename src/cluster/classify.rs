@@ -118,7 +118,8 @@ fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
             "{server} does not accept the credentials: {}",
             first_line(&message)
         )),
-        (403, _) => ClusterError::Forbidden(message),
+        // A refused escalation lists rules line by line.
+        (403, _) => ClusterError::Forbidden(message.replace('\n', " ")),
         (400 | 422, _) => ClusterError::Invalid(message),
         (413, _) => ClusterError::Rejected(with_code()),
         (500, _) if message.starts_with(MISSHAPEN) => ClusterError::Invalid(message),

@@ -180,6 +180,9 @@ impl From<LeaseError> for Failure {
     }
 }
 
+/// How the API server refuses a Role with rules that its author does not have.
+const GRANTS: &str = "is attempting to grant RBAC permissions not currently held";
+
 /// How the API server refuses what is made in a namespace that is on its way out.
 const TERMINATING: &str = "because it is being terminated";
 
@@ -204,6 +207,8 @@ impl From<ClusterError> for Failure {
         let is_forbidden = |why| matches!(&error, ClusterError::Forbidden(message) if message.contains(why));
         let hint = if is_forbidden(TERMINATING) {
             Some("use another `--namespace`, or recreate this one once it is deleted")
+        } else if is_forbidden(GRANTS) {
+            Some("the manifest grants rights that you do not have: `rollout rbac FILE` prints what is needed")
         } else if is_forbidden(NO_RIGHT) {
             // Admission forbids as well, such as by a quota, and says itself what would be allowed.
             Some("request the missing permission, or use another `--context` or `--user`")

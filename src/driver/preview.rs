@@ -10,7 +10,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::{keys, workload};
-use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects, refusal};
+use crate::driver::checks::object_dry_run::{NewObjects, dry_run_objects, refusal};
 use crate::driver::checks::{Warning, check_cluster, objects};
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
@@ -83,7 +83,7 @@ pub async fn preview_request(
 pub async fn dry_run_on_server(
     session: &Session,
     planned: &PlannedComponent,
-    created: &NewNamespaces,
+    created: &NewObjects,
 ) -> Result<(), Failure> {
     let prepared = &planned.prepared;
     dry_run_objects(session, prepared, &planned.observed, created).await?;

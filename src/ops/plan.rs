@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::service::Change;
 use crate::driver::checks::local_gates::untrusted_gates;
-use crate::driver::checks::object_dry_run::NewNamespaces;
+use crate::driver::checks::object_dry_run::NewObjects;
 use crate::driver::checks::queries::check_queries;
 use crate::driver::context::Context;
 use crate::driver::inherited_metadata::Metadata;
@@ -46,7 +46,7 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
     for request in requests {
         match preview_request(&context.session, request).await {
             Ok(forecasts) => {
-                let created = NewNamespaces::of(forecasts.iter().map(|forecast| &forecast.prepared));
+                let created = NewObjects::of(forecasts.iter().map(|forecast| &forecast.prepared));
                 let checks = forecasts.iter().map(|forecast| check_queries(context, &forecast.prepared));
                 let checked = join_all(checks).await;
                 // Each is dropped once it is added: with all its objects it is far larger than what is kept.
@@ -69,7 +69,7 @@ impl Plan {
         forecast: &PlannedComponent,
         queries: Result<Vec<String>, Failure>,
         dry_run: DryRun,
-        created: &NewNamespaces,
+        created: &NewObjects,
     ) {
         if let Some(Step::Refuse(Refusal::BatchSumError(sum_error))) =
             forecast.steps.last().map(|foreseen| &foreseen.step)

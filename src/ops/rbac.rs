@@ -18,6 +18,7 @@ use crate::report::structured;
 pub use crate::cluster::permissions::Operation;
 
 const APPLICATION_GROUP: &str = "core.oam.dev";
+const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 /// Whether the Role permits to write the optional views.
@@ -63,6 +64,8 @@ struct Needs {
     has_services: bool,
     has_smoke_tests: bool,
     objects: Vec<ObjectRights>,
+    /// The rules of Roles among the objects: Kubernetes lets nobody grant what they do not have.
+    granted: Vec<Value>,
 }
 
 /// The Role, and those on objects elsewhere: in other namespaces, and a ClusterRole for objects without one. With an
@@ -84,7 +87,10 @@ pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
         };
         let metadata = place.metadata(name, request.namespace);
         let head = json!({"apiVersion": RBAC, "kind": place.role_kind(), "metadata": metadata});
-        let rules = permissions::role_rules(operations, is_wanted, &needs.objects);
+        let mut rules = permissions::role_rules(operations, is_wanted, &needs.objects);
+        for rule in &needs.granted {
+            rules += &format!("  - {rule} # granted by the manifest\n");
+        }
         documents.push(structured::to_yaml(&head) + &rules);
     }
     if let (Some(account), Some((RoleScope::Namespace(Some(home)), _))) = (account, homes.first()) {
@@ -132,7 +138,7 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
                 Some(_) => render_trait_objects(application, component, rendered_in),
                 None => render_objects(application, component, rendered_in, ""),
             };
-            for reference in objects.iter().filter_map(ObjectRef::of) {
+            for (object, reference) in objects.iter().filter_map(|one| Some((one, ObjectRef::of(one)?))) {
                 let (KindNames::Known(kind) | KindNames::Assumed(kind)) =
                     guess_kind(&reference.api_version, &reference.kind);
                 let place = match kind.namespace_of(&reference, rendered_in) {
@@ -140,7 +146,11 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
                     Some(found) if found == rendered_in => home.clone(),
                     Some(found) => RoleScope::Namespace(Some(found.to_owned())),
                 };
-                needs.entry(place).or_default().add(&kind.resource, request.operations);
+                let needs = needs.entry(place).or_default();
+                needs.add(&kind.resource, request.operations);
+                if request.operations.iter().any(|one| one.is_run()) {
+                    needs.add_granted(&kind.resource, object);
+                }
             }
         }
     }
@@ -157,6 +167,17 @@ impl Needs {
                 ObjectRights { group: group.to_owned(), resource: resource.to_owned(), verbs: vec![verb] };
             if !self.objects.contains(&rights) {
                 self.objects.push(rights);
+            }
+        }
+    }
+
+    fn add_granted(&mut self, kind: &ApiResource, object: &Value) {
+        if kind.group != RBAC_GROUP || !["Role", "ClusterRole"].contains(&kind.kind.as_str()) {
+            return;
+        }
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            if !self.granted.contains(rule) {
+                self.granted.push(rule.clone());
             }
         }
     }
@@ -203,7 +224,7 @@ impl RoleScope {
             "apiVersion": RBAC,
             "kind": format!("{}Binding", self.role_kind()),
             "metadata": self.metadata(account, Some(home)),
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": self.role_kind(), "name": role},
+            "roleRef": {"apiGroup": RBAC_GROUP, "kind": self.role_kind(), "name": role},
             "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
         })
     }

@@ -442,3 +442,22 @@ fn jobs_of_other_applications_share_nothing() {
     assert_eq!(first.intersection(&again).count(), 4, "all but the Job: {first:?} {again:?}");
     assert_eq!(first, names("a.yaml --run 1"));
 }
+
+#[test]
+fn a_role_has_what_the_roles_of_the_manifest_grant() {
+    let env = TestEnv::new();
+    let privileges = "{type: service-account, properties: {name: web, create: true, \
+        privileges: [{verbs: [get], apiGroups: [''], resources: [pods/log]}]}}";
+    env.write(
+        "app.yaml",
+        format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    \
+             - {{name: web, type: worker, properties: {{image: 'web:1'}}, traits: [{privileges}]}}\n"
+        ),
+    );
+    let role = &documents(&env.run_ok("rbac app.yaml").stdout)[0];
+    let is_granted =
+        |rule: &serde_json::Value| rule["resources"][0] == "pods/log" && rule["verbs"][0] == "get";
+    assert!(role["rules"].as_array().unwrap().iter().any(is_granted), "{role}");
+    assert!(!env.run_ok("rbac app.yaml --for read-only").stdout.contains("pods/log"));
+}

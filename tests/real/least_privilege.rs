@@ -137,3 +137,41 @@ pub(crate) fn every_command(env: &RealEnv) {
     let delete = of_other(Operation::Delete, &[DEPLOYMENTS, runs, RightPurpose::Services]);
     each(env, "delete", &delete, commanding(&["delete", "express-server", "--yes"]));
 }
+
+/// An application with a service account that may read pods.
+const READER: &str = "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: reader}
+spec:
+  components:
+    - name: reader
+      type: webservice
+      properties: {image: 'reader:1'}
+      traits:
+        - type: service-account
+          properties: {name: reader, create: true, privileges: [{verbs: [get], apiGroups: [''], resources: [pods/log]}]}
+";
+
+/// Kubernetes lets nobody grant what they do not have, and binds no Role that does not exist yet.
+pub(crate) fn a_manifest_that_grants_rights(env: &RealEnv) {
+    let file = env.file("reader.yaml", READER);
+    let file = file.to_str().unwrap();
+    let without = "{apiGroups: [apps, coordination.k8s.io, rbac.authorization.k8s.io], resources: ['*'], \
+                     verbs: [get, list, watch, create, patch, delete]}, \
+                   {apiGroups: [''], resources: [configmaps, services, serviceaccounts, pods], \
+                     verbs: [get, list, watch, create, patch, delete]}";
+    grant(env, without);
+    env.until("the rights are granted", || {
+        is_allowed(env, Right { verb: "create", group: "rbac.authorization.k8s.io", resource: "roles" })
+    });
+    let refused = run(env, env.command(&["apply", file]));
+    assert_eq!(refused.code, Some(4), "{refused:#?}");
+    assert!(refused.stderr.contains("`rollout rbac FILE` prints what is needed"), "{refused:#?}");
+    env.kubectl(&["delete", "rolebinding", "driver"]);
+    grant_printed(env, &[file]);
+    let logs = Right { verb: "get", group: "", resource: "pods/log" };
+    env.until("the rights are granted", || is_allowed(env, logs));
+    let done = run(env, env.command(&["apply", file]));
+    assert_eq!(done.code, Some(0), "{done:#?}");
+    env.kubectl(&["get", "rolebinding", "reader"]);
+}

@@ -63,10 +63,11 @@ const PODS_AND_PROGRAMS: &[Need] = &[Need::Pods, Need::Programs];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 68] = [
+const TESTS: [(&str, &[Need], TestFn); 70] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
+    ("components_without_the_trait_have_views", PODS_AND_DEFINITIONS, seed::views_of_whole_components),
     ("an_upgrade_writes_no_more_than_it_has_to", PODS_AND_AUDIT, write_counts::an_upgrade_is_frugal),
     ("waiting_makes_no_request", PODS_AND_AUDIT, write_counts::waiting_is_free),
     ("applying_twice_writes_nothing", PODS_AND_AUDIT, write_counts::twice_is_nothing),
@@ -114,6 +115,11 @@ const TESTS: [(&str, &[Need], TestFn); 68] = [
     ),
     ("a_namespace_that_does_not_exist_is_refused_by_a_plan_too", &[], policies::missing_namespace),
     ("each_command_needs_what_its_role_has", &[Need::Pods, Need::User], least_privilege::every_command),
+    (
+        "a_manifest_may_grant_rights",
+        &[Need::Pods, Need::User],
+        least_privilege::a_manifest_that_grants_rights,
+    ),
     (
         "a_removal_without_rights_removes_nothing",
         &[Need::Pods, Need::User, Need::Definitions],

@@ -11,7 +11,7 @@ use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::application_run::ApplicationRun;
 use crate::driver::checks::local_gates::refuse_untrusted_gates;
-use crate::driver::checks::object_dry_run::{NewNamespaces, dry_run_objects};
+use crate::driver::checks::object_dry_run::{NewObjects, dry_run_objects};
 use crate::driver::checks::queries::check_queries;
 use crate::driver::checks::{Warning, check_cluster};
 use crate::driver::other_application::missing_reads;
@@ -114,7 +114,7 @@ impl<'a> ApplicationRun<'a> {
         let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
         let access = access?;
         self.check_cluster(components).await?;
-        let created = NewNamespaces::of(components);
+        let created = NewObjects::of(components);
         let judged = components.iter().map(|prepared| async {
             let observed = prepared.observed(&self.watch.cache);
             let judged = dry_run_objects(session, prepared, &observed, &created).await;

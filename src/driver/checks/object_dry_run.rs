@@ -20,21 +20,43 @@ use crate::driver::object_owner::Handling;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::prepared_objects::PreparedObject;
+use crate::oam::object::ObjectRef;
 use crate::oam::smoke_test::{smoke_job_name, smoke_job_spec};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
 
-/// The namespaces that the components of an application create: what is in one cannot be judged before.
+/// What the components of an application create that others of its objects need: before, the server cannot judge what
+/// is in such a namespace, or binds such a Role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewNamespaces(BTreeSet<String>);
+pub struct NewObjects {
+    namespaces: BTreeSet<String>,
+    /// Kinds and names of Roles and ClusterRoles.
+    roles: BTreeSet<(String, String)>,
+}
 
-impl NewNamespaces {
+impl NewObjects {
     /// Those of all components of an application.
     pub fn of<'a>(components: impl IntoIterator<Item = &'a PreparedComponent>) -> Self {
+        let mut new = Self::default();
         let created = components.into_iter().flat_map(objects).filter(|object| object.before.is_none());
-        let namespaces = created.filter(|object| object.reference.kind == "Namespace");
-        Self(namespaces.map(|object| object.reference.name.clone()).collect())
+        for ObjectRef { kind, name, .. } in created.map(|object| &object.reference) {
+            match kind.as_str() {
+                "Namespace" => drop(new.namespaces.insert(name.clone())),
+                "Role" | "ClusterRole" => drop(new.roles.insert((kind.clone(), name.clone()))),
+                _ => {}
+            }
+        }
+        new
+    }
+
+    fn has_namespace_of(&self, object: &PreparedObject) -> bool {
+        object.reference.namespace.as_ref().is_some_and(|namespace| self.namespaces.contains(namespace))
+    }
+
+    fn has_role_of(&self, object: &PreparedObject) -> bool {
+        let text = |field: &str| object.body["roleRef"][field].as_str().unwrap_or_default().to_owned();
+        self.roles.contains(&(text("kind"), text("name")))
     }
 }
 
@@ -51,13 +73,14 @@ pub async fn dry_run_objects(
     session: &Session,
     prepared: &PreparedComponent,
     observed: &Observed,
-    created: &NewNamespaces,
+    created: &NewObjects,
 ) -> Result<(), Failure> {
     let epoch = prepared.record.as_ref().map_or(Epoch(0), |stored| stored.record.epoch).next();
     let is_pending = |one: &&PreparedObject| {
-        let is_in = |namespace: &String| created.0.contains(namespace);
         let is_same = |live: &DynamicObject| one.is_same(live);
-        !one.reference.namespace.as_ref().is_some_and(is_in) && !one.before.as_ref().is_some_and(is_same)
+        !created.has_namespace_of(one)
+            && !created.has_role_of(one)
+            && !one.before.as_ref().is_some_and(is_same)
     };
     let judged = objects(prepared).filter(is_pending).map(|object| dry_run(session, object, epoch));
     let (judged, services, smoke_tests) = tokio::join!(
