@@ -21,7 +21,7 @@ use crate::oam::convert::analysis::{ConvertedAnalysis, is_analysis_template};
 use crate::oam::convert::difference::{Difference, Patches, Segment, differences};
 use crate::oam::convert::normal::{cleaned, without_server_fields};
 use crate::oam::convert::workload::{fit, further_traits, template};
-use crate::oam::convert::write::{WrittenComponent, written, written_gates};
+use crate::oam::convert::write::{WrittenComponent, written, written_gates, written_object};
 use crate::oam::manifest::{Source, names, parse_manifest};
 use crate::oam::render::render_objects;
 
@@ -53,12 +53,29 @@ pub fn is_same_template(one: &Value, other: &Value) -> bool {
     template(one) == template(other)
 }
 
-/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide.
+/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide. Applications
+/// among the objects follow as they are, each a document of its own.
 ///
 /// # Errors
 /// There is no object, or the name cannot be one.
 pub fn convert(
     objects: &[Value],
+    name: Option<&str>,
+    release: ConvertedRelease,
+) -> Result<String, ConvertError> {
+    let (applications, objects): (Vec<&Value>, Vec<&Value>) =
+        objects.iter().partition(|object| is_application(object));
+    let mut documents: Vec<String> =
+        applications.iter().map(|application| written_object(application)).collect();
+    if documents.is_empty() || !objects.is_empty() {
+        documents.insert(0, converted(&objects, name, release)?);
+    }
+    Ok(documents.join("---\n"))
+}
+
+/// The Application that renders objects, none of which is one.
+fn converted(
+    objects: &[&Value],
     name: Option<&str>,
     release: ConvertedRelease,
 ) -> Result<String, ConvertError> {
@@ -79,6 +96,11 @@ pub fn convert(
     let given = wanted.map(without_server_fields).collect();
     let conversion = Conversion { gates: analysis.properties(), ..Conversion::new(given, name, release)? };
     Ok(conversion.carried_out(comments))
+}
+
+fn is_application(object: &Value) -> bool {
+    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/'));
+    object["kind"] == "Application" && group.is_some_and(|(group, _)| group == "core.oam.dev")
 }
 
 /// Whether a user writes such an object; why not is in `comments`.

@@ -40,6 +40,21 @@ fn what_is_printed_can_be_planned() {
 }
 
 #[test]
+fn an_application_among_objects_stays_one() {
+    let env = TestEnv::new();
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {key: x}\n";
+    let application = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\n\
+        spec: {components: [{name: web, type: webservice, properties: {image: 'web:1'}}]}\n";
+    let (code, printed, said) = piped(&env, "convert -", &format!("{secret}---\n{application}"));
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let (code, _, said) = piped(&env, "apply - --sandbox=box.json", &printed);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("secret/keys created") && said.contains("deployment.apps/web created"), "{said}");
+    let (code, alone, _) = piped(&env, "convert -", application);
+    assert_eq!((code, alone.matches("kind: Application").count()), (Some(0), 1), "{alone}");
+}
+
+#[test]
 fn bad_input_is_reported_with_its_place() {
     let env = TestEnv::new();
     let (code, printed, said) = piped(&env, "convert -", "apiVersion: v1\nkind: ConfigMap\n");

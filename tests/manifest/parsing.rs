@@ -152,6 +152,21 @@ fn json_aliases_and_exported_objects() {
 }
 
 #[test]
+fn merge_keys_fill_in_what_a_mapping_lacks() {
+    let text = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n  \
+        - name: api\n    type: worker\n    properties: &api {image: 'api:1', cpu: '1', memory: 1Gi}\n  \
+        - name: web\n    type: worker\n    properties: {<<: *api, image: 'web:1'}\n  \
+        - name: job\n    type: worker\n    properties: {memory: 2Gi, <<: [{cpu: '3'}, *api]}\n";
+    let application = one(text);
+    let seen = |index: usize| {
+        let properties = properties(&application.components[index]);
+        (properties.image.clone(), properties.cpu.clone().unwrap(), properties.memory.clone().unwrap())
+    };
+    assert_eq!(seen(1), ("web:1".to_owned(), "1".to_owned(), "1Gi".to_owned()));
+    assert_eq!(seen(2), ("api:1".to_owned(), "3".to_owned(), "2Gi".to_owned()));
+}
+
+#[test]
 fn several_documents_and_sources() {
     let other = SEED[0].replace("express-server", "other").replace("rollout-trait-test", "other");
     let text = format!("\u{feff}# first\n---\n{}---\n\n--- # nothing\n---\n{other}...\n", SEED[0]);

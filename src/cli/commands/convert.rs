@@ -12,7 +12,8 @@ use crate::ops::convert::{self, ConvertedRelease};
 /// Reads YAML or JSON, also lists and the output of `helm template` and `kustomize build`. Workloads become components
 /// of the type that fits, with traits for what the type has no properties for; other objects become a `k8s-objects`
 /// component. AnalysisTemplates of Argo Rollouts become gates of the `rollout` trait; alone, they become the properties
-/// to put there. Comments say what could not be carried over. Sends nothing.
+/// to put there. Applications among the objects are printed as they are. Comments say what could not be carried over.
+/// Sends nothing.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConvertArgs {

@@ -61,6 +61,13 @@ pub(super) fn written(
     text
 }
 
+/// An object as it is.
+pub(super) fn written_object(object: &Value) -> String {
+    let mut text = String::new();
+    object.as_object().into_iter().for_each(|fields| write_map(&mut text, "", fields));
+    text
+}
+
 /// Gates of a `rollout` trait alone.
 pub(super) fn written_gates(comments: &[String], gates: &Map<String, Value>) -> String {
     let mut text = "# For the properties of a `rollout` trait, beside `targetSize`.\n".to_owned();

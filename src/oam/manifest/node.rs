@@ -1,8 +1,8 @@
 //! A document as a tree in which every value knows its place.
 //!
 //! Decides what the parser may spend on a document and how its scalars read; must not know what any
-//! field means. Duplicate and merge keys stay in the tree: the code that walks it reports them, so that one
-//! of them does not hide the next problem.
+//! field means. Duplicate keys stay in the tree: the code that walks it reports them, so that one of them does
+//! not hide the next problem.
 
 use std::fmt;
 
@@ -16,6 +16,9 @@ pub(super) const MAX_DEPTH: usize = 48;
 /// Values that one document may hold, aliases expanded. Far above any real manifest, and little enough
 /// to read in well under a second.
 pub(super) const MAX_NODES: usize = 100_000;
+
+/// The key of a mapping whose entries are merged into the one that it is in.
+pub(super) const MERGE_KEY: &str = "<<";
 
 /// Aliases that one document may use.
 const MAX_ALIASES: usize = 1_000;
@@ -88,6 +91,11 @@ impl Node {
     pub(super) fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
         let NodeValue::Map(entries) = &mut self.value else { return None };
         entries.iter_mut().find(|(key, _)| key.as_text() == Some(name)).map(|(_, node)| node)
+    }
+
+    /// The entries, if the value is a mapping.
+    fn into_map(self) -> Option<Vec<(Self, Self)>> {
+        if let NodeValue::Map(entries) = self.value { Some(entries) } else { None }
     }
 
     /// The text, if the value is one.
@@ -221,6 +229,35 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some(entry) = entries.next_entry::<Node, Node>()? {
             map.push(entry);
         }
-        Ok(NodeValue::Map(map))
+        Ok(NodeValue::Map(merged(map)))
     }
+}
+
+/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 and kubectl read them: its own entries
+/// come before merged ones, and those of an earlier mapping before those of a later one. A merge key of something else
+/// stays.
+fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    let is_merge = |(key, _): &(Node, Node)| key.as_text() == Some(MERGE_KEY);
+    if !entries.iter().any(is_merge) {
+        return entries;
+    }
+    let (merges, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
+    for (key, node) in merges {
+        let sources = match node.value {
+            NodeValue::Map(source) => vec![source],
+            NodeValue::List(items) if items.iter().all(|item| matches!(item.value, NodeValue::Map(_))) => {
+                items.into_iter().filter_map(|item| item.into_map()).collect()
+            }
+            value => {
+                entries.push((key, Node { value, ..node }));
+                continue;
+            }
+        };
+        for (key, node) in sources.into_iter().flatten() {
+            if !entries.iter().any(|(known, _)| known.value == key.value) {
+                entries.push((key, node));
+            }
+        }
+    }
+    entries
 }

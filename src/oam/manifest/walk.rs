@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 
 use crate::oam::application::{ManifestWarning, Origin};
 use crate::oam::manifest::file_overrides::OverridesDocument;
-use crate::oam::manifest::node::{Node, NodeValue, Text};
+use crate::oam::manifest::node::{MERGE_KEY, Node, NodeValue, Text};
 use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem, did_you_mean, quoted, shortened};
 
 /// A value and the path to it.
@@ -256,11 +256,11 @@ impl<'t> Walk<'t> {
                 }
             };
             let place = At { node: key, path: joined(&at.path, &name) };
-            if name == "<<" {
-                self.refuse_with(
+            if name == MERGE_KEY {
+                let found = self.found(node);
+                self.refuse(
                     &place,
-                    "found a merge key, expected a field",
-                    "write out the merged fields; an alias for a whole value is supported",
+                    format!("found {found} behind a merge key, expected a mapping, or a list of mappings"),
                 );
                 continue;
             }
