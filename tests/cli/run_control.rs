@@ -177,7 +177,7 @@ fn a_paused_process_waits_and_resumes() {
     NAME   TARGET   UPGRADED   READY   BATCH-STATE      ROLLING-STATE      AGE
     web    3        1          0       batchVerifying   rollingInBatches   0s
     --- stderr
-    web: paused; resume it with `rollout resume web`
+    web: paused; resume it with `rollout resume web --sandbox=box.json`
     [exit 0]
     ");
     driver.until("paused by `jane` in batch 1 of 2");

@@ -45,7 +45,8 @@ fn a_run_that_failed_is_3_at_once() {
     --- stderr
     web: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
     error: the rollout of `web` failed
-    hint: the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort --sandbox=box.json`
+    hint: the run is recorded: rerun the command that drove it to resume it
+    hint: or roll it back with `rollout abort web --sandbox=box.json`
     [exit 3]
     ");
 }

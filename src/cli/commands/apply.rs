@@ -141,8 +141,12 @@ fn refuse_misplaced(args: &ApplyArgs, global: &GlobalArgs) -> Result<(), Command
             ),
         };
     }
+    let of_waves = match args.on_failure {
+        FleetFailure::UndoAll => "--on-failure undo-all",
+        FleetFailure::UndoWave | FleetFailure::UndoComponent | FleetFailure::Hold => "--on-failure undo-wave",
+    };
     let of_several =
-        [("--wave-gate", !args.wave_gate.is_zero()), ("--on-failure", args.on_failure.is_of_a_fleet())];
+        [("--wave-gate", !args.wave_gate.is_zero()), (of_waves, args.on_failure.is_of_a_fleet())];
     match of_several.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((flag, _)) => wrong(

@@ -43,7 +43,8 @@ pub async fn run(args: &PauseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     let component = env.component(args.component.component.as_deref());
     let name = match pause::pause(&env.context, &component).await? {
         Paused::Now { component: name } => {
-            ui.status(&format!("{name}: paused; resume it with `rollout resume {name}`"));
+            let resume = ui.flags().repeated(&format!("`rollout resume {name}`"));
+            ui.status(&format!("{name}: paused; resume it with {resume}"));
             name
         }
         Paused::Already { component: name } => {

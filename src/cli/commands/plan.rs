@@ -19,8 +19,8 @@ use crate::report::plan::{ComponentPlan, render_plan};
 /// Show what `rollout apply` would do, without changing anything
 ///
 /// Prints the revision that would be created or reused, the diff against the running workload, and the steps
-/// of each batch with their sizes and the peak: exactly the steps that `apply` takes. Names derived from
-/// revisions appear only in the header of the diff.
+/// of each batch with their sizes and the peak: exactly the steps that `apply` takes. For a component that is
+/// rolled out in batches, names derived from revisions appear only in the header of the diff.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PlanArgs {

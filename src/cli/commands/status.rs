@@ -157,9 +157,11 @@ fn reached(args: &StatusArgs, items: &[ComponentStatus], clusters: &[Cluster]) -
         Some(Verdict::Failed) => {
             let failed = items.iter().filter(|item| wait_for::has_run_failed(item));
             let name = |item: &ComponentStatus| message::in_cluster(item.cluster.as_deref(), &item.component);
-            let names: Vec<String> = failed.map(name).collect();
-            Err(CommandError::message(Kind::Timeout, format!("the rollout of {} failed", list_literals(&names)))
-                .hint("the run is recorded: rerun the command that drove it to resume it, or roll it back with `rollout abort`"))
+            let names: Vec<String> = failed.clone().map(name).collect();
+            let error = format!("the rollout of {} failed", list_literals(&names));
+            let resume = "the run is recorded: rerun the command that drove it to resume it";
+            let abort = failed.map(|item| format!("or roll it back with `rollout abort {}`", item.component));
+            Err(abort.fold(CommandError::message(Kind::Timeout, error).hint(resume), CommandError::hint))
         }
     }
 }
