@@ -152,7 +152,17 @@ fn frame_run(
     }
     // What was begun in several batches does not become one batch because other batches do not add up.
     let has_sum_error = resumed.is_some() && open.is_some_and(|run| run.spec.batches.len() > 1);
-    new_run(observed, desired, recorded, same.filter(|_| !has_sum_error)).map(|spec| (spec, false))
+    let repairs = (same.is_some() && !has_sum_error) || leads_back(observed, desired);
+    new_run(observed, desired, recorded, repairs).map(|spec| (spec, false))
+}
+
+/// Whether the user wants the component as it was before the recorded run, which has not come to its end.
+fn leads_back(observed: &Observed, desired: &Desired) -> bool {
+    observed.record.as_ref().is_some_and(|record| {
+        record.run.outcome.is_resumable()
+            && record.succeeded_revisions().first() == Some(&desired.target)
+            && record.run.size_before() == desired.target_size
+    })
 }
 
 /// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed,
@@ -187,7 +197,7 @@ fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<Resul
     Some(freeze(&spec, desired).map(|batches| RunSpec { batches, ..spec }))
 }
 
-/// A run from what is observed. `same` is the recorded run if it has the same end.
+/// A run from what is observed. Where it `repairs` what an earlier run has reached, its batches need not fit.
 ///
 /// | observed | mode |
 /// |---|---|
@@ -199,7 +209,7 @@ fn new_run(
     observed: &Observed,
     desired: &Desired,
     recorded: Option<&Run>,
-    same: Option<&Run>,
+    repairs: bool,
 ) -> Result<RunSpec, BatchSumError> {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     let (mode, original_size) = if split.has_sources {
@@ -226,10 +236,10 @@ fn new_run(
         gates: desired.gates.clone(),
         objects: Vec::new(),
     };
-    spec.batches = match (freeze(&spec, desired), same) {
+    spec.batches = match freeze(&spec, desired) {
         // The batches were written for the run that has finished; what is left of it to repair is one batch.
-        (Err(_), Some(_)) => vec![undivided(&spec, desired)],
-        (batches, _) => batches?,
+        Err(_) if repairs => vec![undivided(&spec, desired)],
+        batches => batches?,
     };
     Ok(spec)
 }

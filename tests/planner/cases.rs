@@ -112,6 +112,19 @@ fn a_held_run_applied_again_writes_nothing() {
 }
 
 #[test]
+fn going_back_to_what_a_held_run_began_from_needs_no_batches_that_fit() {
+    let mut world = held();
+    world.observed.workloads.retain(|workload| workload.name != "v2");
+    assert_eq!(world.sizes(), [("v1", 3)]);
+    let (_, end) = world.run(&desired("v1", 5, &[2, 3]));
+    assert_eq!((world.sizes(), end), (vec![("v1", 5)], Step::Act(Action::Finish)));
+    // To another size it is a scale like any other.
+    let mut world = held();
+    world.observed.workloads.retain(|workload| workload.name != "v2");
+    assert!(matches!(world.plan(&desired("v1", 6, &[2, 3])), Step::Refuse(_)));
+}
+
+#[test]
 fn a_gate_at_or_after_the_last_batch_is_open() {
     for partition in [1, 2, 99] {
         let mut world = released();
