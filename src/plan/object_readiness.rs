@@ -100,21 +100,25 @@ pub fn object_readiness(object: &Value) -> Readiness {
 #[must_use]
 pub fn object_pods(object: &Value) -> Option<PodCount> {
     let is_fresh = is_observed(object);
-    let counted = |wanted, updated: &str, ready: &str| {
-        let updated = if is_fresh { count(object, updated) } else { 0 };
-        let ready = if is_fresh { count(object, ready) } else { 0 };
-        PodCount { wanted, updated, ready: ready.min(updated) }
+    let counted = |wanted, existing: &str, updated: &str, ready: &str| {
+        let [existing, updated, ready] =
+            [existing, updated, ready].map(|field| if is_fresh { count(object, field) } else { 0 });
+        // Pods of another template may be among the ready ones.
+        let others = existing.saturating_sub(updated);
+        PodCount { wanted, updated, ready: ready.saturating_sub(others).min(updated) }
     };
     Some(match kind(object) {
         ("apps", "Deployment" | "StatefulSet") => {
-            counted(size(object), "/status/updatedReplicas", "/status/readyReplicas")
+            counted(size(object), "/status/replicas", "/status/updatedReplicas", "/status/readyReplicas")
         }
         ("apps.kruise.io", "CloneSet") => {
-            counted(size(object), "/status/updatedReplicas", "/status/updatedReadyReplicas")
+            let updated = "/status/updatedReplicas";
+            counted(size(object), updated, updated, "/status/updatedReadyReplicas")
         }
         ("apps", "DaemonSet") => {
             let wanted = count(object, "/status/desiredNumberScheduled");
-            counted(wanted, "/status/updatedNumberScheduled", "/status/numberReady")
+            let updated = "/status/updatedNumberScheduled";
+            counted(wanted, "/status/currentNumberScheduled", updated, "/status/numberReady")
         }
         ("batch", "Job") => {
             let succeeded = count(object, "/status/succeeded");

@@ -10,14 +10,22 @@ pub fn is_fresh(workload: &Workload) -> bool {
     workload.observed_generation >= workload.generation
 }
 
-/// Ready pods of the workload's own template; none while the status is stale.
+/// Ready pods of the workload's own template, at least; none while the status is stale.
 #[must_use]
 pub fn ready_replicas(workload: &Workload) -> u32 {
     match &workload.in_place {
         _ if !is_fresh(workload) => 0,
         Some(in_place) => in_place.updated_ready,
-        None => workload.ready_replicas.min(workload.updated_replicas),
+        None => ready_in_status(workload),
     }
+}
+
+/// The same by the status as it is: some of the ready pods may be of another template, though no more than there are
+/// such pods.
+#[must_use]
+pub fn ready_in_status(workload: &Workload) -> u32 {
+    let others = workload.status_replicas.saturating_sub(workload.updated_replicas);
+    workload.ready_replicas.saturating_sub(others)
 }
 
 /// Whether at least `goal` pods, less those tolerated, are ready.

@@ -7,6 +7,7 @@ use crate::plan::next_action::next_action;
 use crate::plan::object_readiness::Readiness;
 use crate::plan::objects::{ObservedObject, count_progress};
 use crate::plan::observed::Observed;
+use crate::plan::readiness;
 use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::run::{Mode, Outcome, Run, RunSpec};
 use crate::plan::states::{BatchState, RollingState};
@@ -30,8 +31,8 @@ pub struct RunStatus {
     pub batch_state: BatchState,
     /// How far the run is.
     pub rolling_state: RollingState,
-    /// What has changed since the run succeeded; `None` where nothing has, and for any other outcome. Of a component that
-    /// is applied as a whole, the first object that is not ready, whatever the outcome.
+    /// What has changed since the run succeeded; `None` where nothing has, and for any other outcome. Of a component
+    /// that is applied as a whole, the first object that is not ready, whatever the outcome.
     pub drift: Option<String>,
 }
 
@@ -52,7 +53,7 @@ pub fn run_status(observed: &Observed) -> Option<RunStatus> {
         upgraded: upgraded(spec, split.target),
         ready: target.map_or(0, |target| match target.in_place {
             Some(_) => in_place::ready_replicas(target, &spec.target),
-            None => target.ready_replicas,
+            None => readiness::ready_in_status(target),
         }),
         source: split.sources,
         batch_state,

@@ -169,7 +169,7 @@ fn nobody_is_waited_for_whose_check_is_switched_off() {
 fn pods_are_counted_once_the_controller_has_seen_the_template() {
     let status = json!({"updatedReplicas": 2, "readyReplicas": 3, "replicas": 4});
     let mut web = object("apps/v1", "Deployment", &json!({"replicas": 3}), &status);
-    assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 2, ready: 2 }));
+    assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 2, ready: 1 }));
     web["metadata"]["generation"] = json!(3);
     assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 0, ready: 0 }));
     assert_eq!(object_pods(&json!({"apiVersion": "v1", "kind": "ConfigMap"})), None);
