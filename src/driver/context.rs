@@ -30,8 +30,18 @@ pub struct Context {
     pub limits: Limits,
     /// Calls hooks and measures metrics; without it, runs skip the gates between batches.
     pub probe: Option<Rc<dyn Probe>>,
-    /// When the runs of the process may check pods again; see [`crate::driver::component_run`].
-    pub next_check: Rc<Cell<Option<Moment>>>,
+    /// When the runs of the process may check pods again.
+    pub next_checks: Rc<NextChecks>,
+}
+
+/// When the runs of a process may check pods again, which bounds the cost of the checks for any number of components;
+/// `None` is at once.
+#[derive(Debug, Default)]
+pub struct NextChecks {
+    /// For the first time in a wait: what cannot succeed is found so.
+    pub first: Cell<Option<Moment>>,
+    /// Once more.
+    pub repeat: Cell<Option<Moment>>,
 }
 
 /// How long to wait for what; zero is no limit.
@@ -94,7 +104,7 @@ impl Context {
             identity,
             limits: Limits::default(),
             probe: Some(Rc::new(LiveProbe::default())),
-            next_check: Rc::default(),
+            next_checks: Rc::default(),
         }
     }
 

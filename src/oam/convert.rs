@@ -53,8 +53,8 @@ pub fn is_same_template(one: &Value, other: &Value) -> bool {
     template(one) == template(other)
 }
 
-/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide. Applications
-/// among the objects follow as they are, each a document of its own.
+/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide.
+/// Applications among the objects follow as they are, each a document of its own.
 ///
 /// # Errors
 /// There is no object, or the name cannot be one.

@@ -22,8 +22,8 @@ use crate::plan::run::Outcome;
 /// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
 ///
 /// # Errors
-/// [`FailureKind::Invalid`]: what [`check_manifest`] refuses, two components of one name in a namespace, two applications
-/// of one name, or two components that would create one object.
+/// [`FailureKind::Invalid`]: what [`check_manifest`] refuses, two components of one name in a namespace, two
+/// applications of one name, or two components that would create one object.
 pub fn requests<'a>(
     applications: &'a [Application],
     overrides: &Overrides,

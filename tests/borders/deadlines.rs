@@ -101,3 +101,30 @@ async fn pods_that_flap_at_a_soak_time_fail_the_batch() {
     };
     assert_eq!(run.failures()[0].kind, FailureKind::NotReady, "{}", run.transcript());
 }
+
+/// The status of a StatefulSet does not show which of its pods are ready while the older ones are broken: they are
+/// counted, also while other components wait for theirs.
+#[tokio::test(start_paused = true)]
+async fn slow_neighbours_do_not_delay_the_count_of_ready_pods() {
+    let neighbours = ["a", "b", "c", "d", "e", "f"];
+    let release = |version| {
+        let base = component("base", version, 1);
+        let set = component("set", version, 4).of("statefulset").batches(&["1", "3"]);
+        let set = set.property("podManagementPolicy: Parallel").depends_on("base");
+        let others = neighbours.map(|name| component(name, version, 1));
+        [base, set].into_iter().chain(others).collect::<Vec<_>>()
+    };
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&release(1)).await;
+    let slow = neighbours.map(|name| format!("- {{image: '{name}:2', readyAfter: 150s}}\n")).concat();
+    let broken = "- {image: 'set:1', fail: NeverReady}\n- {image: 'base:2', readyAfter: 4s}\n";
+    cluster.set_pod_rules(format!("{slow}{broken}{}", pod_rules::READY));
+    let mut process = Process::new(IDENTITY);
+    process.limits.batch = Duration::from_secs(160);
+    let run = cluster.run(&process, &request_for(&release(2))).await;
+    assert!(run.is_success(), "{}", run.transcript());
+    let of_set =
+        run.requests.iter().filter(|one| one.is_write() && one.seen.name.as_deref() == Some("rollout-set"));
+    let end = of_set.map(|one| one.at).max().unwrap();
+    assert!(end < Duration::from_secs(30), "{end:?}: {}", run.transcript());
+}

@@ -111,7 +111,7 @@ impl Process {
     ) -> Run {
         self.tap.attach(clock);
         let context = Context {
-            next_check: std::rc::Rc::default(),
+            next_checks: std::rc::Rc::default(),
             session: Session::new(client, clock.clone(), Timeouts::default()),
             reporter: self.recorder.clone(),
             control: self.control.clone(),

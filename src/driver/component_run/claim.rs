@@ -242,8 +242,8 @@ impl ComponentRun<'_> {
     }
 
     /// How a run starts that has just been claimed, and `None` where none has, or the component is to be claimed again:
-    /// the watch may lag behind what the run before did. A claim that was framed from workloads older than the record is
-    /// framed again, from what was recorded before it and is observed now.
+    /// the watch may lag behind what the run before did. A claim that was framed from workloads older than the record
+    /// is framed again, from what was recorded before it and is observed now.
     pub(super) fn confirm_framing(&mut self) -> Option<RunStart> {
         let Framing { before, claim, start } = self.claim.framing.take()?;
         let observed = Observed { claimed_epoch: None, record: before, ..self.observe() };

@@ -67,8 +67,8 @@ impl Deadlines {
         self.update();
     }
 
-    /// Stops the time of the batch at a gate: it is for the batch's pods. After the batch, its rest is kept for pods that
-    /// become unready.
+    /// Stops the time of the batch at a gate: it is for the batch's pods. After the batch, its rest is kept for pods
+    /// that become unready.
     pub(super) fn stop_at(&mut self, point: GatePoint) {
         if matches!(point, GatePoint::After(index) if self.batch.is_some_and(|entered| entered.index == index))
         {

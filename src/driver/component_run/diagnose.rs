@@ -1,5 +1,6 @@
 //! Why a batch does not progress: checks of its pods while there is still time to act.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,19 +9,22 @@ use k8s_openapi::api::core::v1::Event;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 
+use crate::cluster::clock::Moment;
 use crate::cluster::events;
 use crate::cluster::pods::baseline::{Age, Baseline};
 use crate::cluster::pods::owner::{PodOwner, PodOwnerKind};
 use crate::cluster::pods::{self, Findings};
 use crate::driver::component_run::ComponentRun;
-use crate::driver::context::FailFast;
+use crate::driver::context::{FailFast, NextChecks};
 use crate::driver::evidence;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::PreparedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::plan::action::{Action, Waiting};
+use crate::plan::desired::Desired;
 use crate::plan::next_action::next_action;
+use crate::plan::observed::Observed;
 use crate::plan::phrase::format_duration;
 use crate::report::event::EventKind;
 
@@ -32,7 +36,9 @@ pub(super) const SECOND_CHECK: Duration = Duration::from_secs(10);
 pub(super) const RECHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// The same with `--fail-fast`, where a permanent problem ends the run: up to a minute of waiting would be in vain.
 pub(super) const RECHECK_INTERVAL_FAIL_FAST: Duration = Duration::from_secs(10);
-/// The least time between two checks of a process, which bounds their cost for any number of components.
+/// The least time between first checks of a process.
+const BETWEEN_FIRST_CHECKS: Duration = Duration::from_millis(250);
+/// The least time between repeated checks of a process.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(10);
 /// The same with `--fail-fast`, so that components that fail together are reported within seconds.
 const BETWEEN_CHECKS_FAIL_FAST: Duration = Duration::from_secs(1);
@@ -69,6 +75,16 @@ pub(super) enum ReadyCount {
     Unchanged,
     /// The count is new: plan again.
     Updated,
+}
+
+impl PodCheck {
+    /// When the process may make such a check again.
+    pub(super) fn next(self, checks: &NextChecks) -> &Cell<Option<Moment>> {
+        match self {
+            Self::First => &checks.first,
+            Self::Repeat => &checks.repeat,
+        }
+    }
 }
 
 impl ComponentRun<'_> {
@@ -130,6 +146,16 @@ impl ComponentRun<'_> {
         Some(format!("waited {since} for {}", waiting.phrase()))
     }
 
+    /// The version of the component's StatefulSet, if its ready pods have not been counted in it.
+    pub(super) fn uncounted_version(&self, observed: &Observed) -> Option<String> {
+        let Desired { kind: WorkloadKind::StatefulSet, workload, .. } = &self.prepared.desired else {
+            return None;
+        };
+        let version = &observed.workload(workload)?.resource_version;
+        let is_counted = self.diagnosis.counted.as_ref().is_some_and(|(counted, _)| counted == version);
+        (!is_counted).then(|| version.clone())
+    }
+
     /// Checks the pods that are waited for, and reports problems that are new.
     pub(super) async fn check_pods(
         &mut self,
@@ -146,15 +172,16 @@ impl ComponentRun<'_> {
         if !is_about_pods {
             return Ok(ReadyCount::Unchanged);
         }
-        let between = match self.context.limits.fail_fast {
-            FailFast::On => BETWEEN_CHECKS_FAIL_FAST,
-            FailFast::Off => BETWEEN_CHECKS,
+        let between = match (look, self.context.limits.fail_fast) {
+            (PodCheck::First, _) => BETWEEN_FIRST_CHECKS,
+            (PodCheck::Repeat, FailFast::On) => BETWEEN_CHECKS_FAIL_FAST,
+            (PodCheck::Repeat, FailFast::Off) => BETWEEN_CHECKS,
         };
         if self.diagnosis.baseline.is_none() {
             self.note_signs_unwritten().await;
         }
-        self.context.next_check.set(Some(self.context.session.clock().moment().plus(between)));
         let clock = self.context.session.clock();
+        look.next(&self.context.next_checks).set(Some(clock.moment().plus(between)));
         // A check that fails or takes too long reports nothing and delays nothing.
         let found = tokio::select! {
             biased;

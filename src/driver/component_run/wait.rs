@@ -32,6 +32,8 @@ pub(super) struct WaitNotice {
     check: Moment,
     /// Which check that is.
     next: PodCheck,
+    /// The resource version of a StatefulSet whose pods that check counts.
+    version: Option<String>,
 }
 
 /// Whether a batch turned out to be complete.
@@ -142,6 +144,7 @@ impl ComponentRun<'_> {
                     due: now.plus(first),
                     check: now.plus(FIRST_CHECK),
                     next: PodCheck::First,
+                    version: None,
                 }
             }
         };
@@ -149,8 +152,16 @@ impl ComponentRun<'_> {
             self.emit(EventKind::Waiting { progress: self.progress(observed), on: phrase });
             notice.due = now.plus(REMIND_EVERY);
         }
+        // The status of a StatefulSet does not show all ready pods, so each change of it has them counted.
+        let version = self.uncounted_version(observed);
+        if version.is_some() && notice.version != version {
+            notice.check = notice.check.min(now.plus(FIRST_CHECK));
+            notice.next = PodCheck::First;
+            notice.version = version;
+        }
         // A check too soon after another component's is postponed, not skipped.
-        notice.check = self.context.next_check.get().map_or(notice.check, |next| notice.check.max(next));
+        let next = notice.next.next(&self.context.next_checks).get();
+        notice.check = next.map_or(notice.check, |next| notice.check.max(next));
         let check = (now >= notice.check).then_some(notice.next);
         if let Some(check) = check {
             notice.check = now.plus(match check {
