@@ -1,6 +1,7 @@
 //! What is recorded of a write is what the server did, and no write covers what somebody has changed just before it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
@@ -112,4 +113,30 @@ async fn a_run_that_is_held_keeps_the_objects_of_its_source() {
     cluster.apply(&[version(2, "green")]).await;
     let maps = cluster.objects("ConfigMap");
     assert!(maps.iter().all(|map| map["metadata"]["name"] != "settings-1"));
+}
+
+/// A target that somebody takes out of the component in mid-run is not reported as deleted.
+#[tokio::test(start_paused = true)]
+async fn a_target_without_its_label_is_reported_as_such() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 3)]).await;
+    cluster.set_pod_rules(pod_rules::failing("web:2", "NeverReady"));
+    let (process, manifest) = (process(), request_for(&[web(2, 3)]));
+    let (run, ()) = tokio::join!(cluster.run(&process, &manifest), async {
+        while !cluster.sizes().iter().any(|(name, size)| name == "web-v2" && *size > 0) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+        let api: kube::Api<DynamicObject> = kube::Api::default_namespaced_with(cluster.client(), &resource);
+        let without = json!({"metadata": {"labels": {"app.oam.dev/component": null}}});
+        api.patch("web-v2", &PatchParams::default(), &Patch::Merge(without)).await.unwrap();
+    });
+    let failure = &run.failures()[0];
+    assert_eq!(failure.kind, FailureKind::ExternalChange, "{failure:?}");
+    assert!(failure.reason.contains("is not part of component `web`"), "{failure:?}");
+    let restore = "`kubectl label deployment web-v2 app.oam.dev/component=web`";
+    assert!(failure.hints.iter().any(|hint| hint.contains(restore)), "{failure:?}");
+    let again = cluster.run(&process, &manifest).await;
+    let failure = &again.failures()[0];
+    assert!(failure.hints.iter().any(|hint| hint.contains(restore)), "{failure:?}");
 }

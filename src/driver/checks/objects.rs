@@ -99,6 +99,12 @@ pub(in crate::driver) fn check_foreign(
     Ok(foreign.iter().map(|one| format!("{}; `rollout` ignores it", one.reason)).collect())
 }
 
+/// How a workload that somebody has taken out of a component comes back.
+pub(in crate::driver) fn restore_label(kind: WorkloadKind, name: &str, component: &str) -> String {
+    let (noun, label) = (kind.noun(), labels::COMPONENT);
+    format!("if it is the component's, restore its label: `kubectl label {noun} {name} {label}={component}`")
+}
+
 fn another_name(kind: WorkloadKind, name: &str) -> String {
     let rename = if kind.is_in_place() {
         "give the component another name"
@@ -122,7 +128,12 @@ pub(in crate::driver) fn check_object(
     let noun = kind.noun();
     let labelled = [LabelledWorkload::of(*kind, found)];
     if let Some(foreign) = ownership.foreign(&labelled).pop() {
-        return Err(Failure::refused(foreign.reason).hint(another_name(*kind, name)));
+        let failure = Failure::refused(foreign.reason);
+        let failure = match foreign.is_stamped && !labelled[0].is_labelled(ownership.component()) {
+            true => failure.hint(restore_label(*kind, name, ownership.component())),
+            false => failure,
+        };
+        return Err(failure.hint(another_name(*kind, name)));
     }
     if !kind.is_in_place() {
         return Ok(());

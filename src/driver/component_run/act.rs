@@ -6,10 +6,12 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::ownership::LabelledWorkload;
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::workload::{self, observe_workload};
 use crate::cluster::workload_watch;
 use crate::cluster::workload_writer::WorkloadWriter;
+use crate::driver::checks::objects::restore_label;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::revision;
@@ -296,6 +298,19 @@ impl ComponentRun<'_> {
             .is_some_and(|found| self.claim.known_target.as_ref() == Some(&found.uid));
         if is_same {
             return Ok(());
+        }
+        if let Some(object) = self.workloads().find(workload).await?
+            && self.claim.known_target.as_ref() == Some(&observe_workload(*kind, &object).uid)
+        {
+            let labelled = [LabelledWorkload::of(*kind, &object)];
+            if let Some(foreign) = self.prepared.ownership.foreign(&labelled).pop() {
+                let reason = format!("{}: it was modified by another client", foreign.reason);
+                return Err(Failure::new(FailureKind::ExternalChange, reason).hint(restore_label(
+                    *kind,
+                    workload,
+                    &self.prepared.component,
+                )));
+            }
         }
         Err(Failure::new(
             FailureKind::NotReady,

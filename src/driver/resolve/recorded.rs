@@ -121,9 +121,9 @@ pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<Resolved
     }
     let rollback =
         rollback::rollback_target(record, present.stored, live_size(present)).ok_or_else(|| {
-            Failure::refused(format!("component `{component}` has no earlier revision that succeeded")).hint(
+            Failure::refused(format!("component `{component}` has no record of an earlier revision that succeeded")).hint(
             format!(
-                "choose one from `rollout history {component}` with `rollout undo {component} --to-revision`"
+                "choose one from `rollout history {component}` with `rollout undo {component} --to-revision R`"
             ),
         )
         })?;
@@ -211,8 +211,9 @@ fn find<'a>(present: &'a Present<'_>, name: &str) -> Option<&'a StoredRevision> 
 /// The revision that the run goes to. A run that was killed between its claim and its first effect has none yet.
 fn target<'a>(present: &'a Present<'_>, spec: &RunSpec) -> Result<&'a StoredRevision, Failure> {
     find(present, &spec.target).ok_or_else(|| {
-        Failure::refused(format!("revision `{}` is not recorded", spec.target))
-            .hint("its run ended before recording it; reapply the manifest with `rollout apply`")
+        Failure::refused(format!("revision `{}` is not recorded", spec.target)).hint(
+            "it was deleted, or its run ended before recording it; reapply the manifest with `rollout apply`",
+        )
     })
 }
 
