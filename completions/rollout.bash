@@ -11,6 +11,16 @@ _clap_complete_rollout() {
     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
         words[COMP_CWORD]="$2"
     fi
+    local prefix=""
+    if [[ "${COMP_WORDS[*]}" == *[=:]* ]]; then
+        local line="${COMP_LINE:0:COMP_POINT}"
+        local IFS=$' \t\n'
+        read -r -a words <<< "$line"
+        [[ "$line" == *[[:space:]] ]] && words+=("")
+        IFS=$'\013'
+        _CLAP_COMPLETE_INDEX=$((${#words[@]} - 1))
+        prefix="${words[_CLAP_COMPLETE_INDEX]%"$2"}"
+    fi
     COMPREPLY=( $( \
         _CLAP_IFS="$IFS" \
         _CLAP_COMPLETE_INDEX="$_CLAP_COMPLETE_INDEX" \
@@ -24,6 +34,7 @@ _clap_complete_rollout() {
     elif [[ $_CLAP_COMPLETE_SPACE == false ]] && [[ "${COMPREPLY-}" =~ [=/:]$ ]]; then
         compopt -o nospace
     fi
+    [[ -z "$prefix" ]] || COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
 }
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
     complete -o nospace -o bashdefault -o nosort -F _clap_complete_rollout rollout

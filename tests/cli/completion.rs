@@ -126,27 +126,48 @@ fn trouble_is_silent() {
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
 }
 
-/// In bash itself, as a user has it.
+/// What bash itself puts into `COMPREPLY` for these lines of a script, with the completions of this build.
+fn in_bash(env: &TestEnv, typed: &str) -> Vec<String> {
+    let binary = Path::new(env!("CARGO_BIN_EXE_rollout")).parent().unwrap();
+    let script = format!("source completions/rollout.bash\n{typed}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"");
+    let output = Command::new("bash")
+        .args(["--norc", "-c", &script])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("PATH", format!("{}:/usr/bin:/bin", binary.display()))
+        .env("ROLLOUT_SANDBOX", env.path(crate::support::test_env::FILE))
+        .env("KUBECONFIG", env.path("config"))
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn the_script_works_in_bash() {
     let env = rolled_out();
-    let binary = Path::new(env!("CARGO_BIN_EXE_rollout")).parent().unwrap();
     let typed = "
-        source completions/rollout.bash
         COMP_WORDS=(rollout undo express-server --to-revision '')
         COMP_CWORD=4
-        _clap_complete_rollout rollout '' --to-revision
-        printf '%s\\n' \"${COMPREPLY[@]}\"";
-    answers(&["v1", "v2"], || {
-        let output = Command::new("bash")
-            .args(["--norc", "-c", typed])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("PATH", format!("{}:/usr/bin:/bin", binary.display()))
-            .env("ROLLOUT_SANDBOX", env.path(crate::support::test_env::FILE))
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-    });
+        _clap_complete_rollout rollout '' --to-revision";
+    answers(&["v1", "v2"], || in_bash(&env, typed));
+}
+
+/// Bash gives the word behind the last `=` or `:`, and replaces no more.
+#[test]
+fn words_that_bash_splits_are_completed() {
+    let env = rolled_out();
+    env.write("config", KUBECONFIG.replace("name: three", "name: 'arn:aws:eks'"));
+    let typed = |line: &str, words: &str, current: &str| {
+        format!(
+            "COMP_LINE='{line}'; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+             _clap_complete_rollout rollout '{current}' x"
+        )
+    };
+    let until = typed("rollout status --until=g", "rollout status --until = g", "g");
+    answers(&["gate"], || in_bash(&env, &until));
+    let empty = typed("rollout undo --to-revision=", "rollout undo --to-revision =", "");
+    answers(&["v1", "v2"], || in_bash(&env, &empty));
+    let context = typed("rollout status --context arn:aws:", "rollout status --context arn : aws :", "");
+    answers(&["eks"], || in_bash(&env, &context));
 }
 
 /// kubectl runs `kubectl_complete-…` with the words that follow the plugin's name.

@@ -63,6 +63,33 @@ pub fn run(args: &CompletionsArgs, ui: &mut Ui) -> Result<u8, CommandError> {
 
 const NAME: &str = "rollout";
 
+/// Bash ends words at `=` and `:` too, and replaces only what comes after: the program is asked about the whole word,
+/// such as `--until=g` or a context named by an ARN.
+const JOIN_WORDS: &str = r#"
+    local prefix=""
+    if [[ "${COMP_WORDS[*]}" == *[=:]* ]]; then
+        local line="${COMP_LINE:0:COMP_POINT}"
+        local IFS=$' \t\n'
+        read -r -a words <<< "$line"
+        [[ "$line" == *[[:space:]] ]] && words+=("")
+        IFS=$'\013'
+        _CLAP_COMPLETE_INDEX=$((${#words[@]} - 1))
+        prefix="${words[_CLAP_COMPLETE_INDEX]%"$2"}"
+    fi
+"#;
+
+/// What it answers, without what bash does not replace.
+const CUT_WORDS: &str = r#"
+    [[ -z "$prefix" ]] || COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
+"#;
+
+/// The script of clap, with these before its question and after its answer.
+fn with_whole_words(script: &str) -> String {
+    let (question, end) = ("\n    COMPREPLY=( $( ", "    fi\n}\n");
+    let script = script.replacen(question, &format!("{JOIN_WORDS}{}", &question[1..]), 1);
+    script.replacen(end, &format!("    fi{CUT_WORDS}}}\n"), 1)
+}
+
 /// Every script with the name of its file.
 pub fn scripts() -> Vec<(String, String)> {
     of(Shell::value_variants())
@@ -80,5 +107,9 @@ fn script(shell: Shell) -> String {
         .write_registration(complete::VARIABLE, NAME, NAME, NAME, &mut bytes)
         .expect("writing to memory cannot fail");
     let script = String::from_utf8(bytes).expect("clap generates text");
+    let script = match shell {
+        Shell::Bash => with_whole_words(&script),
+        _ => script,
+    };
     format!("{}\n", script.trim())
 }
