@@ -3,11 +3,15 @@
 //! The driver emits these, the displays turn them into text or JSON. Each event carries the numbers
 //! that a display needs, so that a display keeps no state of its own. Batches are zero-based here and
 //! one-based in text.
+//!
+//! The names of events and fields are those of `-o ndjson`, in camel case: renaming one changes what programs read.
+
+use jiff::SignedDuration;
+use serde::{Serialize, Serializer};
 
 use crate::plan::action::Side;
 use crate::plan::gate_point::Phase;
 use crate::plan::run::{Mode, Purpose};
-use jiff::SignedDuration;
 
 /// Receives every event of a process in order.
 pub trait Reporter {
@@ -16,24 +20,29 @@ pub trait Reporter {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
     /// Time since the process began to drive.
+    #[serde(rename = "elapsedSeconds", serialize_with = "serialize_seconds")]
     pub elapsed: SignedDuration,
     /// The cluster concerned, where a command acts on several.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// The namespace concerned, where a command acts on several.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The application concerned.
     pub application: String,
     /// The component concerned; `None` when it is about the application as a whole.
     pub component: Option<String>,
     /// What happened.
+    #[serde(flatten)]
     pub what: EventKind,
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum EventKind {
     /// The cluster's turn in a fleet has come.
     WaveStarted {
@@ -71,8 +80,10 @@ pub enum EventKind {
     /// A run was claimed; its batches start or resume.
     RunStarted {
         /// What kind of run it is.
+        #[serde(serialize_with = "serialize_mode")]
         action: Mode,
-        /// Whether it goes forward or back.
+        /// Whether it goes forward or back. To programs a rollback is an upgrade to an earlier revision.
+        #[serde(skip)]
         purpose: Purpose,
         /// Revisions being replaced; empty for a first release and a scale.
         from: Vec<String>,
@@ -87,8 +98,10 @@ pub enum EventKind {
         /// Whether an unfinished run is resumed.
         resumed: bool,
         /// The batch deadline; zero is none.
+        #[serde(rename = "batchTimeoutSeconds", serialize_with = "serialize_seconds")]
         batch_timeout: SignedDuration,
         /// The run's deadline; zero is none.
+        #[serde(rename = "timeoutSeconds", serialize_with = "serialize_seconds")]
         timeout: SignedDuration,
     },
     /// A workload was created.
@@ -101,6 +114,7 @@ pub enum EventKind {
         /// Its name.
         workload: String,
         /// Which side of the rollout it is on.
+        #[serde(serialize_with = "serialize_side")]
         role: Side,
         /// The size before.
         from: u32,
@@ -238,6 +252,7 @@ pub enum EventKind {
         /// What went wrong.
         error: String,
         /// When the next try is due.
+        #[serde(rename = "delaySeconds", serialize_with = "serialize_seconds")]
         delay: SignedDuration,
     },
     /// A warning; the run continues.
@@ -273,7 +288,8 @@ pub enum EventKind {
 }
 
 /// What applying an object did to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum ObjectChange {
     /// It did not exist.
     Created,
@@ -293,7 +309,8 @@ impl ObjectChange {
 }
 
 /// Where a run stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Progress {
     /// The batch under way, zero-based.
     pub batch: usize,
@@ -307,4 +324,25 @@ pub struct Progress {
     pub ready: u32,
     /// Replicas of the sources, wanted.
     pub source: u32,
+}
+
+fn serialize_seconds<S: Serializer>(duration: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// A mode, as documents name it.
+pub(super) fn serialize_mode<S: Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match mode {
+        Mode::Release => "release",
+        Mode::Upgrade => "upgrade",
+        Mode::Scale => "scale",
+        Mode::Apply => "apply",
+    })
+}
+
+fn serialize_side<S: Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match side {
+        Side::Target => "target",
+        Side::Source => "source",
+    })
 }
