@@ -16,9 +16,7 @@ use crate::driver::request::RolloutRequest;
 use crate::oam::revision::remove_last_applied;
 use crate::plan::observed::Workload;
 use crate::plan::step::{Refusal, Step};
-use crate::report::plan::{
-    ComponentPlan, PlannedChange, PlannedObject, PlannedRevision, PlannedService, ServiceChange,
-};
+use crate::report::plan::{ComponentPlan, PlannedChange, PlannedObject, PlannedRevision};
 
 /// Where a plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,14 +147,14 @@ fn passed_gates(forecast: &PlannedComponent) -> u32 {
     claimed.unwrap_or(0)
 }
 
-fn planned_service(change: &Change) -> Option<PlannedService> {
+fn planned_service(change: &Change) -> Option<PlannedObject> {
     let kind = match change {
         Change::None | Change::Foreign(_) => return None,
-        Change::Create(_) => ServiceChange::Create,
-        Change::Update { .. } => ServiceChange::Update,
-        Change::Remove(_) => ServiceChange::Delete,
+        Change::Create(_) => PlannedChange::Create,
+        Change::Update { .. } => PlannedChange::Configure,
+        Change::Remove(_) => PlannedChange::Delete,
     };
-    Some(PlannedService { name: change.name()?, change: kind, objects: change.difference()? })
+    Some(PlannedObject { name: change.name()?, change: kind, objects: change.difference()? })
 }
 
 fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {

@@ -3,6 +3,7 @@
 mod document;
 
 use jiff::SignedDuration;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::oam::kind::WorkloadKind;
@@ -40,8 +41,8 @@ pub struct ComponentPlan {
     pub target_size: u32,
     /// The revision that the manifest renders, or the target.
     pub revision: PlannedRevision,
-    /// The Services that change.
-    pub services: Vec<PlannedService>,
+    /// The Services that change, by their names alone.
+    pub services: Vec<PlannedObject>,
     /// The labels and annotations of the target's workload before and after, if they change.
     pub metadata: Option<(Value, Value)>,
     /// Whether it is applied as a whole, or rolled out in batches.
@@ -83,19 +84,22 @@ pub enum PlannedRevision {
     },
 }
 
-/// An object of a component that is applied as a whole.
-#[derive(Debug, Clone)]
+/// An object that a component applies, or that goes.
+#[derive(Debug, Clone, Serialize)]
 pub struct PlannedObject {
     /// Its kind and name, such as `deployment.apps/web`.
+    #[serde(rename = "object")]
     pub name: String,
     /// What becomes of it.
     pub change: PlannedChange,
     /// The object as it was applied last, and as it will be.
+    #[serde(skip)]
     pub objects: (Option<Value>, Option<Value>),
 }
 
 /// What becomes of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum PlannedChange {
     /// It is created.
     Create,
@@ -103,13 +107,13 @@ pub enum PlannedChange {
     Configure,
     /// It stays as it is.
     Keep,
-    /// It is deleted, once the others are ready.
+    /// It is deleted: a Service at the end of the run, another object once the others are ready.
     Delete,
 }
 
 impl PlannedChange {
     /// The verb of the change.
-    pub(super) fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Configure => "configure",
@@ -117,28 +121,6 @@ impl PlannedChange {
             Self::Delete => "delete",
         }
     }
-}
-
-/// A Service that changes.
-#[derive(Debug, Clone)]
-pub struct PlannedService {
-    /// Its name.
-    pub name: String,
-    /// How it changes.
-    pub change: ServiceChange,
-    /// The Service before and after.
-    pub objects: (Option<Value>, Option<Value>),
-}
-
-/// How a Service changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceChange {
-    /// It is created.
-    Create,
-    /// It is updated.
-    Update,
-    /// It is deleted.
-    Delete,
 }
 
 /// Prints plans in a format.
@@ -247,7 +229,7 @@ fn whole_text(plan: &ComponentPlan) -> String {
 
 /// What changes in Services and in the workload, coloured; none is empty.
 fn differences(plan: &ComponentPlan) -> Vec<String> {
-    let of_service = |PlannedService { objects: (before, after), .. }: &PlannedService| {
+    let of_service = |PlannedObject { objects: (before, after), .. }: &PlannedObject| {
         diff::diff_objects("service", before.as_ref(), after.as_ref())
     };
     let mut differences: Vec<String> = plan.services.iter().map(of_service).collect();
@@ -302,11 +284,12 @@ fn gate_lines(plan: &ComponentPlan) -> Vec<String> {
     plan.gates.iter().map(words).collect()
 }
 
-fn service_line(service: &PlannedService) -> String {
+fn service_line(service: &PlannedObject) -> String {
     let what = match service.change {
-        ServiceChange::Create => "is new",
-        ServiceChange::Update => "changes",
-        ServiceChange::Delete => "is deleted because no port is exposed",
+        PlannedChange::Create => "is new",
+        PlannedChange::Configure => "changes",
+        PlannedChange::Keep => "stays",
+        PlannedChange::Delete => "is deleted because no port is exposed",
     };
     format!("service `{}` {what}", service.name)
 }
@@ -341,10 +324,10 @@ fn action_lines(plan: &ComponentPlan, spec: &RunSpec) -> [String; 2] {
 fn steps_table(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let batches = spec.batches.len();
     let mut table = Table::new(&["BATCH", "STEP", "TARGET", "SOURCE", "TOTAL"]);
-    for StepRow { batch, words, target, source } in step_rows(plan) {
+    for StepRow { batch, step, target, source } in step_rows(plan) {
         table.row([
             format!("{}/{batches}", batch + 1),
-            words,
+            step,
             target.to_string(),
             source.to_string(),
             target.saturating_add(source).to_string(),
@@ -354,10 +337,12 @@ fn steps_table(plan: &ComponentPlan, spec: &RunSpec) -> String {
 }
 
 /// A step that is shown, with the sizes once it is done.
+#[derive(Debug, Serialize)]
 struct StepRow {
     /// Zero-based.
     batch: usize,
-    words: String,
+    /// In words.
+    step: String,
     target: u32,
     source: u32,
 }
@@ -375,7 +360,7 @@ fn step_rows(plan: &ComponentPlan) -> Vec<StepRow> {
                 let of = point.batch().unwrap_or(batch);
                 rows.extend(gates_at(&spec.gates, point).iter().map(|gate| StepRow {
                     batch: of,
-                    words: gate.phrase(),
+                    step: gate.phrase(),
                     target,
                     source,
                 }));
@@ -408,7 +393,7 @@ fn step_rows(plan: &ComponentPlan) -> Vec<StepRow> {
             | Step::ExternalChange { .. }
             | Step::Refuse(_) => continue,
         };
-        rows.push(StepRow { batch, words, target: *target, source: *sources });
+        rows.push(StepRow { batch, step: words, target: *target, source: *sources });
     }
     rows
 }

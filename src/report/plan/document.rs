@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::plan::action::Action;
 use crate::plan::run::{Mode, RunSpec};
 use crate::plan::step::Step;
+use crate::report::event::serialize_mode;
 use crate::report::plan::{
     ComponentPlan, PlannedObject, PlannedRevision, StepRow, claimed, differences, step_rows,
 };
@@ -13,56 +14,49 @@ use crate::report::plan::{
 /// What `rollout plan -o json` prints.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PlanDocument {
+pub(super) struct PlanDocument<'a> {
     /// Grows when a field changes its meaning or goes.
     version: u32,
     /// A component each, in the manifests' order.
-    items: Vec<ComponentDocument>,
+    items: Vec<ComponentDocument<'a>>,
 }
 
 /// A component's future.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ComponentDocument {
+struct ComponentDocument<'a> {
     /// The cluster, where several are planned.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cluster: Option<String>,
-    component: String,
-    application: String,
-    namespace: String,
+    cluster: Option<&'a str>,
+    component: &'a str,
+    application: &'a str,
+    namespace: &'a str,
     /// Whether `apply` would change anything.
     pending: bool,
     /// The revision that is rolled out.
-    revision: String,
+    revision: &'a str,
     /// Whether it would be recorded.
     new_revision: bool,
     /// Services that would be created, changed or removed.
-    services: Vec<String>,
+    services: Vec<&'a str>,
     /// The objects of a component that is applied as a whole, or of the traits of another.
-    objects: Vec<ObjectDocument>,
+    objects: &'a [PlannedObject],
     /// The steps of the workflow that are still before it.
-    gates: Vec<String>,
+    gates: Vec<&'a str>,
     /// The run; none where nothing would be driven.
-    run: Option<RunDocument>,
+    run: Option<RunDocument<'a>>,
     /// What changes in Services and the workload, as `diff -u` has it, in YAML.
     difference: String,
-}
-
-/// What would become of an object.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ObjectDocument {
-    object: String,
-    change: &'static str,
 }
 
 /// The run that would be driven.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RunDocument {
-    action: &'static str,
+struct RunDocument<'a> {
+    #[serde(serialize_with = "serialize_mode")]
+    action: Mode,
     /// The revisions that it replaces.
-    from: Vec<String>,
+    from: &'a [String],
     original_size: u32,
     target_size: u32,
     /// The sizes of the batches.
@@ -71,74 +65,46 @@ struct RunDocument {
     held_after_batch: Option<usize>,
     /// The most replicas at any time.
     peak: u32,
-    steps: Vec<StepDocument>,
+    steps: Vec<StepRow>,
 }
 
-/// One step, with the sizes once it is done.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StepDocument {
-    batch: usize,
-    step: String,
-    target: u32,
-    source: u32,
-}
-
-impl PlanDocument {
+impl<'a> PlanDocument<'a> {
     /// The plans of components.
-    pub(super) fn of(plans: &[ComponentPlan]) -> Self {
+    pub(super) fn of(plans: &'a [ComponentPlan]) -> Self {
         Self { version: 1, items: plans.iter().map(component_document).collect() }
     }
 }
 
-fn component_document(plan: &ComponentPlan) -> ComponentDocument {
+fn component_document(plan: &ComponentPlan) -> ComponentDocument<'_> {
     ComponentDocument {
-        cluster: plan.cluster.clone(),
-        component: plan.component.clone(),
-        application: plan.application.clone(),
-        namespace: plan.namespace.clone(),
+        cluster: plan.cluster.as_deref(),
+        component: &plan.component,
+        application: &plan.application,
+        namespace: &plan.namespace,
         pending: plan.is_pending,
-        revision: plan.target.clone(),
+        revision: &plan.target,
         new_revision: matches!(plan.revision, PlannedRevision::New { .. }),
-        services: plan.services.iter().map(|service| service.name.clone()).collect(),
-        objects: plan.objects.iter().map(object).collect(),
-        gates: plan.gates.iter().map(|gate| gate.step.clone()).collect(),
+        services: plan.services.iter().map(|service| service.name.as_str()).collect(),
+        objects: &plan.objects,
+        gates: plan.gates.iter().map(|gate| gate.step.as_str()).collect(),
         run: plan.steps.iter().find_map(claimed).map(|spec| run_document(plan, spec)),
         difference: strip_str(&differences(plan).concat()).to_string(),
     }
 }
 
-fn object(planned: &PlannedObject) -> ObjectDocument {
-    ObjectDocument { object: planned.name.clone(), change: planned.change.as_str() }
-}
-
-fn run_document(plan: &ComponentPlan, spec: &RunSpec) -> RunDocument {
+fn run_document<'a>(plan: &ComponentPlan, spec: &'a RunSpec) -> RunDocument<'a> {
     let held_after_batch = match plan.steps.last().map(|foreseen| &foreseen.step) {
         Some(Step::Act(Action::Hold { batch })) => Some(*batch),
         _ => None,
     };
     RunDocument {
-        action: match spec.mode {
-            Mode::Release => "release",
-            Mode::Upgrade => "upgrade",
-            Mode::Scale => "scale",
-            // Its objects are listed instead.
-            Mode::Apply => "apply",
-        },
-        from: spec.sources.clone(),
+        action: spec.mode,
+        from: &spec.sources,
         original_size: spec.size_before(),
         target_size: spec.target_size,
         batches: spec.batches.iter().map(|batch| batch.size).collect(),
         held_after_batch,
         peak: plan.peak,
-        steps: step_rows(plan)
-            .into_iter()
-            .map(|StepRow { batch, words, target, source }| StepDocument {
-                batch,
-                step: words,
-                target,
-                source,
-            })
-            .collect(),
+        steps: step_rows(plan),
     }
 }
