@@ -23,6 +23,9 @@ Examples:
   $ rollout man | man -l -
   $ rollout man --dir ~/.local/share/man/man1";
 
+/// The release that a page describes, in its footer.
+const SOURCE: &str = concat!("rollout ", env!("CARGO_PKG_VERSION"));
+
 /// Runs the command.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub fn pages() -> Vec<(String, String)> {
 
 fn page(command: clap::Command) -> (String, String) {
     let sections = output::section(&command) + &environment(&command);
-    let man = clap_mangen::Man::new(command).date("").manual("Rollout Manual");
+    let man = clap_mangen::Man::new(command).date("").source(SOURCE).manual("Rollout Manual");
     let mut bytes = Vec::new();
     man.render(&mut bytes).expect("writing to memory cannot fail");
     let text = String::from_utf8(bytes).expect("clap generates text");
