@@ -91,6 +91,9 @@ pub enum EventKind {
         to: String,
         /// Replicas when the run was first claimed: of the sources in an upgrade, of the target in a scale.
         original_size: u32,
+        /// Replicas of all revisions when the run was first claimed.
+        #[serde(skip)]
+        size_before: u32,
         /// Replicas wanted at the end.
         target_size: u32,
         /// The goal after each batch, cumulative.

@@ -235,21 +235,20 @@ pub fn queued(holder: &str) -> String {
 /// terminal of 80 columns.
 fn run_extent(what: &EventKind) -> Option<String> {
     let EventKind::RunStarted {
-        action, from, original_size, target_size, goals, batch_timeout, timeout, ..
+        action, from, size_before, target_size, goals, batch_timeout, timeout, ..
     } = what
     else {
         return None;
     };
     let mut before = match action {
         Mode::Release | Mode::Upgrade | Mode::Apply => 0,
-        Mode::Scale => *original_size,
+        Mode::Scale => *size_before,
     };
     let sizes: Vec<u32> =
         goals.iter().map(|goal| goal.abs_diff(std::mem::replace(&mut before, *goal))).collect();
     let size_before = match action {
-        Mode::Scale => *original_size,
-        // The pods of the target at the start are not known here.
-        Mode::Release | Mode::Upgrade | Mode::Apply => *target_size,
+        Mode::Scale | Mode::Upgrade => *size_before,
+        Mode::Release | Mode::Apply => *target_size,
     };
     let extent = phrase::extent(*action, from, size_before, *target_size, &sizes);
     let limits = [("batch timeout", batch_timeout), ("overall timeout", timeout)];

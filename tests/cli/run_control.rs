@@ -304,7 +304,7 @@ fn what_fails_can_return_by_itself() {
         "warning event",
         "hint: rolling back now (`--on-failure undo`)",
         "web: rollback to `web-v1`",
-        "from `web-v2`: 3 replicas in 1 batch (3)",
+        "from `web-v2`: 4 → 3 replicas in 1 batch (3)",
         "workload `web-v2` deleted",
         "web: done: 3 of 3 upgraded, 3 ready",
     ];

@@ -23,6 +23,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             from: from.iter().map(|name| word(name)).collect(),
             to: word("web-v2"),
             original_size,
+            size_before: original_size,
             target_size,
             goals: goals.to_vec(),
             resumed,

@@ -272,6 +272,7 @@ impl ComponentRun<'_> {
             from: spec.sources.clone(),
             to: spec.target.clone(),
             original_size: spec.original_size,
+            size_before: spec.size_before(),
             target_size: spec.target_size,
             goals: spec.goals(),
             resumed: start == RunStart::Resumed,
