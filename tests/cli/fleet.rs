@@ -352,7 +352,7 @@ fn a_choice_of_clusters_that_is_wrong_is_refused_before_the_first_request() {
         (
             "apply v1.yaml --context eu --on-failure undo-all",
             2,
-            "`--on-failure` applies to the waves of a fleet",
+            "`--on-failure undo-all` applies to the waves of a fleet",
         ),
         ("status --context eu --context us --cluster eu", 2, "`--cluster` selects one cluster"),
     ];

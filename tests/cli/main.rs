@@ -20,6 +20,7 @@ mod output_formats;
 mod plan;
 mod plan_diff;
 mod prune;
+mod raw_objects;
 mod rbac_and_job;
 mod rehearse;
 mod run_control;

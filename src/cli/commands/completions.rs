@@ -107,9 +107,6 @@ fn script(shell: Shell) -> String {
         .write_registration(complete::VARIABLE, NAME, NAME, NAME, &mut bytes)
         .expect("writing to memory cannot fail");
     let script = String::from_utf8(bytes).expect("clap generates text");
-    let script = match shell {
-        Shell::Bash => with_whole_words(&script),
-        _ => script,
-    };
+    let script = if shell == Shell::Bash { with_whole_words(&script) } else { script };
     format!("{}\n", script.trim())
 }

@@ -5,7 +5,6 @@
 //! write of an earlier claim that is still on its way is refused.
 
 use futures::future::join_all;
-use kube::ResourceExt;
 use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
@@ -19,7 +18,6 @@ use crate::cluster::object_writer::{
 use crate::cluster::served_kind::{ServedKind, find_kind};
 use crate::driver::component_run::services::WriteEffect;
 use crate::driver::component_run::{ComponentRun, TurnEnd};
-use crate::driver::leftovers::Leftover;
 use crate::driver::object_owner::Handling;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects, stamp};
@@ -42,15 +40,6 @@ enum ApplyOutcome {
     Refused(Failure),
     /// A later claim has written it.
     Superseded,
-}
-
-/// Whether leftovers are gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cleanup {
-    /// All that go are.
-    Done,
-    /// One could not be deleted yet.
-    Unfinished,
 }
 
 impl ComponentRun<'_> {
@@ -325,33 +314,6 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Workloads of the component that the target lacks: those of revisions that were rolled out in batches.
-    fn left_workloads(&self, objects: &PreparedObjects) -> Vec<Workload> {
-        let kind = self.prepared.desired.kind;
-        let is_kept = |workload: &Workload| {
-            objects.objects.iter().any(|object| {
-                object.reference.kind == kind.as_str() && object.reference.name == workload.name
-            })
-        };
-        self.workloads_seen().into_iter().filter(|workload| !is_kept(workload)).collect()
-    }
-
-    /// Deletes what other revisions have left, now that nothing needs it any more.
-    async fn delete_leftovers(&mut self, objects: &PreparedObjects, epoch: Epoch) -> Result<(), Failure> {
-        self.ensure_leader().await?;
-        for workload in self.left_workloads(objects) {
-            match self.workloads().delete(&workload).await {
-                Ok(()) => {
-                    self.watch.cache.remove(&workload.uid);
-                    self.writes.changed = true;
-                    self.emit(EventKind::WorkloadDeleted { workload: workload.name.clone() });
-                }
-                Err(error) => return self.recover(error).await,
-            }
-        }
-        self.delete_left_objects(objects, epoch).await.map(drop)
-    }
-
     /// Applies those objects of traits that are due and not as rendered, stage by stage.
     pub(super) async fn apply_trait_objects(
         &mut self,
@@ -370,60 +332,6 @@ impl ComponentRun<'_> {
             pending().filter(|(_, one)| one.stage == stage).map(|(index, _)| index).collect();
         self.apply_objects(objects, &due, epoch).await?;
         Ok(WriteEffect::Changed)
-    }
-
-    /// Deletes the objects that other revisions have left, once.
-    pub(super) async fn delete_left_objects(
-        &mut self,
-        objects: &PreparedObjects,
-        epoch: Epoch,
-    ) -> Result<Cleanup, Failure> {
-        if self.prerequisites.are_leftovers_gone {
-            return Ok(Cleanup::Done);
-        }
-        for leftover in &objects.leftovers {
-            if let Err(error) = self.delete_leftover(leftover, epoch).await? {
-                self.recover(error).await?;
-                return Ok(Cleanup::Unfinished);
-            }
-        }
-        self.prerequisites.are_leftovers_gone = true;
-        Ok(Cleanup::Done)
-    }
-
-    /// Deletes an object as it is now: its status may have changed since the run began.
-    async fn delete_leftover(
-        &mut self,
-        leftover: &Leftover,
-        epoch: Epoch,
-    ) -> Result<Result<(), ClusterError>, Failure> {
-        let Leftover { reference, kind, before } = leftover;
-        if leftover.holds_data() {
-            let message = format!("{reference} is no longer used and is kept: it may hold data");
-            self.emit(EventKind::Warned { message });
-            return Ok(Ok(()));
-        }
-        let session = &self.context.session;
-        let api = session.objects(&kind.resource, reference.namespace.as_deref());
-        let live = match session.request_once(api.get_opt(&reference.name)).await {
-            Ok(Some(live)) if live.metadata.deletion_timestamp.is_none() => live,
-            Ok(_) => return Ok(Ok(())),
-            Err(error) => return Ok(Err(error)),
-        };
-        if stamp(&live) > Some(epoch) {
-            return Err(self.superseded().await);
-        }
-        if live.uid() != before.uid() || live.labels() != before.labels() {
-            let message = format!("{reference} is no longer rendered and was changed meanwhile; it is kept");
-            self.emit(EventKind::Warned { message });
-            return Ok(Ok(()));
-        }
-        if let Err(error) = delete_object(session, kind, &live).await {
-            return Ok(Err(error));
-        }
-        self.writes.changed = true;
-        self.emit(EventKind::ObjectDeleted { object: reference.to_string() });
-        Ok(Ok(()))
     }
 
     /// Reads the objects again, by a quorum read.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cluster::record_store;
 use crate::cluster::revision_store;
 use crate::driver::component_run::ComponentRun;
-use crate::driver::component_run::objects::Cleanup;
+use crate::driver::component_run::leftovers::Cleanup;
 use crate::driver::component_run::services::WriteEffect;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::PreparedComponent;

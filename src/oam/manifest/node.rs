@@ -93,9 +93,20 @@ impl Node {
         entries.iter_mut().find(|(key, _)| key.as_text() == Some(name)).map(|(_, node)| node)
     }
 
-    /// The entries, if the value is a mapping.
-    fn into_map(self) -> Option<Vec<(Self, Self)>> {
-        if let NodeValue::Map(entries) = self.value { Some(entries) } else { None }
+    /// The mappings that a merge key refers to: one, or each item of a list; `None` where one of them is none.
+    fn merge_sources(&self) -> Option<Vec<&[(Self, Self)]>> {
+        let one = std::slice::from_ref(self);
+        let sources = if let NodeValue::List(items) = &self.value { items } else { one };
+        let entries = sources.iter().map(|source| match &source.value {
+            NodeValue::Map(entries) => Some(entries.as_slice()),
+            NodeValue::Null
+            | NodeValue::Bool(_)
+            | NodeValue::Int(_)
+            | NodeValue::Float(_)
+            | NodeValue::Text(_)
+            | NodeValue::List(_) => None,
+        });
+        entries.collect()
     }
 
     /// The text, if the value is one.
@@ -243,17 +254,11 @@ fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     }
     let (merges, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
     for (key, node) in merges {
-        let sources = match node.value {
-            NodeValue::Map(source) => vec![source],
-            NodeValue::List(items) if items.iter().all(|item| matches!(item.value, NodeValue::Map(_))) => {
-                items.into_iter().filter_map(|item| item.into_map()).collect()
-            }
-            value => {
-                entries.push((key, Node { value, ..node }));
-                continue;
-            }
+        let Some(sources) = node.merge_sources() else {
+            entries.push((key, node));
+            continue;
         };
-        for (key, node) in sources.into_iter().flatten() {
+        for (key, node) in sources.into_iter().flatten().cloned() {
             if !entries.iter().any(|(known, _)| known.value == key.value) {
                 entries.push((key, node));
             }

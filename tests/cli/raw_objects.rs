@@ -1,0 +1,43 @@
+//! Objects of `k8s-objects` that are not named after their component.
+
+use crate::support::test_env::TestEnv;
+
+fn shop(component: &str) -> String {
+    format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    - {component}\n"
+    )
+}
+
+/// A component of objects as they are: a Service, and workloads whose names say nothing of it.
+fn raw(image: &str) -> String {
+    shop(&format!(
+        "{{name: raw, type: k8s-objects, properties: {{objects: [\
+           {{apiVersion: v1, kind: Service, metadata: {{name: front}}, spec: {{selector: {{app: nginx}}, ports: [{{port: 80}}]}}}}, \
+           {{apiVersion: apps/v1, kind: Deployment, metadata: {{name: nginx}}, spec: {{replicas: 2, selector: {{matchLabels: {{app: nginx}}}}, \
+             template: {{metadata: {{labels: {{app: nginx}}}}, spec: {{containers: [{{name: nginx, image: '{image}'}}]}}}}}}}}, \
+           {{apiVersion: apps/v1, kind: StatefulSet, metadata: {{name: store}}, spec: {{serviceName: store, replicas: 1, selector: {{matchLabels: {{app: nginx, part: store}}}}, \
+             template: {{metadata: {{labels: {{app: nginx, part: store}}}}, spec: {{containers: [{{name: store, image: '{image}'}}]}}}}}}}}]}}}}"
+    ))
+}
+
+#[test]
+fn workloads_of_any_name_are_the_component_s_in_every_later_command() {
+    let env = TestEnv::new();
+    env.write("v1.yaml", raw("nginx:1"));
+    env.write("v2.yaml", raw("nginx:2"));
+    env.run_ok("apply v1.yaml");
+    let before = env.bytes();
+    let again = env.run_ok("apply v1.yaml");
+    assert_eq!((env.bytes(), again.stderr.contains("warning")), (before, false), "{}", again.stderr);
+    let updated = env.run_ok("apply v2.yaml");
+    assert!(!updated.stderr.contains("warning"), "{}", updated.stderr);
+    let back = env.run_ok("undo raw");
+    assert!(!back.stderr.contains("warning"), "{}", back.stderr);
+    let first = "{name: raw, type: k8s-objects, properties: {objects: [\
+           {apiVersion: apps/v1, kind: Deployment, metadata: {name: nginx}, spec: {replicas: 2, selector: {matchLabels: {app: nginx}}, \
+             template: {metadata: {labels: {app: nginx}}, spec: {containers: [{name: nginx, image: 'nginx:3'}]}}}}]}}";
+    env.write("v3.yaml", shop(first));
+    env.run_ok("apply v3.yaml");
+    env.run_ok("apply v3.yaml");
+    assert_eq!(env.deployments(), ["nginx 2/2"]);
+}
