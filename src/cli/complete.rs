@@ -22,7 +22,7 @@ use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::connect::kubeconfig;
 use crate::cli::flags::args::{Color, GlobalArgs};
-use crate::cli::hints::repeat::is_plain;
+use crate::cli::hints::flags::is_plain;
 use crate::cli::terminal::ui::Ui;
 use crate::cli::{exit, plugin};
 use crate::ops::history;

@@ -43,6 +43,22 @@ pub enum Kind {
     Internal,
 }
 
+impl Kind {
+    /// The exit code of this kind of failure.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Manifest | Self::Usage => exit::USAGE,
+            Self::Refused => exit::REFUSED,
+            Self::Timeout => exit::TIMEOUT,
+            Self::Conflict => exit::CONFLICT,
+            Self::Cluster => exit::CLUSTER,
+            Self::Interrupted(Signal::Interrupt) => exit::INTERRUPTED,
+            Self::Interrupted(Signal::Terminate) => exit::TERMINATED,
+            Self::Internal => exit::FAILURE,
+        }
+    }
+}
+
 /// The signal that stopped a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -93,20 +109,6 @@ impl CommandError {
             self.error = self.error.context(message);
         }
         self
-    }
-
-    /// The exit code of this kind of failure.
-    pub fn exit_code(&self) -> u8 {
-        match self.kind {
-            Kind::Manifest | Kind::Usage => exit::USAGE,
-            Kind::Refused => exit::REFUSED,
-            Kind::Timeout => exit::TIMEOUT,
-            Kind::Conflict => exit::CONFLICT,
-            Kind::Cluster => exit::CLUSTER,
-            Kind::Interrupted(Signal::Interrupt) => exit::INTERRUPTED,
-            Kind::Interrupted(Signal::Terminate) => exit::TERMINATED,
-            Kind::Internal => exit::FAILURE,
-        }
     }
 
     /// The failure as lines, each with its label; safe to show.
@@ -210,7 +212,7 @@ mod tests {
             (Kind::Internal, 1),
         ];
         for (kind, code) in cases {
-            assert_eq!(CommandError::message(kind, "x").exit_code(), code, "{kind:?}");
+            assert_eq!(kind.exit_code(), code, "{kind:?}");
         }
     }
 

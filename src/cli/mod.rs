@@ -3,19 +3,20 @@
 //! Parsing comes first and needs nothing: no runtime, no file, no network. One file per command holds its
 //! flags, with their help, and what it does.
 
+pub mod clusters;
 pub mod commands;
 mod complete;
 pub mod connect;
 pub mod exit;
 pub mod failure;
 pub mod flags;
-pub mod fleet;
 pub mod hints;
 #[cfg(test)]
 mod hostile;
 pub mod input;
 pub(crate) mod plugin;
 pub mod run;
+pub mod selection;
 pub mod terminal;
 
 use std::ffi::{OsStr, OsString};
@@ -30,8 +31,8 @@ use crate::cli::commands::{
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{Color, GlobalArgs};
 use crate::cli::flags::variables;
+use crate::cli::hints::flags::HintFlags;
 use crate::cli::hints::misplaced;
-use crate::cli::hints::repeat::Flags;
 use crate::cli::terminal::ui::Ui;
 use crate::report::lines::Verbosity;
 use crate::report::text::{is_unsafe, sanitise, sanitise_block};
@@ -108,12 +109,12 @@ pub fn main() -> u8 {
 
 /// Parses a command line. A variable that is set to nothing is left out, as CI systems set variables that have no
 /// value.
-fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, Flags), clap::Error> {
+fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, HintFlags), clap::Error> {
     let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
     let parsed = |is_left_out| {
         variables::without(named.clone(), is_left_out)
             .try_get_matches_from(typed)
-            .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Flags::given(&matches))))
+            .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, HintFlags::of(&matches))))
     };
     parsed(is_left_out).map_err(|error| variables::named(error, &named, parsed(|_| true).err().as_ref()))
 }

@@ -1,4 +1,5 @@
-//! Running an operation for every command that changes something: its signals, its events and its final table.
+//! Running an operation for every command that changes something: its signals, its events and its final table. One
+//! cluster is driven as several are, but has no name.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,22 +7,23 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::future::join_all;
 
+use crate::cli::clusters::{Cluster, ClusterRequests};
 use crate::cli::commands::plan;
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind, Signal};
-use crate::cli::flags::args::{GlobalArgs, RunArgs, RunOutput};
+use crate::cli::flags::args::{GlobalArgs, RunArgs};
 use crate::cli::flags::dry_run::DryRunPlan;
-use crate::cli::fleet::Cluster;
-use crate::cli::hints::rewriter::{HintRewriter, Reach};
+use crate::cli::flags::states::RunOutput;
+use crate::cli::hints::cluster_reporter::{ClusterReporter, Reach};
 use crate::cli::terminal::signals::{Ended, Signals};
 use crate::cli::terminal::ui::{EventFormat, Ui};
 use crate::ops::component::ComponentSelector;
-use crate::ops::{
-    self, ApplicationOutcome, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, status,
-};
+use crate::ops::fleet::{self, ClusterOutcomes, ClusterRequest, FleetFailure, Wave};
+use crate::ops::{self, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, apply, status};
 use crate::report::event::Reporter;
 use crate::report::format::Format;
 use crate::report::message::RESUME_HINT;
@@ -29,37 +31,24 @@ use crate::report::status::{self as table, ComponentStatus};
 
 /// How long a sandbox may continue after a run, for its controllers to follow the last write. A cluster continues
 /// anyway.
-pub(in crate::cli) const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
+const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long a pipeline waits for something that is printed after the outcome is known.
-pub(in crate::cli) const AFTERWARDS: Duration = Duration::from_secs(10);
+const AFTERWARDS: Duration = Duration::from_secs(10);
 
 /// How a run is bounded and printed.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct RunSettings {
     /// Its deadlines.
     pub limits: Limits,
     /// The form of its result.
     pub output: RunOutput,
 }
 
-impl From<&RunArgs> for Settings {
+impl From<&RunArgs> for RunSettings {
     fn from(args: &RunArgs) -> Self {
         Self { limits: args.deadlines.limits(), output: args.output }
     }
-}
-
-/// The environment of a command that drives a run, or only plans it.
-///
-/// # Errors
-///
-/// Whatever keeps a client from being built.
-pub async fn open(
-    global: &GlobalArgs,
-    dry_run: Option<DryRunPlan>,
-    ui: &mut Ui,
-) -> Result<Cluster, CommandError> {
-    Cluster::only(global, access_of(dry_run), ui).await
 }
 
 /// What a command does to the cluster that drives a run, or only plans it.
@@ -67,100 +56,135 @@ pub fn access_of(dry_run: Option<DryRunPlan>) -> Access {
     if dry_run.is_some() { Access::Read } else { Access::Write }
 }
 
-/// Plans a request instead of applying it.
+/// Applies the request about a component, or plans it, as the flags ask.
 ///
 /// # Errors
 ///
-/// Whatever would stop the rollout before its first write.
-pub async fn plan(
-    cluster: &Cluster,
-    requests: &[RolloutRequest],
-    dry_run: DryRunPlan,
+/// Those of [`plan_or_run`].
+pub async fn plan_or_apply(
+    (args, component): (&RunArgs, Option<&str>),
+    global: &GlobalArgs,
     ui: &mut Ui,
+    request: impl AsyncFn(&Context, &ComponentSelector) -> Result<RolloutRequest, ops::Failure>,
 ) -> Result<u8, CommandError> {
-    plan::show(&[(cluster, requests)], dry_run, ui).await?;
-    Ok(exit::SUCCESS)
+    let operation = async |context: &Context, component: &ComponentSelector| {
+        Ok(apply::apply(context, &[request(context, component).await?]).await)
+    };
+    plan_or_run((args, component), global, ui, &request, operation).await
 }
 
 /// Runs an operation on a component, or plans the request that it makes of the driver, as the flags ask.
 ///
 /// # Errors
 ///
-/// Those of [`plan`] and [`run`].
+/// Whatever keeps a client from being built, whatever would stop the rollout before its first write, and those of
+/// [`run_in`].
 pub async fn plan_or_run(
     (args, component): (&RunArgs, Option<&str>),
     global: &GlobalArgs,
     ui: &mut Ui,
     request: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<RolloutRequest, ops::Failure>,
-    operation: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
+    operation: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<ClusterOutcomes, ops::Failure>,
 ) -> Result<u8, CommandError> {
     let dry_run = args.dry_run_plan()?;
-    let cluster = open(global, dry_run, ui).await?;
-    let env = &cluster.env;
-    let component = env.component(component);
+    let cluster = Cluster::only(global, access_of(dry_run), ui).await?;
+    let component = cluster.env.component(component);
     if let Some(dry_run) = dry_run {
-        return plan(&cluster, &[request(&env.context, &component).await?], dry_run, ui).await;
+        let request = request(&cluster.env.context, &component).await?;
+        plan::show(&[(&cluster, &[request])], dry_run, ui).await?;
+        return Ok(exit::SUCCESS);
     }
-    run(env, args.into(), ui, async |context| operation(context, &component).await).await
+    run_in((&cluster, &[]), args.into(), ui, async |context| operation(context, &component).await).await
 }
 
-/// Runs an operation about the namespace of the command line, and prints the final table.
-///
-/// # Errors
-///
-/// The failure of the operation, or of its first component, which the reporter has printed already.
-pub async fn run(
-    env: &Env,
-    settings: Settings,
-    ui: &mut Ui,
-    operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
-) -> Result<u8, CommandError> {
-    run_in_namespaces(env, settings, false, ui, operation).await
-}
-
-/// Like [`run`], where an operation may be about several namespaces, which the output then names.
+/// Applies requests to clusters, wave by wave, and prints the final table.
 ///
 /// # Errors
 ///
 /// Those of [`run`].
-pub async fn run_in_namespaces(
-    env: &Env,
-    settings: Settings,
-    names_namespaces: bool,
+pub async fn run_waves(
+    requests: &[ClusterRequests<'_>],
+    soaks: &[Duration],
+    on_failure: FleetFailure,
+    settings: RunSettings,
     ui: &mut Ui,
-    operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
 ) -> Result<u8, CommandError> {
-    let (outcomes, signal) = drive(env, settings, names_namespaces, ui, operation).await?;
-    conclude(env, &outcomes, signal, settings.output, ui).await
+    let operation = async |contexts: &[Context]| {
+        let wave = |soak: &Duration| Wave { clusters: Vec::new(), soak: *soak };
+        let mut waves: Vec<Wave> = soaks.iter().map(wave).collect();
+        for ((cluster, requests), context) in requests.iter().zip(contexts) {
+            let request = ClusterRequest { context: context.clone(), requests: requests.to_vec() };
+            waves[cluster.wave.min(soaks.len() - 1)].clusters.push(request);
+        }
+        Ok(fleet::apply(&waves, on_failure).await.into_iter().flatten().collect())
+    };
+    run(requests, settings, ui, operation).await
 }
 
-/// Whether requests are about several namespaces.
-pub fn is_about_several_namespaces(requests: &[RolloutRequest]) -> bool {
-    requests.windows(2).any(|two| two[0].namespace != two[1].namespace)
+/// Runs an operation on one cluster, and prints the final table.
+///
+/// # Errors
+///
+/// Those of [`run`].
+pub async fn run_in(
+    request: ClusterRequests<'_>,
+    settings: RunSettings,
+    ui: &mut Ui,
+    operation: impl AsyncFnOnce(&Context) -> Result<ClusterOutcomes, ops::Failure>,
+) -> Result<u8, CommandError> {
+    run(&[request], settings, ui, async |contexts| Ok(vec![operation(&contexts[0]).await?])).await
+}
+
+/// Runs an operation on clusters, which it gets a context of each for, and prints the final table. The requests of a
+/// cluster may be empty, where only the operation finds out what is asked.
+///
+/// # Errors
+///
+/// The failure of the operation, or the worst of those of its clusters, which the reporter has printed already.
+async fn run(
+    requests: &[ClusterRequests<'_>],
+    settings: RunSettings,
+    ui: &mut Ui,
+    operation: impl AsyncFnOnce(&[Context]) -> Result<Vec<ClusterOutcomes>, ops::Failure>,
+) -> Result<u8, CommandError> {
+    let (outcomes, signal) = drive(requests, settings, ui, operation).await?;
+    conclude(requests, &outcomes, signal, settings.output, ui).await
 }
 
 /// Runs the operation, reporting its events.
 async fn drive(
-    env: &Env,
-    Settings { limits, output }: Settings,
-    names_namespaces: bool,
+    requests: &[ClusterRequests<'_>],
+    RunSettings { limits, output }: RunSettings,
     ui: &Ui,
-    operation: impl AsyncFnOnce(&Context) -> Result<Vec<ApplicationOutcome>, ops::Failure>,
-) -> Result<(Vec<ApplicationOutcome>, Option<Signal>), CommandError> {
+    operation: impl AsyncFnOnce(&[Context]) -> Result<Vec<ClusterOutcomes>, ops::Failure>,
+) -> Result<(Vec<ClusterOutcomes>, Option<Signal>), CommandError> {
     let event_format = if output.is_some() { EventFormat::Words } else { EventFormat::Events };
-    let inner = ui.reporter(event_format, env.context.session.clock().now());
-    let (flags, namespace) = (ui.flags().clone(), env.namespace().to_owned());
-    let rewriter = HintRewriter { inner, reach: reach(env), flags, namespace, names_namespaces };
-    let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(rewriter));
+    let started = requests[0].0.env.context.session.clock().now();
+    let display = Rc::new(RefCell::new(ui.reporter(event_format, started)));
     let (stopper, control) = ops::control();
-    let session = env.context.session.with_stop(control.receiver());
-    let context = Context { session, reporter, control, limits, ..env.context.clone() };
-    let ended = signals()?.stop(&stopper, operation(&context)).await;
-    if let Some(sandbox) = &env.connection.sandbox {
-        sandbox.settle(SANDBOX_RESTS_WITHIN).await;
+    let context = |(cluster, requests): &ClusterRequests<'_>| {
+        let reporter = ClusterReporter {
+            inner: Rc::clone(&display),
+            cluster: cluster.name.clone(),
+            reach: reach(&cluster.env),
+            flags: cluster.flags.clone(),
+            namespace: cluster.env.namespace().to_owned(),
+            names_namespaces: requests.windows(2).any(|two| two[0].namespace != two[1].namespace),
+        };
+        let reporter: Rc<RefCell<dyn Reporter>> = Rc::new(RefCell::new(reporter));
+        let context = &cluster.env.context;
+        let session = context.session.with_stop(control.receiver());
+        Context { session, reporter, control: control.clone(), limits, ..context.clone() }
+    };
+    let contexts: Vec<Context> = requests.iter().map(context).collect();
+    let ended = signals()?.stop(&stopper, operation(&contexts)).await;
+    for (cluster, _) in requests {
+        if let Some(sandbox) = &cluster.env.connection.sandbox {
+            sandbox.settle(SANDBOX_RESTS_WITHIN).await;
+        }
     }
     // The display gives the terminal back before anything else is printed.
-    drop(context);
+    drop((contexts, display));
     match ended {
         Ended::Dropped(signal) => {
             Err(CommandError::message(Kind::Interrupted(signal), "interrupted immediately").hint(RESUME_HINT))
@@ -170,7 +194,7 @@ async fn drive(
 }
 
 /// Which commands reach a cluster once the process has ended.
-pub(in crate::cli) fn reach(env: &Env) -> Reach {
+fn reach(env: &Env) -> Reach {
     match &env.connection.sandbox {
         None => Reach::Everything,
         Some(sandbox) if sandbox.is_persistent() => Reach::OwnCommands,
@@ -178,8 +202,54 @@ pub(in crate::cli) fn reach(env: &Env) -> Reach {
     }
 }
 
+async fn conclude(
+    requests: &[ClusterRequests<'_>],
+    outcomes: &[ClusterOutcomes],
+    signal: Option<Signal>,
+    output: RunOutput,
+    ui: &mut Ui,
+) -> Result<u8, CommandError> {
+    let kinds = outcomes.iter().filter_map(first_failure).map(|kind| match (Kind::from(kind), signal) {
+        (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
+        (kind, _) => kind,
+    });
+    let worst = kinds.max_by_key(|kind| kind.exit_code());
+    let is_interrupted = matches!(worst, Some(Kind::Interrupted(_)));
+    let components: Vec<_> = requests
+        .iter()
+        .zip(outcomes)
+        .map(|((_, requests), outcomes)| components_of(requests, outcomes))
+        .collect();
+    // Of an empty share of the applications, nothing is unknown.
+    let is_known = components.iter().all(Vec::is_empty) || outcomes.iter().any(has_known_end);
+    if let Some(format) = output.filter(|_| !is_interrupted && is_known) {
+        let clusters = || requests.iter().map(|(cluster, _)| cluster);
+        let read = join_all(clusters().zip(&components).map(|(cluster, components)| async {
+            let clock = cluster.env.context.session.clock();
+            clock.within(AFTERWARDS, statuses(cluster, components)).await
+        }));
+        let read = signals()?.interrupt(read).await.map_err(|signal| unreported_state(signal, worst))?;
+        let mut known = Vec::new();
+        for (cluster, read) in clusters().zip(read) {
+            match known_state(read) {
+                Ok(items) => known.push(items),
+                Err(warning) => ui.warn(&cluster.sentence(&warning)),
+            }
+        }
+        if !known.is_empty() {
+            let (items, now) = (known.concat(), requests[0].0.env.context.session.clock().now());
+            ui.data(&table::render_status(&items, format, now));
+            ui.summary(&table::render_status(&items, Format::Wide, now));
+        }
+    }
+    match worst {
+        Some(kind) => Err(CommandError::reported(kind)),
+        None => Ok(exit::SUCCESS),
+    }
+}
+
 /// The failure that decides the exit code: that of the first component that has one.
-pub(in crate::cli) fn first_failure(outcomes: &[ApplicationOutcome]) -> Option<FailureKind> {
+fn first_failure(outcomes: &ClusterOutcomes) -> Option<FailureKind> {
     outcomes.iter().flat_map(|outcome| &outcome.components).find_map(|(_, end)| match end {
         ComponentOutcome::Failed(failure) => Some(failure.kind),
         ComponentOutcome::Succeeded { .. }
@@ -188,66 +258,9 @@ pub(in crate::cli) fn first_failure(outcomes: &[ApplicationOutcome]) -> Option<F
     })
 }
 
-/// The failure of a command that a signal ended before the final state was printed.
-pub(in crate::cli) fn interrupted_afterwards(signal: Signal, kind: Option<Kind>) -> CommandError {
-    let message = "interrupted before the final state was reported";
-    let interrupted = CommandError::message(Kind::Interrupted(signal), message);
-    kind.map_or(interrupted, CommandError::reported)
-}
-
-async fn conclude(
-    env: &Env,
-    outcomes: &[ApplicationOutcome],
-    signal: Option<Signal>,
-    output: RunOutput,
-    ui: &mut Ui,
-) -> Result<u8, CommandError> {
-    let failed = first_failure(outcomes);
-    let kind = failed.map(|failed| match (Kind::from(failed), signal) {
-        (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
-        (kind, _) => kind,
-    });
-    let is_interrupted = matches!(kind, Some(Kind::Interrupted(_)));
-    let components = components_of(outcomes);
-    // Of an empty share of the applications, nothing is unknown.
-    let is_known = components.is_empty() || has_known_end(outcomes);
-    if let Some(format) = output.filter(|_| !is_interrupted && is_known) {
-        match afterwards(env, statuses(&env.context, &components)).await {
-            Ok(read) => match known_state(read) {
-                Ok(items) => {
-                    let now = env.context.session.clock().now();
-                    ui.data(&table::render_status(&items, format, now));
-                    ui.summary(&table::render_status(&items, Format::Wide, now));
-                }
-                Err(warning) => ui.warn(&warning),
-            },
-            Err(interrupted) => return Err(kind.map_or(interrupted, CommandError::reported)),
-        }
-    }
-    match kind {
-        Some(kind) => Err(CommandError::reported(kind)),
-        None => Ok(exit::SUCCESS),
-    }
-}
-
-/// What is read once the outcome is known: a slow server delays the command no longer than [`AFTERWARDS`], for which it
-/// is `None`.
-///
-/// # Errors
-///
-/// A signal.
-pub async fn afterwards<T>(env: &Env, read: impl Future<Output = T>) -> Result<Option<T>, CommandError> {
-    let read = env.context.session.clock().within(AFTERWARDS, read);
-    signals()?.interrupt(read).await.map_err(|signal| interrupted_afterwards(signal, None))
-}
-
-pub(in crate::cli) fn signals() -> Result<Signals, CommandError> {
-    Ok(Signals::listen().context("signal handlers cannot be installed")?)
-}
-
 /// Whether the state after a run is worth printing: something may have been done to a component, which is not so after
 /// a rejection, nor after losing the cluster.
-pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
+fn has_known_end(outcomes: &ClusterOutcomes) -> bool {
     let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components);
     ends.any(|(_, end)| match end {
         ComponentOutcome::Failed(failure) => {
@@ -259,24 +272,53 @@ pub(in crate::cli) fn has_known_end(outcomes: &[ApplicationOutcome]) -> bool {
     })
 }
 
-/// The components of applications, each with its namespace: application by application, by name.
-fn components_of(outcomes: &[ApplicationOutcome]) -> Vec<(&str, &str)> {
-    let components = outcomes.iter().flat_map(|outcome| {
-        by_name(&outcome.namespace, outcome.components.iter().map(|(name, _)| name.as_str()))
-    });
-    components.collect()
+/// What is read once the outcome is known: a slow server delays the command no longer than [`AFTERWARDS`], for which it
+/// is `None`.
+///
+/// # Errors
+///
+/// A signal.
+pub async fn afterwards<T>(env: &Env, read: impl Future<Output = T>) -> Result<Option<T>, CommandError> {
+    let read = env.context.session.clock().within(AFTERWARDS, read);
+    signals()?.interrupt(read).await.map_err(|signal| unreported_state(signal, None))
 }
 
-/// Components of an application, by name, each with its namespace.
-pub(in crate::cli) fn by_name<'a>(
-    namespace: &'a str,
-    names: impl Iterator<Item = &'a str>,
-) -> impl Iterator<Item = (&'a str, &'a str)> {
-    names.collect::<BTreeSet<_>>().into_iter().map(move |name| (namespace, name))
+/// The failure of a command that a signal ended before the final state was printed.
+fn unreported_state(signal: Signal, kind: Option<Kind>) -> CommandError {
+    let message = "interrupted before the final state was reported";
+    let interrupted = CommandError::message(Kind::Interrupted(signal), message);
+    kind.map_or(interrupted, CommandError::reported)
+}
+
+/// The signals that arrive from now on.
+///
+/// # Errors
+///
+/// A system that lets no handler be set.
+pub fn signals() -> Result<Signals, CommandError> {
+    Ok(Signals::listen().context("signal handlers cannot be installed")?)
+}
+
+/// The components of a cluster, each with its namespace, application by application, by name: those that were driven,
+/// or else those that would have been.
+fn components_of<'a>(
+    requests: &'a [RolloutRequest],
+    outcomes: &'a ClusterOutcomes,
+) -> Vec<(&'a str, &'a str)> {
+    let driven = outcomes.iter().map(|outcome| {
+        let names: BTreeSet<&str> = outcome.components.iter().map(|(name, _)| name.as_str()).collect();
+        (outcome.namespace.as_str(), names)
+    });
+    let requested = requests.iter().filter(|_| outcomes.is_empty()).map(|request| {
+        let names = request.components.iter().map(|component| component.name.as_str()).collect();
+        (request.namespace.as_str(), names)
+    });
+    let applications = driven.chain(requested);
+    applications.flat_map(|(namespace, names)| names.into_iter().map(move |name| (namespace, name))).collect()
 }
 
 /// The final state, as it was read in time or not; or a warning that it is unknown.
-pub(in crate::cli) fn known_state(
+fn known_state(
     read: Option<Result<Vec<ComponentStatus>, ops::Failure>>,
 ) -> Result<Vec<ComponentStatus>, String> {
     let unknown = |why: &str| format!("the final state is unknown: {why}");
@@ -286,18 +328,19 @@ pub(in crate::cli) fn known_state(
     }
 }
 
-/// Where components stand, each given by its namespace and name. Each namespace is read once.
-pub(in crate::cli) async fn statuses(
-    context: &Context,
+/// Where components of a cluster stand, each given by its namespace and name. Each namespace is read once.
+async fn statuses(
+    cluster: &Cluster,
     components: &[(&str, &str)],
 ) -> Result<Vec<ComponentStatus>, ops::Failure> {
     let mut found = BTreeMap::new();
     let namespaces: BTreeSet<&str> = components.iter().map(|(namespace, _)| *namespace).collect();
     let names_namespaces = namespaces.len() > 1;
     for namespace in namespaces {
-        for item in status::statuses(context, namespace).await? {
-            let shown = names_namespaces.then(|| namespace.to_owned());
-            found.insert((namespace, item.component.clone()), ComponentStatus { namespace: shown, ..item });
+        for item in status::statuses(&cluster.env.context, namespace).await? {
+            let (key, cluster) = ((namespace, item.component.clone()), cluster.name.clone());
+            let namespace = names_namespaces.then(|| namespace.to_owned());
+            found.insert(key, ComponentStatus { cluster, namespace, ..item });
         }
     }
     let place = |(namespace, name): &(&str, &str)| found.get(&(*namespace, (*name).to_owned())).cloned();

@@ -84,29 +84,17 @@ enum StopReason {
 
 /// Drives a fleet. The outcomes come in the order of the waves and clusters.
 ///
-/// All clusters of all waves are checked before the first write in any.
+/// All clusters of all waves are checked before the first write in any. A cluster alone is driven as it would be without
+/// a fleet: the checks come with its runs.
 pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterOutcomes>> {
-    let mut outcomes: Vec<Vec<ClusterOutcomes>> =
-        waves.iter().map(|wave| vec![Vec::new(); wave.clusters.len()]).collect();
-    let checked = join_all(waves.iter().map(|wave| join_all(wave.clusters.iter().map(check)))).await;
-    if checked.iter().flatten().any(Result::is_err) {
-        for (place, wave) in checked.into_iter().enumerate() {
-            for (index, checked) in wave.into_iter().enumerate() {
-                match checked {
-                    Err(refused) => outcomes[place][index] = refused,
-                    Ok(_) => skip(
-                        waves,
-                        place,
-                        &waves[place].clusters[index],
-                        "another cluster did not pass its checks",
-                    ),
-                }
-            }
-        }
-        return outcomes;
-    }
-    let standings: Vec<Vec<Standing>> =
-        checked.into_iter().map(|wave| wave.into_iter().flatten().flatten().collect()).collect();
+    let standings = match waves {
+        [Wave { clusters, .. }] if clusters.len() == 1 => Vec::new(),
+        waves => match check_all(waves).await {
+            Ok(standings) => standings,
+            Err(refusals) => return refusals,
+        },
+    };
+    let mut outcomes = not_begun(waves);
     for (place, wave) in waves.iter().enumerate() {
         let mut stop = None;
         let ended = join_all(wave.clusters.iter().map(|cluster| drive(waves, place, cluster, on_failure)));
@@ -147,9 +135,33 @@ fn changes_of(wave: &[ClusterOutcomes]) -> Vec<Vec<String>> {
     wave.iter().map(of_cluster).collect()
 }
 
-/// Makes sure that a cluster would accept everything that is asked of it.
-async fn check(cluster: &ClusterRequest) -> Result<Vec<Standing>, ClusterOutcomes> {
-    apply::check(&cluster.context, &cluster.requests).await
+/// Makes sure that all clusters would accept everything that is asked of them. Says of each wave where its requests
+/// stand; or how each cluster ended, where one would not.
+async fn check_all(waves: &[Wave]) -> Result<Vec<Vec<Standing>>, Vec<Vec<ClusterOutcomes>>> {
+    let checks = waves.iter().map(|wave| {
+        join_all(wave.clusters.iter().map(|cluster| apply::check(&cluster.context, &cluster.requests)))
+    });
+    let checked = join_all(checks).await;
+    if checked.iter().flatten().all(Result::is_ok) {
+        return Ok(checked.into_iter().map(|wave| wave.into_iter().flatten().flatten().collect()).collect());
+    }
+    let mut outcomes = not_begun(waves);
+    for (place, wave) in checked.into_iter().enumerate() {
+        for (index, checked) in wave.into_iter().enumerate() {
+            match checked {
+                Err(refused) => outcomes[place][index] = refused,
+                Ok(_) => {
+                    let cluster = &waves[place].clusters[index];
+                    skip(waves, place, cluster, "another cluster did not pass its checks");
+                }
+            }
+        }
+    }
+    Err(outcomes)
+}
+
+fn not_begun(waves: &[Wave]) -> Vec<Vec<ClusterOutcomes>> {
+    waves.iter().map(|wave| vec![Vec::new(); wave.clusters.len()]).collect()
 }
 
 async fn drive(

@@ -403,6 +403,7 @@ fn a_command_about_one_cluster_takes_it_from_the_file() {
         "waves: [{clusters: [{name: eu, context: c-eu, namespace: shop}, {context: us}]}]",
     );
     env.run_ok("apply v1.yaml --fleet fleet.yaml");
+    env.run_ok("apply v1.yaml --fleet fleet.yaml --context eu --prune").says("eu/web: nothing to do");
     let ran = env.run_ok("scale web --replicas 4 --batches 1 --fleet fleet.yaml --context eu");
     assert!(ran.stdout.starts_with("NAME"), "{}", ran.stdout);
     let status = env.run_ok("status --fleet fleet.yaml").stdout;

@@ -2,9 +2,9 @@
 
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, ComponentArg, GlobalArgs, RunArgs};
-use crate::cli::run::plan_or_run;
+use crate::cli::run::plan_or_apply;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::abort;
+use crate::ops::abort::abort_request;
 
 /// Abort the run in progress and roll it back
 ///
@@ -38,13 +38,7 @@ Examples:
 ///
 /// The failure that stopped the rollout.
 pub async fn run(args: &AbortArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let overrides = args.batches.overrides(false);
-    plan_or_run(
-        (&args.run, args.component.component.as_deref()),
-        global,
-        ui,
-        async |context, component| abort::abort_request(context, component, &overrides).await,
-        async |context, component| abort::abort(context, component, &overrides).await,
-    )
-    .await
+    let overrides = args.batches.overrides();
+    let request = async |context: &_, component: &_| abort_request(context, component, &overrides).await;
+    plan_or_apply((&args.run, args.component.component.as_deref()), global, ui, request).await
 }

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use crate::cli::clusters::Clusters;
 use crate::cli::commands::plan;
 use crate::cli::commands::prune::{self, Consent};
 use crate::cli::exit;
@@ -9,13 +10,12 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, FLEET, GlobalArgs, ManifestArgs, RunArgs};
 use crate::cli::flags::shard::Shard;
 use crate::cli::flags::values;
-use crate::cli::fleet::run::FleetRun;
-use crate::cli::fleet::{self, Cluster, Clusters, choice};
 use crate::cli::input::{self, Manifests};
-use crate::cli::run::{self, Settings};
+use crate::cli::run::{self, RunSettings};
+use crate::cli::selection::{Selection, select_clusters};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::fleet::FleetFailure;
-use crate::ops::{Adoption, Limits, Overrides, RolloutRequest, apply};
+use crate::ops::{Adoption, Limits, Overrides};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -100,38 +100,56 @@ Examples:
 /// The failure that stopped the rollout.
 pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let dry_run = args.run.dry_run_plan()?;
-    refuse_misplaced(args, global)?;
+    let selection = select_clusters(global)?;
+    refuse_misplaced(args, &selection)?;
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
     input::print_warnings(&manifests.applications, ui);
-    let clusters = Clusters::open(global, run::access_of(dry_run), ui).await?;
+    let clusters = Clusters::connect(selection, run::access_of(dry_run), ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
-    let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
+    let overrides = Overrides { adoption, reuse_revision: args.reuse_revision, ..args.batches.overrides() };
     // All of them, so that what contradicts the application of another shard is found as well.
     let mut requests = clusters.requests(&manifests, &overrides, ui)?;
     if let Some(shard) = args.shard {
         requests = requests.into_iter().map(|requests| shard.select(requests)).collect();
     }
+    let requests: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
     if let Some(dry_run) = dry_run {
-        let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
-        plan::show(&planned, dry_run, ui).await?;
-        for (cluster, requests) in planned {
+        plan::show(&requests, dry_run, ui).await?;
+        for (cluster, requests) in requests {
             prune::report_leftovers(cluster, requests, ui).await?;
         }
         return Ok(exit::SUCCESS);
     }
-    if clusters.is_fleet() {
-        return apply_to_fleet(args, &clusters, requests, ui).await;
-    }
-    let (Some(cluster), Some(requests)) = (clusters.all.first(), requests.pop()) else {
-        return Ok(exit::SUCCESS);
+    let limits = Limits { on_failure: args.on_failure.in_cluster(), ..args.run.deadlines.limits() };
+    let settings = RunSettings { limits, output: args.run.output };
+    let gate = args.wave_gate.unsigned_abs();
+    let soaks: Vec<_> = clusters.soaks.iter().map(|soak| soak.unwrap_or(gate)).collect();
+    let pruning = if args.prune {
+        let consent = if args.yes { Consent::Given } else { Consent::Asked };
+        let (cluster, requests) = requests[0];
+        Some(prune::decide(&cluster.env, requests, consent, ui).await?)
+    } else {
+        None
     };
-    apply_to_one(args, cluster, &requests, ui).await
+    let code = run::run_waves(&requests, &soaks, args.on_failure, settings, ui).await?;
+    for (cluster, requests) in requests {
+        let Some(pruning) = &pruning else {
+            run::afterwards(&cluster.env, prune::report_leftovers(cluster, requests, ui)).await?;
+            continue;
+        };
+        let pruned = prune::prune(&cluster.env, requests, pruning, limits, ui);
+        run::signals()?.interrupt(pruned).await.map_err(|signal| {
+            CommandError::message(Kind::Interrupted(signal), "interrupted before everything was pruned")
+                .hint("rerun the same command to prune the rest")
+        })??;
+    }
+    Ok(code)
 }
 
 /// Refuses what makes sense for one cluster alone, or for several.
-fn refuse_misplaced(args: &ApplyArgs, global: &GlobalArgs) -> Result<(), CommandError> {
+fn refuse_misplaced(args: &ApplyArgs, selection: &Selection) -> Result<(), CommandError> {
     let wrong = |message: String, hint: &str| Err(CommandError::message(Kind::Usage, message).hint(hint));
-    if choice::is_fleet(global) {
+    if selection.clusters.len() > 1 {
         let of_one = [("--prune", args.prune), ("--shard", args.shard.is_some())];
         return match of_one.into_iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
@@ -141,70 +159,18 @@ fn refuse_misplaced(args: &ApplyArgs, global: &GlobalArgs) -> Result<(), Command
             ),
         };
     }
+    let is_alone = selection.clusters.iter().all(|cluster| cluster.name.is_none());
     let of_waves = match args.on_failure {
         FleetFailure::UndoAll => "--on-failure undo-all",
         FleetFailure::UndoWave | FleetFailure::UndoComponent | FleetFailure::Hold => "--on-failure undo-wave",
     };
     let of_several =
         [("--wave-gate", !args.wave_gate.is_zero()), (of_waves, args.on_failure.is_of_a_fleet())];
-    match of_several.into_iter().find(|(_, is_given)| *is_given) {
+    match of_several.into_iter().find(|(_, is_given)| is_alone && *is_given) {
         None => Ok(()),
         Some((flag, _)) => wrong(
             format!("`{flag}` applies to the waves of a fleet, but the flags select one cluster"),
             "name several with `--context`, or with `--fleet`",
         ),
     }
-}
-
-async fn apply_to_fleet(
-    args: &ApplyArgs,
-    clusters: &Clusters,
-    requests: Vec<Vec<RolloutRequest>>,
-    ui: &mut Ui,
-) -> Result<u8, CommandError> {
-    let gate = args.wave_gate.unsigned_abs();
-    let soaks = clusters.waves.soaks.iter().map(|soak| soak.unwrap_or(gate)).collect();
-    let settings = Settings { limits: args.run.deadlines.limits(), output: args.run.output };
-    let fleet = FleetRun { requests, soaks, on_failure: args.on_failure };
-    let code = fleet::run::run(clusters, &fleet, settings, ui).await?;
-    for (cluster, requests) in clusters.all.iter().zip(&fleet.requests) {
-        let report = prune::report_leftovers(cluster, requests, ui);
-        run::afterwards(&cluster.env, report).await?;
-    }
-    Ok(code)
-}
-
-async fn apply_to_one(
-    args: &ApplyArgs,
-    cluster: &Cluster,
-    requests: &[RolloutRequest],
-    ui: &mut Ui,
-) -> Result<u8, CommandError> {
-    let env = &cluster.env;
-    let limits = Limits { on_failure: args.on_failure.in_cluster(), ..args.run.deadlines.limits() };
-    let pruning = if args.prune {
-        let consent = if args.yes { Consent::Given } else { Consent::Asked };
-        Some(prune::decide(env, requests, consent, ui).await?)
-    } else {
-        None
-    };
-    let settings = Settings { limits, output: args.run.output };
-    let applied = async |context: &_| Ok(apply::apply(context, requests).await);
-    let several = run::is_about_several_namespaces(requests);
-    let code = run::run_in_namespaces(env, settings, several, ui, applied).await?;
-    match &pruning {
-        Some(pruning) => {
-            let pruned = run::signals()?.interrupt(prune::prune(env, requests, pruning, limits, ui)).await;
-            let message = "interrupted before everything was pruned";
-            pruned.map_err(|signal| {
-                CommandError::message(Kind::Interrupted(signal), message)
-                    .hint("rerun the same command to prune the rest")
-            })??;
-        }
-        None => {
-            let report = prune::report_leftovers(cluster, requests, ui);
-            run::afterwards(env, report).await?;
-        }
-    }
-    Ok(code)
 }

@@ -2,12 +2,12 @@
 
 use futures::future::join_all;
 
+use crate::cli::clusters::{Clusters, all_or_failure};
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
-use crate::cli::fleet::{Clusters, all_or_failure};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::history::{self, RevisionBody};
 use crate::report::format::Format;

@@ -12,8 +12,8 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GlobalArgs, ManifestArgs};
 use crate::cli::flags::values;
 use crate::cli::flags::variables;
-use crate::cli::fleet::choice;
 use crate::cli::input;
+use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::job::{self, JobRequest, MOUNT};
 use crate::ops::manifest::Application;
@@ -70,7 +70,7 @@ const FINAL: [u8; 5] = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED
 ///
 /// Manifests or flags that are wrong, applications of several namespaces, and more than a ConfigMap holds.
 pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    choice::refuse_overrides(global)?;
+    selection::refuse_overrides(global)?;
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let applications = input::parse(&sources)?;
     let flags = parsed(&args.flags)?;

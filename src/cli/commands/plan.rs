@@ -2,17 +2,17 @@
 
 use futures::future::join_all;
 
+use crate::cli::clusters::{ClusterRequests, Clusters, all_or_failure};
 use crate::cli::commands::prune;
 use crate::cli::connect::client::Access;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, GateArg, GlobalArgs, ManifestArgs};
 use crate::cli::flags::dry_run::DryRunPlan;
-use crate::cli::fleet::{Cluster, Clusters, all_or_failure};
 use crate::cli::input::{self, Manifests};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::plan::{self, DryRun, Plan};
-use crate::ops::{Adoption, Context, Failure, FailureKind, Limits, Overrides, RolloutRequest};
+use crate::ops::{Adoption, Context, Failure, FailureKind, Limits, Overrides};
 use crate::report::format::Format;
 use crate::report::plan::{ComponentPlan, render_plan};
 
@@ -71,7 +71,7 @@ pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
     input::print_warnings(&manifests.applications, ui);
     let clusters = Clusters::open(global, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
-    let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
+    let overrides = Overrides { adoption, reuse_revision: args.reuse_revision, ..args.batches.overrides() };
     let requests = clusters.requests(&manifests, &overrides, ui)?;
     let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
     let dry_run = DryRunPlan { dry_run: DryRun::Client, output: args.output, gates: args.gates.trust() };
@@ -100,7 +100,7 @@ pub enum Pending {
 ///
 /// Every rejection at once.
 pub async fn show(
-    planned: &[(&Cluster, &[RolloutRequest])],
+    planned: &[ClusterRequests<'_>],
     DryRunPlan { dry_run, output, gates }: DryRunPlan,
     ui: &mut Ui,
 ) -> Result<Pending, CommandError> {

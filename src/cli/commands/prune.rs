@@ -1,9 +1,9 @@
 //! `apply --prune`: components that the manifest no longer has.
 
+use crate::cli::clusters::Cluster;
 use crate::cli::commands::delete;
 use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
-use crate::cli::fleet::Cluster;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{DeleteEvent, DeleteExtent, take_inventories};
 use crate::ops::prune::{self, PruneEvent, Pruning};
@@ -36,7 +36,7 @@ pub async fn report_leftovers(
             "{}component `{component}` of application `{}` is no longer in the manifest and is kept; {}",
             cluster.prefix(),
             scope.application,
-            cluster.flags.in_namespace(&scope.namespace).repeated(&hint)
+            cluster.flags.in_namespace(&scope.namespace).add_to(&hint)
         ));
     }
     Ok(())

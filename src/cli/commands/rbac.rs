@@ -9,8 +9,8 @@ use crate::cli::exit;
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
-use crate::cli::fleet::choice;
 use crate::cli::input;
+use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::rbac::{Operation, RoleRequest, Views, roles};
 
@@ -115,7 +115,7 @@ impl PermittedCommand {
 ///
 /// Manifests that are wrong.
 pub fn run(args: &RbacArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    choice::refuse_overrides(global)?;
+    selection::refuse_overrides(global)?;
     let paths: Vec<PathBuf> = args.filename.iter().chain(&args.files).cloned().collect();
     let applications = match paths.as_slice() {
         [] => Vec::new(),

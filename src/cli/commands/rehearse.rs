@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use crate::cli::clusters::{Cluster, Clusters};
 use crate::cli::connect::client::{Access, Connection};
 use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs, RunOutput};
-use crate::cli::flags::{states, values};
-use crate::cli::fleet::{Clusters, choice};
+use crate::cli::flags::args::{BatchArgs, GlobalArgs, ManifestArgs};
+use crate::cli::flags::states::{self, RunOutput};
+use crate::cli::flags::values;
 use crate::cli::input::{self, Manifests};
-use crate::cli::run::{self, Settings};
+use crate::cli::run::{self, RunSettings};
+use crate::cli::selection::select_clusters;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::{Adoption, FailFast, GateTrust, LOG_LINES, Limits, OnFailure, Overrides, apply, rehearse};
 use crate::report::text::plural;
@@ -80,20 +82,22 @@ Examples:
 pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
     input::print_warnings(&manifests.applications, ui);
-    // A cluster of a fleet may override components.
-    choice::only(global)?;
-    let mut clusters = Clusters::open(global, Access::Read, ui).await?;
+    let selection = select_clusters(global)?;
+    selection.refuse_several()?;
+    let mut clusters = Clusters::connect(selection, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
-    let overrides = Overrides { adoption, ..args.batches.overrides(args.reuse_revision) };
+    let overrides = Overrides { adoption, reuse_revision: args.reuse_revision, ..args.batches.overrides() };
+    // A cluster of a fleet may override components.
     let requests: Vec<_> = clusters.requests(&manifests, &overrides, ui)?.into_iter().flatten().collect();
-    let env = clusters.all.remove(0).env;
+    let cluster = clusters.all.remove(0);
     let injections = rehearse::parse_injections(&args.inject)?;
-    let rehearsal = rehearse::rehearse(&env.context, &requests, &injections).await?;
+    let rehearsal = rehearse::rehearse(&cluster.env.context, &requests, &injections).await?;
     rehearsal.warnings.iter().for_each(|warning| ui.warn(warning));
     let copied = plural(rehearsal.copied, "object", "objects");
     ui.status(&format!("rehearsal: a sandbox with a copy of {copied}; nothing is sent to the cluster"));
-    let connection = Connection { sandbox: Some(rehearsal.sandbox), ..env.connection };
-    let copy = Env { connection, context: rehearsal.context };
+    let connection = Connection { sandbox: Some(rehearsal.sandbox), ..cluster.env.connection };
+    let env = Env { connection, context: rehearsal.context };
+    let copy = Cluster { name: None, env, ..cluster };
     let limits = Limits {
         run: Duration::ZERO,
         batch: args.batch_timeout.unsigned_abs(),
@@ -104,8 +108,7 @@ pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Resul
         // No gate is asked; the script answers for it.
         gates: GateTrust::Trusted,
     };
-    let settings = Settings { limits, output: args.output };
-    let several = run::is_about_several_namespaces(&rehearsal.requests);
+    let settings = RunSettings { limits, output: args.output };
     let applied = async |context: &_| Ok(apply::apply(context, &rehearsal.requests).await);
-    run::run_in_namespaces(&copy, settings, several, ui, applied).await
+    run::run_in((&copy, &rehearsal.requests), settings, ui, applied).await
 }

@@ -1,9 +1,11 @@
 //! `rollout resume`: resumes a run that is paused, interrupted or without a process.
 
+use crate::cli::clusters::Cluster;
+use crate::cli::connect::client::Access;
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs, RunOutput};
-use crate::cli::flags::states;
-use crate::cli::run::{self, Settings};
+use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs};
+use crate::cli::flags::states::{self, RunOutput};
+use crate::cli::run::{self, RunSettings};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::resume;
 
@@ -38,8 +40,9 @@ Examples:
 ///
 /// The failure that stopped the rollout.
 pub async fn run(args: &ResumeArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let env = run::open(global, None, ui).await?.env;
-    let component = env.component(args.component.component.as_deref());
-    let settings = Settings { limits: args.deadlines.limits(), output: args.output };
-    run::run(&env, settings, ui, async |context| resume::resume(context, &component).await).await
+    let cluster = Cluster::only(global, Access::Write, ui).await?;
+    let component = cluster.env.component(args.component.component.as_deref());
+    let settings = RunSettings { limits: args.deadlines.limits(), output: args.output };
+    let resumed = async |context: &_| resume::resume(context, &component).await;
+    run::run_in((&cluster, &[]), settings, ui, resumed).await
 }

@@ -3,9 +3,9 @@
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, RunArgs};
 use crate::cli::flags::values;
-use crate::cli::run::plan_or_run;
+use crate::cli::run::plan_or_apply;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::scale;
+use crate::ops::scale::scale_request;
 
 /// Scale a component, in batches
 ///
@@ -41,13 +41,8 @@ Examples:
 ///
 /// The failure that stopped the rollout.
 pub async fn run(args: &ScaleArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let overrides = args.batches.overrides(false);
-    plan_or_run(
-        (&args.run, args.component.as_deref()),
-        global,
-        ui,
-        async |context, component| scale::scale_request(context, component, args.replicas, &overrides).await,
-        async |context, component| scale::scale(context, component, args.replicas, &overrides).await,
-    )
-    .await
+    let overrides = args.batches.overrides();
+    let request =
+        async |context: &_, component: &_| scale_request(context, component, args.replicas, &overrides).await;
+    plan_or_apply((&args.run, args.component.as_deref()), global, ui, request).await
 }

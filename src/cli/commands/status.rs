@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use futures::future::{join_all, select_all};
 use jiff::SignedDuration;
 
+use crate::cli::clusters::{Cluster, Clusters, all_or_failure};
 use crate::cli::connect::client::Access;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
-use crate::cli::fleet::{Cluster, Clusters, all_or_failure};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::status::{select, statuses, statuses_with_drivers};
 use crate::ops::status_watch::StatusWatch;
@@ -174,7 +174,7 @@ fn explain(items: &[ComponentStatus], output: Format, clusters: &[Cluster], ui: 
     for item in items {
         let cluster = clusters.iter().find(|cluster| cluster.name == item.cluster);
         if let (Some(message), Some(cluster)) = (&item.message, cluster) {
-            let message = cluster.flags.repeated(message);
+            let message = cluster.flags.add_to(message);
             ui.status(&format!("{}: {message}", cluster.qualified(&item.component)));
         }
     }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use crate::cli::clusters::{Clusters, all_or_failure};
 use crate::cli::commands::plan;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, RunArgs};
-use crate::cli::fleet::run::FleetRun;
-use crate::cli::fleet::{self, Clusters, all_or_failure, choice};
-use crate::cli::run::{self, Settings, plan_or_run};
+use crate::cli::run::{self, plan_or_apply};
+use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::fleet::FleetFailure;
-use crate::ops::undo::{self, UndoPace, UndoRequest};
+use crate::ops::undo::{UndoPace, UndoRequest, undo_request};
 
 /// Roll back to an earlier revision, in batches
 ///
@@ -59,19 +59,13 @@ Examples:
 ///
 /// The failure that stopped the rollout.
 pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
-    let pace = if args.now { UndoPace::Now } else { UndoPace::InBatches(args.batches.overrides(false)) };
+    let pace = if args.now { UndoPace::Now } else { UndoPace::InBatches(args.batches.overrides()) };
     let request = UndoRequest { to_revision: args.to_revision.clone(), pace };
-    if choice::is_fleet(global) {
+    if selection::is_fleet(global) {
         return undo_fleet(args, &request, global, ui).await;
     }
-    plan_or_run(
-        (&args.run, args.component.as_deref()),
-        global,
-        ui,
-        async |context, component| undo::undo_request(context, component, &request).await,
-        async |context, component| undo::undo(context, component, &request).await,
-    )
-    .await
+    let request = async |context: &_, component: &_| undo_request(context, component, &request).await;
+    plan_or_apply((&args.run, args.component.as_deref()), global, ui, request).await
 }
 
 /// Rolls back in all clusters at once: what is wrong must not wait for its wave.
@@ -91,17 +85,16 @@ async fn undo_fleet(
     let clusters = Clusters::open(global, run::access_of(dry_run), ui).await?;
     let found = join_all(clusters.all.iter().map(|cluster| async {
         let component = cluster.env.component(args.component.as_deref());
-        let found = undo::undo_request(&cluster.env.context, &component, request).await;
+        let found = undo_request(&cluster.env.context, &component, request).await;
         found.map_err(|failure| cluster.attributed(failure))
     }));
     let (found, failures): (Vec<_>, Vec<_>) = found.await.into_iter().partition(Result::is_ok);
     all_or_failure(failures.into_iter().filter_map(Result::err).collect(), ui)?;
-    let requests: Vec<_> = found.into_iter().flatten().map(|request| vec![request]).collect();
+    let found: Vec<_> = found.into_iter().flatten().collect();
+    let requests: Vec<_> = clusters.all.iter().zip(found.iter().map(std::slice::from_ref)).collect();
     if let Some(dry_run) = dry_run {
-        let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
-        plan::show(&planned, dry_run, ui).await?;
+        plan::show(&requests, dry_run, ui).await?;
         return Ok(exit::SUCCESS);
     }
-    let fleet = FleetRun { requests, soaks: vec![Duration::ZERO], on_failure: FleetFailure::Hold };
-    fleet::run::run(&clusters, &fleet, Settings::from(&args.run), ui).await
+    run::run_waves(&requests, &[Duration::ZERO], FleetFailure::Hold, (&args.run).into(), ui).await
 }

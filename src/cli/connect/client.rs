@@ -26,7 +26,7 @@ use crate::cli::connect::trace::traced;
 use crate::cli::connect::transport;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
-use crate::cli::fleet::choice;
+use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::classify::ServerName;
 use crate::cluster::clock::Clock;
@@ -71,7 +71,7 @@ pub enum Access {
 ///
 /// A kubeconfig that cannot be read, or whose namespace cannot be one.
 pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, CommandError> {
-    let args = &choice::only(args)?;
+    let args = &selection::only(args)?;
     let kubeconfig = kubeconfig::read(args)?.unwrap_or_default();
     let context = args.context.first().or(kubeconfig.current_context.as_ref());
     let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);

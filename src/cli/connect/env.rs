@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::connect::client::{self, Access, Connection};
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
-use crate::cli::fleet::choice;
+use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
 use crate::cluster::clock::Clock;
 use crate::cluster::session::{Session, Timeouts};
@@ -29,8 +29,8 @@ impl Env {
     ///
     /// Whatever keeps a client from being built.
     pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
-        let only = choice::only(global)?;
-        if choice::is_fleet(global) {
+        let only = selection::only(global)?;
+        if selection::is_fleet(global) {
             // The file of the fleet says nothing to kubectl.
             ui.set_flags(ui.flags().in_cluster(&only));
         }

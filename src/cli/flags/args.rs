@@ -10,12 +10,11 @@ use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use jiff::SignedDuration;
 
-use crate::cli::flags::states;
+use crate::cli::flags::states::{self, RunOutput};
 use crate::cli::flags::values::{self, Batches};
 use crate::ops::manifest::{Amount, Batch};
 use crate::ops::plan::DryRun;
 use crate::ops::{FailFast, GateTrust, Limits, OnFailure, Overrides};
-use crate::report::format::Format;
 
 /// Flags of every command.
 #[derive(Debug, Clone, clap::Args)]
@@ -291,10 +290,6 @@ pub struct RunArgs {
     pub output: RunOutput,
 }
 
-/// The format of the final state; `None` prints events instead, which include it. An alias, since clap takes an
-/// `Option` for a flag without a value.
-pub type RunOutput = Option<Format>;
-
 impl DeadlineArgs {
     /// The limits that the flags ask for.
     pub fn limits(&self) -> Limits {
@@ -312,12 +307,11 @@ impl DeadlineArgs {
 
 impl BatchArgs {
     /// What the flags set instead of the manifest.
-    pub fn overrides(&self, reuse_revision: bool) -> Overrides {
+    pub fn overrides(&self) -> Overrides {
         let batch = |replicas: &Amount| Batch { replicas: *replicas, max_unavailable: Amount::Count(0) };
         Overrides {
             batches: self.batches.as_ref().map(|batches| batches.0.iter().map(batch).collect()),
             partition: self.partition,
-            reuse_revision,
             ..Overrides::default()
         }
     }

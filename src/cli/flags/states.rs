@@ -3,7 +3,6 @@
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::cli::flags::args::RunOutput;
 use crate::ops::OnFailure;
 use crate::ops::fleet::FleetFailure;
 use crate::ops::wait_for::Until;
@@ -74,6 +73,10 @@ impl ValueEnum for Format {
         })
     }
 }
+
+/// The format of the final state; `None` prints events instead, which include it. An alias, since clap takes an
+/// `Option` for a flag without a value.
+pub type RunOutput = Option<Format>;
 
 /// The formats of what a run prints: those of its final state, and that of its events.
 pub fn run_output() -> impl TypedValueParser<Value = RunOutput> {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind, Label, Reported};
 use crate::cli::flags::args::Color;
-use crate::cli::hints::repeat::Flags;
+use crate::cli::hints::flags::HintFlags;
 use crate::cli::terminal::echo::{self, EchoGuard};
 use crate::cli::terminal::stream::{Stream, without_commands};
 use crate::ops::manifest::{ManifestErrors, Problem};
@@ -44,7 +44,7 @@ pub struct Ui {
     detail: Verbosity,
     progress: ProgressDisplay,
     paint: Paint,
-    flags: Flags,
+    flags: HintFlags,
     page: Option<CiProvider>,
     /// The file that GitHub shows as the step's summary.
     summary: Option<PathBuf>,
@@ -116,22 +116,22 @@ impl Ui {
             variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(CiProvider::GitHub)).map(PathBuf::from);
         let stderr = Stream::new(AutoStream::new(io::stderr(), err)).on(page);
         let stdout = Stream::new(AutoStream::new(io::stdout(), out));
-        Self { stdout, stderr, detail, progress, paint, flags: Flags::default(), page, summary }
+        Self { stdout, stderr, detail, progress, paint, flags: HintFlags::default(), page, summary }
     }
 
     /// Adds these flags to the commands in hints.
     #[must_use]
-    pub fn with_hint_flags(self, flags: Flags) -> Self {
+    pub fn with_hint_flags(self, flags: HintFlags) -> Self {
         Self { flags, ..self }
     }
 
     /// The flags that the commands of hints have.
-    pub fn flags(&self) -> &Flags {
+    pub fn flags(&self) -> &HintFlags {
         &self.flags
     }
 
     /// Changes the flags that the commands of hints have.
-    pub fn set_flags(&mut self, flags: Flags) {
+    pub fn set_flags(&mut self, flags: HintFlags) {
         self.flags = flags;
     }
 
@@ -272,11 +272,11 @@ impl Ui {
         match outcome {
             Ok(code) => code,
             Err(mut failure) => {
-                failure.hints.iter_mut().for_each(|hint| *hint = self.flags.repeated(hint));
+                failure.hints.iter_mut().for_each(|hint| *hint = self.flags.add_to(hint));
                 if failure.reported == Reported::NotYet {
                     self.fail(&failure);
                 }
-                failure.exit_code()
+                failure.kind.exit_code()
             }
         }
     }
@@ -404,7 +404,7 @@ pub(crate) mod tests {
             detail: Verbosity::Full,
             progress: ProgressDisplay::Lines,
             paint: Paint::Plain,
-            flags: Flags::default(),
+            flags: HintFlags::default(),
             page: None,
             summary: None,
         }

@@ -1,6 +1,9 @@
-//! Hints of a run, as commands that can be typed as they are printed.
+//! The events of one cluster: named where there are several, with hints that can be typed as they are printed.
 
-use crate::cli::hints::repeat::Flags;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::cli::hints::flags::HintFlags;
 use crate::report::event::{Event, EventKind, Reporter};
 
 /// Which commands reach the cluster once the process has ended.
@@ -27,22 +30,24 @@ impl Reach {
     }
 }
 
-/// A reporter that adds flags to the commands of hints, omits commands that reach nothing, and names namespaces only
-/// where there are several.
-pub struct HintRewriter {
-    /// The reporter of the rewritten events.
-    pub inner: Box<dyn Reporter>,
+/// A reporter that names the cluster, adds flags to the commands of hints, omits commands that reach nothing, and names
+/// namespaces only where there are several.
+pub struct ClusterReporter {
+    /// The reporter of the rewritten events, which is that of all clusters.
+    pub inner: Rc<RefCell<Box<dyn Reporter + Send>>>,
+    /// The name of the cluster; `None` where the command acts on one cluster alone.
+    pub cluster: Option<String>,
     /// Which commands are kept.
     pub reach: Reach,
     /// The flags of commands in hints.
-    pub flags: Flags,
+    pub flags: HintFlags,
     /// The namespace that those commands act in by themselves.
     pub namespace: String,
     /// Whether events name the namespace: the requests are about several.
     pub names_namespaces: bool,
 }
 
-impl Reporter for HintRewriter {
+impl Reporter for ClusterReporter {
     fn event(&mut self, event: &Event) {
         let mut event = event.clone();
         if let EventKind::Failed { hints, .. }
@@ -56,10 +61,11 @@ impl Reporter for HintRewriter {
             let elsewhere = event.namespace.as_ref().filter(|namespace| **namespace != self.namespace);
             let flags = elsewhere.map(|namespace| self.flags.in_namespace(namespace));
             let flags = flags.as_ref().unwrap_or(&self.flags);
-            hints.iter_mut().for_each(|hint| *hint = flags.repeated(hint));
+            hints.iter_mut().for_each(|hint| *hint = flags.add_to(hint));
         }
         event.namespace = event.namespace.filter(|_| self.names_namespaces);
-        self.inner.event(&event);
+        event.cluster.clone_from(&self.cluster);
+        self.inner.borrow_mut().event(&event);
     }
 }
 

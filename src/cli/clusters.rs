@@ -1,18 +1,16 @@
 //! The clusters that a command acts on: one, or those of several contexts or of a fleet's file.
 
-pub mod choice;
-pub mod run;
-
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
-use crate::cli::fleet::choice::{ChosenCluster, Waves, choose};
-use crate::cli::hints::repeat::Flags;
+use crate::cli::hints::flags::HintFlags;
 use crate::cli::input::Manifests;
+use crate::cli::selection::{SelectedCluster, Selection, select_clusters};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::manifest::FileOverrides;
 use crate::ops::{Overrides, RolloutRequest, apply};
@@ -25,20 +23,23 @@ pub struct Cluster {
     /// The connection to it.
     pub env: Env,
     /// The flags that the commands of its hints have.
-    pub flags: Flags,
+    pub flags: HintFlags,
     /// Its wave, zero-based.
     pub wave: usize,
     /// How it changes the components of manifests.
-    overrides: Option<FileOverrides>,
+    pub overrides: Option<FileOverrides>,
 }
 
 /// The clusters that a command acts on.
 pub struct Clusters {
     /// Each of them, in the order of the waves.
     pub all: Vec<Cluster>,
-    /// The waves.
-    pub waves: Waves,
+    /// How long each wave must stay ready before the next one; `None` is as long as the command line says.
+    pub soaks: Vec<Option<Duration>>,
 }
+
+/// A cluster, and what is asked of it.
+pub type ClusterRequests<'a> = (&'a Cluster, &'a [RolloutRequest]);
 
 impl Clusters {
     /// Connects to the clusters that the flags select. Sends nothing.
@@ -47,27 +48,33 @@ impl Clusters {
     ///
     /// A choice that contradicts itself, and whatever keeps a client from being built.
     pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
-        let Some(chosen) = choose(global)? else {
-            let only = Cluster::only(global, access, ui).await?;
-            return Ok(Self { all: vec![only], waves: Waves::default() });
-        };
+        Self::connect(select_clusters(global)?, access, ui).await
+    }
+
+    /// Connects to clusters. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Two that are one, and whatever keeps a client from being built.
+    pub async fn connect(selection: Selection, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
         let mut all: Vec<Cluster> = Vec::new();
-        for ChosenCluster { name, args, wave, overrides, origin } in chosen.clusters {
+        for SelectedCluster { name, args, wave, overrides, origin } in selection.clusters {
             // All events count from the same moment.
             let clock = all.first().map(|first| first.env.context.session.clock().clone());
             let opened = Env::open_with(&args, access, clock, ui).await;
-            let env = opened.map_err(|failure| match &origin {
-                Some(origin) => failure.prefixed(&format!("{}:{}", origin.file, origin.line)),
-                None => failure.prefixed(&format!("cluster `{name}`")),
+            let env = opened.map_err(|failure| match (&origin, &name) {
+                (Some(origin), _) => failure.prefixed(&format!("{}:{}", origin.file, origin.line)),
+                (None, Some(name)) => failure.prefixed(&format!("cluster `{name}`")),
+                (None, None) => failure,
             })?;
-            let flags = ui.flags().in_cluster(&args);
-            let cluster = Cluster { name: Some(name), env, flags, wave, overrides };
+            let flags = if name.is_some() { ui.flags().in_cluster(&args) } else { ui.flags().clone() };
+            let cluster = Cluster { name, env, flags, wave, overrides };
             if let Some(twin) = all.iter().find(|other| other.is_at_same_place(&cluster)) {
                 return Err(same_place(twin.label(), cluster.label()));
             }
             all.push(cluster);
         }
-        Ok(Self { all, waves: chosen.waves })
+        Ok(Self { all, soaks: selection.soaks })
     }
 
     /// What manifests ask of each cluster, in the order of the clusters.
@@ -102,11 +109,6 @@ impl Clusters {
             requests.push(asked);
         }
         Ok(requests)
-    }
-
-    /// Whether there may be several, which output tells apart.
-    pub fn is_fleet(&self) -> bool {
-        self.all.iter().any(|cluster| cluster.name.is_some())
     }
 }
 
@@ -146,7 +148,7 @@ impl Cluster {
         let failure = failure.into();
         let Some(name) = &self.name else { return failure };
         let mut failure = failure.prefixed(&format!("cluster `{name}`"));
-        failure.hints.iter_mut().for_each(|hint| *hint = self.flags.repeated(hint));
+        failure.hints.iter_mut().for_each(|hint| *hint = self.flags.add_to(hint));
         failure
     }
 
@@ -175,7 +177,7 @@ pub fn all_or_failure(mut failures: Vec<CommandError>, ui: &mut Ui) -> Result<()
         1 => Err(failures.remove(0)),
         _ => {
             failures.iter().for_each(|failure| ui.fail(failure));
-            let worst = failures.iter().max_by_key(|failure| failure.exit_code());
+            let worst = failures.iter().max_by_key(|failure| failure.kind.exit_code());
             Err(CommandError::reported(worst.map_or(Kind::Internal, |failure| failure.kind)))
         }
     }

@@ -28,16 +28,16 @@ const SANDBOX: &str = "--sandbox=";
 const CLUSTER_WIDE: [&str; 4] =
     ["kubectl create namespace", "kubectl auth whoami", "kubectl cluster-info", "kubectl get namespaces"];
 
-/// Flags to repeat, as they are typed.
+/// The flags of commands in hints, as they are typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags {
+pub struct HintFlags {
     ours: Vec<String>,
     of_kubectl: Vec<String>,
 }
 
-impl Flags {
+impl HintFlags {
     /// Those that were given.
-    pub fn given(matches: &ArgMatches) -> Self {
+    pub fn of(matches: &ArgMatches) -> Self {
         let values = |id: &str| -> Vec<String> {
             let values = matches.try_get_raw(id).ok().flatten();
             values.into_iter().flatten().map(|value| quoted(&value.to_string_lossy())).collect()
@@ -96,7 +96,7 @@ impl Flags {
 
     /// A sentence whose commands, which stand between backticks, have the flags that they lack.
     #[must_use]
-    pub fn repeated(&self, sentence: &str) -> String {
+    pub fn add_to(&self, sentence: &str) -> String {
         let parts = sentence.split('`').enumerate().map(|(index, part)| {
             if index % 2 == 1 && part.starts_with("rollout ") {
                 added(part, self.ours.iter())
@@ -139,8 +139,8 @@ pub fn is_plain(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn typed(line: &[&str]) -> Flags {
-        Flags::given(&crate::cli::command().try_get_matches_from(line).unwrap())
+    fn typed(line: &[&str]) -> HintFlags {
+        HintFlags::of(&crate::cli::command().try_get_matches_from(line).unwrap())
     }
 
     #[test]
@@ -157,22 +157,19 @@ mod tests {
             ("no `command`, nor rollout status", "no `command`, nor rollout status"),
         ];
         for (sentence, wanted) in cases {
-            assert_eq!(flags.repeated(sentence), wanted);
+            assert_eq!(flags.add_to(sentence), wanted);
         }
     }
 
     #[test]
     fn a_command_about_one_of_several_clusters_selects_it_alone() {
         let typed = typed(&["rollout", "status", "--context", "eu", "--context", "us", "--user", "ci"]);
-        assert_eq!(
-            typed.repeated("`rollout status`"),
-            "`rollout status --context eu --context us --user ci`"
-        );
+        assert_eq!(typed.add_to("`rollout status`"), "`rollout status --context eu --context us --user ci`");
         let line = ["rollout", "status", "--context", "us", "-n", "shop", "--sandbox=box.us.json"];
         let cli = <crate::cli::Cli as clap::Parser>::try_parse_from(line).unwrap();
         let in_us = typed.in_cluster(&cli.global);
         assert_eq!(
-            in_us.repeated("`rollout undo`, `kubectl get pods`"),
+            in_us.add_to("`rollout undo`, `kubectl get pods`"),
             "`rollout undo -n shop --context us --user ci --sandbox=box.us.json`, \
              `kubectl get pods -n shop --context us --user ci`"
         );
@@ -181,9 +178,9 @@ mod tests {
     #[test]
     fn a_manifests_namespace_is_one_that_nobody_typed() {
         let none = typed(&["rollout", "status"]);
-        assert_eq!(none, Flags::default());
-        assert_eq!(none.in_namespace("shop").repeated("`rollout undo`"), "`rollout undo -n shop`");
+        assert_eq!(none, HintFlags::default());
+        assert_eq!(none.in_namespace("shop").add_to("`rollout undo`"), "`rollout undo -n shop`");
         let typed = typed(&["rollout", "status", "-n", "other"]);
-        assert_eq!(typed.in_namespace("shop").repeated("`rollout undo`"), "`rollout undo -n other`");
+        assert_eq!(typed.in_namespace("shop").add_to("`rollout undo`"), "`rollout undo -n other`");
     }
 }

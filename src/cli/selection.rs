@@ -1,6 +1,6 @@
-//! Which clusters the flags select: several `--context`, or a fleet's file, of which `--context` selects a part.
+//! Which clusters the flags select: one, several `--context`, or a fleet's file, of which `--context` selects a part.
 //!
-//! Everything that is wrong with the choice itself is refused here, before the first request.
+//! Everything that is wrong with the selection itself is refused here, before the first request.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ use crate::report::text::list_literals;
 
 /// The clusters that the flags select.
 #[derive(Debug)]
-pub struct Chosen {
-    /// Each of them, in the order of the waves.
-    pub clusters: Vec<ChosenCluster>,
-    /// The waves.
-    pub waves: Waves,
+pub struct Selection {
+    /// Each of them, in the order of the waves; at least one.
+    pub clusters: Vec<SelectedCluster>,
+    /// How long each wave must stay ready before the next one; `None` is as long as the command line says.
+    pub soaks: Vec<Option<Duration>>,
 }
 
 /// One of the clusters.
 #[derive(Debug)]
-pub struct ChosenCluster {
-    /// Its name.
-    pub name: String,
+pub struct SelectedCluster {
+    /// Its name; `None` where the flags select no fleet.
+    pub name: Option<String>,
     /// The flags that select it alone.
     pub args: GlobalArgs,
     /// Its wave, zero-based.
@@ -36,81 +36,80 @@ pub struct ChosenCluster {
     pub origin: Option<Origin>,
 }
 
-/// The waves of a fleet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Waves {
-    /// How long each must stay ready before the next one; `None` is as long as the command line says.
-    pub soaks: Vec<Option<Duration>>,
-}
-
 /// Whether the flags select several clusters, or may.
 pub fn is_fleet(global: &GlobalArgs) -> bool {
     global.fleet.is_some() || global.context.len() > 1
 }
 
-/// The clusters of a fleet; `None` where the flags select one cluster.
+/// The clusters that the flags select.
 ///
 /// # Errors
 ///
-/// A file that is wrong, and a choice that contradicts itself.
-pub fn choose(global: &GlobalArgs) -> Result<Option<Chosen>, CommandError> {
-    if !is_fleet(global) {
-        return Ok(None);
-    }
+/// A file that is wrong, and a selection that contradicts itself.
+pub fn select_clusters(global: &GlobalArgs) -> Result<Selection, CommandError> {
     if let Some(first) = first_twice(&global.context) {
         return Err(usage(format!("context `{first}` appears twice")).hint("omit one of them"));
     }
-    let chosen = match &global.fleet {
-        None => of_contexts(global),
+    let selection = match &global.fleet {
         Some(file) => of_file(global, file)?,
+        None if is_fleet(global) => of_contexts(global),
+        None => of_one(global),
     };
-    if global.cluster.is_some() && chosen.clusters.len() > 1 {
+    if global.cluster.is_some() && selection.clusters.len() > 1 {
         let message = "`--cluster` selects one cluster, but the contexts select several";
         return Err(usage(message).hint("omit it: each context has its cluster"));
     }
-    let files: BTreeSet<_> = chosen.clusters.iter().map(|cluster| cluster.args.sandbox.clone()).collect();
+    let files: BTreeSet<_> = selection.clusters.iter().map(|cluster| &cluster.args.sandbox).collect();
     let is_persistent = matches!(global.sandbox, Some(Some(_)));
-    if is_persistent && files.len() < chosen.clusters.len() {
+    if is_persistent && files.len() < selection.clusters.len() {
         return Err(
             usage("two clusters share one sandbox file").hint("their names must differ in letters or digits")
         );
     }
-    Ok(Some(chosen))
+    Ok(selection)
 }
 
 /// The flags of a command that acts on one cluster.
 ///
 /// # Errors
 ///
-/// Several clusters, and those of [`choose`].
+/// Several clusters, and those of [`select_clusters`].
 pub fn only(global: &GlobalArgs) -> Result<GlobalArgs, CommandError> {
-    let Some(mut chosen) = choose(global)? else { return Ok(global.clone()) };
-    if chosen.clusters.len() == 1 {
-        return Ok(chosen.clusters.remove(0).args);
+    let mut selection = select_clusters(global)?;
+    selection.refuse_several()?;
+    Ok(selection.clusters.remove(0).args)
+}
+
+impl Selection {
+    /// Refuses several clusters.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, which names them.
+    pub fn refuse_several(&self) -> Result<(), CommandError> {
+        if self.clusters.len() == 1 {
+            return Ok(());
+        }
+        let names: Vec<&String> = self.clusters.iter().filter_map(|cluster| cluster.name.as_ref()).collect();
+        let message =
+            format!("this command acts on one cluster, but the flags select {}", list_literals(&names));
+        Err(usage(message).hint("choose one with `--context`"))
     }
-    let names: Vec<&str> = chosen.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
-    let message = format!("this command acts on one cluster, but the flags select {}", list_literals(&names));
-    Err(usage(message).hint("choose one with `--context`"))
 }
 
 /// Refuses a cluster whose file overrides components, for a command that takes manifests as they are.
 ///
 /// # Errors
 ///
-/// The overrides, and those of [`only`].
+/// The overrides, and those of [`select_clusters`].
 pub fn refuse_overrides(global: &GlobalArgs) -> Result<(), CommandError> {
-    let chosen = choose(global)?.map(|chosen| chosen.clusters).unwrap_or_default();
-    match chosen.iter().find(|cluster| cluster.overrides.is_some()) {
-        None => Ok(()),
-        Some(cluster) => {
-            let name = &cluster.name;
-            let message = format!(
-                "this command takes manifests as they are, and the fleet overrides components for `{name}`"
-            );
-            Err(usage(message)
-                .hint("select the cluster with `--context` alone, and give manifests that are meant for it"))
-        }
-    }
+    let clusters = select_clusters(global)?.clusters;
+    let overridden = clusters.into_iter().filter(|cluster| cluster.overrides.is_some());
+    let Some(name) = overridden.filter_map(|cluster| cluster.name).next() else { return Ok(()) };
+    let message =
+        format!("this command takes manifests as they are, and the fleet overrides components for `{name}`");
+    Err(usage(message)
+        .hint("select the cluster with `--context` alone, and give manifests that are meant for it"))
 }
 
 fn usage(message: impl Into<String>) -> CommandError {
@@ -122,19 +121,25 @@ fn first_twice(names: &[String]) -> Option<&String> {
     names.iter().find(|name| !seen.insert(*name))
 }
 
+/// The one that the flags select as they are.
+fn of_one(global: &GlobalArgs) -> Selection {
+    let only = SelectedCluster { name: None, args: global.clone(), wave: 0, overrides: None, origin: None };
+    Selection { clusters: vec![only], soaks: vec![None] }
+}
+
 /// A wave for each context.
-fn of_contexts(global: &GlobalArgs) -> Chosen {
-    let clusters = global.context.iter().enumerate().map(|(wave, context)| ChosenCluster {
-        name: context.clone(),
+fn of_contexts(global: &GlobalArgs) -> Selection {
+    let clusters = global.context.iter().enumerate().map(|(wave, context)| SelectedCluster {
+        name: Some(context.clone()),
         args: args_of(global, context, context, None),
         wave,
         overrides: None,
         origin: None,
     });
-    Chosen { clusters: clusters.collect(), waves: Waves { soaks: vec![None; global.context.len()] } }
+    Selection { clusters: clusters.collect(), soaks: vec![None; global.context.len()] }
 }
 
-fn of_file(global: &GlobalArgs, file: &Path) -> Result<Chosen, CommandError> {
+fn of_file(global: &GlobalArgs, file: &Path) -> Result<Selection, CommandError> {
     if file == Path::new("-") {
         return Err(usage("the file of a fleet cannot be read from stdin"));
     }
@@ -164,19 +169,19 @@ fn of_file(global: &GlobalArgs, file: &Path) -> Result<Chosen, CommandError> {
     let is_selected =
         |cluster: &&FleetCluster| selected.is_empty() || selected.contains(cluster.name.as_str());
     let waves = waves.iter().map(|wave| (wave, wave.clusters.iter().filter(is_selected).collect::<Vec<_>>()));
-    let mut chosen = Chosen { clusters: Vec::new(), waves: Waves::default() };
+    let mut selection = Selection { clusters: Vec::new(), soaks: Vec::new() };
     for (wave, clusters) in waves.filter(|(_, clusters)| !clusters.is_empty()) {
-        let place = chosen.waves.soaks.len();
-        chosen.waves.soaks.push(wave.soak_seconds.map(Duration::from_secs));
-        chosen.clusters.extend(clusters.into_iter().map(|cluster| ChosenCluster {
-            name: cluster.name.clone(),
+        let place = selection.soaks.len();
+        selection.soaks.push(wave.soak_seconds.map(Duration::from_secs));
+        selection.clusters.extend(clusters.into_iter().map(|cluster| SelectedCluster {
+            name: Some(cluster.name.clone()),
             args: args_of(global, &cluster.context, &cluster.name, cluster.namespace.as_ref()),
             wave: place,
             overrides: cluster.overrides.clone(),
             origin: Some(cluster.origin.clone()),
         }));
     }
-    Ok(chosen)
+    Ok(selection)
 }
 
 /// `--namespace` is no other than that of the file.
@@ -219,34 +224,36 @@ mod tests {
     use super::*;
     use clap::Parser as _;
 
-    fn chosen(flags: &[&str]) -> Result<Option<Chosen>, String> {
+    fn selected(flags: &[&str]) -> Result<Selection, String> {
         let typed = ["rollout", "status"].iter().chain(flags);
         let cli = crate::cli::Cli::try_parse_from(typed).unwrap();
-        choose(&cli.global).map_err(|failure| failure.error.to_string())
+        select_clusters(&cli.global).map_err(|failure| failure.error.to_string())
     }
 
     #[test]
     fn each_context_is_a_wave() {
-        let fleet = chosen(&["--context", "eu", "--context", "us", "--sandbox=d/box.json"]).unwrap().unwrap();
-        let shown = |one: &ChosenCluster| {
+        let fleet = selected(&["--context", "eu", "--context", "us", "--sandbox=d/box.json"]).unwrap();
+        let shown = |one: &SelectedCluster| {
             (one.name.clone(), one.args.context.clone(), one.wave, one.args.sandbox.clone().flatten())
         };
         let expected = |name: &str, wave, file: &str| {
-            (name.to_owned(), vec![name.to_owned()], wave, Some(PathBuf::from(file)))
+            (Some(name.to_owned()), vec![name.to_owned()], wave, Some(PathBuf::from(file)))
         };
         let shown: Vec<_> = fleet.clusters.iter().map(shown).collect();
         assert_eq!(shown, [expected("eu", 0, "d/box.eu.json"), expected("us", 1, "d/box.us.json")]);
-        assert_eq!(fleet.waves.soaks, [None, None]);
+        assert_eq!(fleet.soaks, [None, None]);
     }
 
     #[test]
     fn one_context_is_no_fleet() {
-        assert!(chosen(&["--context", "eu"]).unwrap().is_none());
-        assert!(chosen(&[]).unwrap().is_none());
+        for flags in [["--context", "eu"].as_slice(), &[]] {
+            let selection = selected(flags).unwrap();
+            assert!(selection.clusters.len() == 1 && selection.clusters[0].name.is_none(), "{selection:?}");
+        }
     }
 
     #[test]
-    fn a_choice_that_contradicts_itself_is_refused() {
+    fn a_selection_that_contradicts_itself_is_refused() {
         let cases: [(&[&str], &str); 3] = [
             (&["--context", "eu", "--context", "eu"], "context `eu` appears twice"),
             (
@@ -259,7 +266,7 @@ mod tests {
             ),
         ];
         for (flags, message) in cases {
-            assert_eq!(chosen(flags).unwrap_err(), message);
+            assert_eq!(selected(flags).unwrap_err(), message);
         }
     }
 
@@ -271,16 +278,16 @@ mod tests {
                     - clusters: [{name: us, context: c-us}, {name: asia, context: c-asia}]\n";
         std::fs::write(&file, text).unwrap();
         let file = file.to_str().unwrap();
-        let all = chosen(&["--fleet", file]).unwrap().unwrap();
-        let waves: Vec<_> = all.clusters.iter().map(|one| (one.name.as_str(), one.wave)).collect();
+        let all = selected(&["--fleet", file]).unwrap();
+        let waves: Vec<_> = all.clusters.iter().map(|one| (one.name.as_deref().unwrap(), one.wave)).collect();
         assert_eq!(waves, [("eu", 0), ("us", 1), ("asia", 1)]);
-        assert_eq!(all.waves.soaks, [Some(Duration::from_mins(1)), None]);
-        let some = chosen(&["--fleet", file, "--context", "asia", "-n", "shop"]).unwrap().unwrap();
+        assert_eq!(all.soaks, [Some(Duration::from_mins(1)), None]);
+        let some = selected(&["--fleet", file, "--context", "asia", "-n", "shop"]).unwrap();
         let [asia] = some.clusters.as_slice() else { panic!("{some:?}") };
         assert_eq!((asia.args.context.as_slice(), asia.wave), (["c-asia".to_owned()].as_slice(), 0));
-        let problem = chosen(&["--fleet", file, "--context", "mars"]).unwrap_err();
+        let problem = selected(&["--fleet", file, "--context", "mars"]).unwrap_err();
         assert!(problem.ends_with("has no cluster `mars`"), "{problem}");
-        let problem = chosen(&["--fleet", file, "-n", "other"]).unwrap_err();
+        let problem = selected(&["--fleet", file, "-n", "other"]).unwrap_err();
         assert!(problem.contains("fleet.yaml:2:14: namespace: `shop` for cluster `eu`"), "{problem}");
     }
 }
