@@ -22,7 +22,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let file = "examples/express-server-v1.yaml";
 //! let source = manifest::Source { name: file.to_owned(), bytes: std::fs::read(file)? };
-//! let applications = manifest::parse(&[source])?;
+//! let applications = manifest::parse_manifest(&[source])?;
 //!
 //! let clock = Clock::system();
 //! let now = clock.clone();

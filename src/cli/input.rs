@@ -115,7 +115,7 @@ fn warn(warning: &ManifestWarning, ui: &mut Ui) {
 ///
 /// Everything that is wrong with them, at once.
 pub fn parse(sources: &[Source]) -> Result<Vec<Application>, CommandError> {
-    manifest::parse(sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))
+    manifest::parse_manifest(sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))
 }
 
 fn collect(source: anyhow::Result<Source>, sources: &mut Vec<Source>, problems: &mut Vec<String>) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::cluster::access_review::{self, AccessReview};
 use crate::cluster::clock::Moment;
 use crate::cluster::error::ClusterError;
-use crate::cluster::lease::{Acquisition, LeaseGuard, Predecessor};
+use crate::cluster::lease::{Acquisition, LeaseGuard, LeaseKey, Predecessor};
 use crate::cluster::owned_objects::{self, Removal};
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
 use crate::cluster::session::Session;
@@ -93,9 +93,7 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
         return Ok(scope(&record.application, Some(&record.component)));
     }
     let application = scope(name, None);
-    if records().any(|record| record.application == name)
-        || inventory::is_unfinished(session, &application).await?
-    {
+    if records().any(|record| record.application == name) || is_unfinished(context, &application).await? {
         return Ok(application);
     }
     // Where a record is lost, the revisions still say what there is.
@@ -127,7 +125,10 @@ pub async fn take_inventories(context: &Context, scopes: &[Scope]) -> Result<Vec
 /// # Errors
 /// The server's last error.
 pub async fn is_unfinished(context: &Context, scope: &Scope) -> Result<bool, Failure> {
-    Ok(inventory::is_unfinished(&context.session, scope).await?)
+    let Scope { namespace, application, component } = scope;
+    let key = LeaseKey::of_application(application);
+    let lease = async || inventory::find_lease(&context.session, namespace, &key).await;
+    Ok(component.is_none() && lease().await?.is_some())
 }
 
 /// Removes an inventory, while no other run drives its components.

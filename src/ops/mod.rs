@@ -2,7 +2,7 @@
 //!
 //! An operation takes a [`Context`] (the session with the API server, the identity, the reporter, the limits) and a
 //! request. It knows no command line: no flags, no streams, no environment, no exit code. [`apply`](mod@apply) holds
-//! the pipeline that every operation ends in that drives a run.
+//! the pipeline that drives every run; `abort`, `scale` and `undo` are no more than requests to it.
 
 pub mod abort;
 pub mod apply;

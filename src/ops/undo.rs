@@ -2,9 +2,8 @@
 
 use crate::cluster::lease::Acquisition;
 use crate::driver::context::Context;
-use crate::driver::outcome::{ApplicationOutcome, Failure};
+use crate::driver::outcome::Failure;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
-use crate::ops::apply;
 use crate::ops::component::{ComponentSelector, one_batch};
 
 /// A rollback.
@@ -26,22 +25,10 @@ pub enum UndoPace {
     Now,
 }
 
-/// Rolls a component back.
+/// The request to roll a component back.
 ///
 /// # Errors
-/// No such component; a revision that is unknown is the component's own failure.
-pub async fn undo(
-    context: &Context,
-    component: &ComponentSelector,
-    undo: &UndoRequest,
-) -> Result<Vec<ApplicationOutcome>, Failure> {
-    Ok(apply::apply(context, &[undo_request(context, component, undo).await?]).await)
-}
-
-/// What [`undo`] asks of the driver, for a plan of it.
-///
-/// # Errors
-/// No such component.
+/// As [`ComponentSelector::load_record`]. That a revision is unknown is the failure of the run.
 pub async fn undo_request(
     context: &Context,
     component: &ComponentSelector,

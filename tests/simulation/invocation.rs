@@ -1,14 +1,16 @@
 //! A command as a process runs it.
 
 use rollout::oam::application::{Amount, Batch};
+use rollout::ops::abort::abort_request;
 use rollout::ops::component::ComponentSelector;
 use rollout::ops::delete::{self, DeleteExtent, Removed, Scope};
 use rollout::ops::promote::Promotion;
 use rollout::ops::prune::{self, Pruning};
-use rollout::ops::undo::{UndoPace, UndoRequest};
+use rollout::ops::scale::scale_request;
+use rollout::ops::undo::{UndoPace, UndoRequest, undo_request};
 use rollout::ops::{
-    ApplicationOutcome, ComponentOutcome, Context, Failure, Overrides, abort, apply, pause, promote, resume,
-    scale, status, undo,
+    ApplicationOutcome, ComponentOutcome, Context, Failure, Overrides, RolloutRequest, apply, pause, promote,
+    resume, status,
 };
 
 use crate::script::{Command, OTHER};
@@ -27,6 +29,8 @@ impl Command {
     }
 
     async fn outcomes(&self, context: &Context) -> Result<Vec<ApplicationOutcome>, Failure> {
+        let apply =
+            async |request: Result<RolloutRequest, Failure>| Ok(apply::apply(context, &[request?]).await);
         match self {
             Self::Apply { manifest, prune: false, .. } => {
                 Ok(apply::apply(context, &[request_for(manifest)]).await)
@@ -36,10 +40,10 @@ impl Command {
                 let overrides = Overrides::default();
                 let pace = if *now { UndoPace::Now } else { UndoPace::InBatches(overrides) };
                 let request = UndoRequest { to_revision: to_revision.clone(), pace };
-                undo::undo(context, &selector(component), &request).await
+                apply(undo_request(context, &selector(component), &request).await).await
             }
             Self::Abort(component) => {
-                abort::abort(context, &selector(component), &Overrides::default()).await
+                apply(abort_request(context, &selector(component), &Overrides::default()).await).await
             }
             Self::Promote { component, full } => {
                 let promotion = if *full { Promotion::Full } else { Promotion::NextBatch };
@@ -48,7 +52,7 @@ impl Command {
             Self::Pause(component) => pause::pause(context, &selector(component)).await.map(|_| Vec::new()),
             Self::Resume(component) => resume::resume(context, &selector(component)).await,
             Self::Scale { component, replicas } => {
-                scale::scale(context, &selector(component), *replicas, &half_and_half()).await
+                apply(scale_request(context, &selector(component), *replicas, &half_and_half()).await).await
             }
             Self::DeleteComponent(component) => remove(context, component).await,
             Self::DeleteApplication => remove(context, APPLICATION).await,

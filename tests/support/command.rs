@@ -1,13 +1,15 @@
 //! The commands that control a run.
 
 use rollout::oam::application::{Amount, Batch};
+use rollout::ops::abort::abort_request;
 use rollout::ops::component::ComponentSelector;
 use rollout::ops::delete::{self, DeleteExtent, Removed, Scope};
 use rollout::ops::promote::Promotion;
-use rollout::ops::undo::{UndoPace, UndoRequest};
+use rollout::ops::scale::scale_request;
+use rollout::ops::undo::{UndoPace, UndoRequest, undo_request};
 use rollout::ops::{
-    ApplicationOutcome, ComponentOutcome, Context, Failure, Overrides, abort, pause, promote, resume, scale,
-    undo,
+    ApplicationOutcome, ComponentOutcome, Context, Failure, Overrides, RolloutRequest, apply, pause, promote,
+    resume,
 };
 
 use super::manifest::NAMESPACE;
@@ -69,9 +71,11 @@ impl Command {
 
     async fn perform(self, context: &Context) -> Result<Vec<(String, ComponentOutcome)>, Failure> {
         let web = ComponentSelector { namespace: NAMESPACE.to_owned(), name: Some(COMPONENT.to_owned()) };
+        let apply =
+            async |request: Result<RolloutRequest, Failure>| Ok(apply::apply(context, &[request?]).await);
         let undo = async |to_revision: Option<&str>, pace| {
             let request = UndoRequest { to_revision: to_revision.map(str::to_owned), pace };
-            undo::undo(context, &web, &request).await
+            apply(undo_request(context, &web, &request).await).await
         };
         let outcomes: Vec<ApplicationOutcome> = match self {
             Self::Pause => pause::pause(context, &web).await.map(|_| Vec::new()),
@@ -82,8 +86,8 @@ impl Command {
                 let shop = ComponentSelector { name: Some("shop".to_owned()), ..web.clone() };
                 promote::promote(context, &shop, Promotion::NextBatch).await
             }
-            Self::Abort => abort::abort(context, &web, &Overrides::default()).await,
-            Self::Scale(replicas) => scale::scale(context, &web, replicas, &one_by_one()).await,
+            Self::Abort => apply(abort_request(context, &web, &Overrides::default()).await).await,
+            Self::Scale(replicas) => apply(scale_request(context, &web, replicas, &one_by_one()).await).await,
             Self::Undo => undo(None, UndoPace::InBatches(Overrides::default())).await,
             Self::UndoNow => undo(None, UndoPace::Now).await,
             Self::UndoTo(name) => undo(Some(name), UndoPace::Now).await,

@@ -5,7 +5,7 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::ManifestArgs;
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::convert::{self, ConvertedRelease};
+use crate::ops::convert::{ConvertedRelease, convert, parse_objects};
 
 /// Print an Application that renders the given objects
 ///
@@ -44,8 +44,9 @@ Examples:
 /// Input that is no object, and a name that no application can have.
 pub fn run(args: &ConvertArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
-    let objects = convert::parse(&sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))?;
+    let objects = parse_objects(&sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))?;
     let release = if args.rollout { ConvertedRelease::Batches } else { ConvertedRelease::Whole };
-    ui.data(&convert::application(&objects, args.name.as_deref(), release)?);
+    let application = convert(&objects, args.name.as_deref(), release);
+    ui.data(&application.map_err(|error| CommandError::new(Kind::Usage, error))?);
     Ok(exit::SUCCESS)
 }

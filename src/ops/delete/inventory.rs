@@ -267,17 +267,7 @@ async fn view(
     }
 }
 
-/// Whether a removal has left the Lease of an application behind, killed at its very end.
-///
-/// # Errors
-/// The server's last error.
-pub async fn is_unfinished(session: &Session, scope: &Scope) -> Result<bool, ClusterError> {
-    let Scope { namespace, application, component } = scope;
-    let key = LeaseKey::of_application(application);
-    Ok(component.is_none() && find_lease(session, namespace, &key).await?.is_some())
-}
-
-async fn find_lease(
+pub(super) async fn find_lease(
     session: &Session,
     namespace: &str,
     key: &LeaseKey,
