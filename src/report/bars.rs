@@ -162,7 +162,9 @@ impl Bars {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Rolling, String::new());
             }
-            EventKind::Held { progress, .. } | EventKind::Succeeded { progress, .. } => {
+            EventKind::Held { progress, .. }
+            | EventKind::Inconclusive { progress, .. }
+            | EventKind::Succeeded { progress, .. } => {
                 self.bar(event).advance(BarState::Done, progress, now);
             }
             EventKind::Suspended { step, .. } => {
@@ -178,9 +180,6 @@ impl Bars {
             EventKind::GatePassed { point } => {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Ready, format!("gates {point} passed"));
-            }
-            EventKind::Inconclusive { progress, .. } => {
-                self.bar(event).advance(BarState::Done, progress, now);
             }
             EventKind::Interrupted { .. } | EventKind::Failed { .. } => {
                 self.bar(event).state = BarState::Failed;

@@ -229,16 +229,16 @@ fn whole_text(plan: &ComponentPlan) -> String {
 
 /// What changes in Services and in the workload, coloured; none is empty.
 fn differences(plan: &ComponentPlan) -> Vec<String> {
-    let of_service = |PlannedObject { objects: (before, after), .. }: &PlannedObject| {
-        diff::diff_objects("service", before.as_ref(), after.as_ref())
+    let of_object = |noun: &str, PlannedObject { objects: (before, after), .. }: &PlannedObject| {
+        diff::diff_objects(noun, before.as_ref(), after.as_ref())
     };
-    let mut differences: Vec<String> = plan.services.iter().map(of_service).collect();
+    let mut differences: Vec<String> =
+        plan.services.iter().map(|service| of_object("service", service)).collect();
     if let Some((before, after)) = &plan.metadata {
         differences.push(diff::diff_objects(plan.kind.noun(), Some(before), Some(after)));
     }
-    for PlannedObject { name, objects: (before, after), .. } in &plan.objects {
-        let noun = name.split('/').next().unwrap_or(name);
-        differences.push(diff::diff_objects(noun, before.as_ref(), after.as_ref()));
+    for object in &plan.objects {
+        differences.push(of_object(object.name.split('/').next().unwrap_or(&object.name), object));
     }
     if plan.steps.iter().any(|foreseen| claimed(foreseen).is_some()) {
         let (before, after) = &plan.workloads;
