@@ -3,7 +3,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::oam::batch_gates::{PLACEHOLDERS, Provider, fill_in, json_pointer};
+use crate::oam::batch_gates::{Header, PLACEHOLDERS, Provider, fill_in, json_pointer};
 use crate::plan::metric::MetricValue;
 use crate::probe::{GateValues, ParsedQuery, ProbeError, ProbeRequest, ProbeResponse};
 
@@ -12,15 +12,7 @@ use crate::probe::{GateValues, ParsedQuery, ProbeError, ProbeRequest, ProbeRespo
 pub fn metric_request(provider: &Provider, values: &GateValues) -> ProbeRequest {
     match provider {
         Provider::Prometheus { address, query, headers } => {
-            let query = fill_in(query, values);
-            let query = utf8_percent_encode(query.trim(), NON_ALPHANUMERIC);
-            ProbeRequest::Http {
-                method: "GET".to_owned(),
-                url: format!("{}/api/v1/query?query={query}", fill_in(address, values).trim_end_matches('/')),
-                headers: headers.clone(),
-                body: None,
-                reads_body: true,
-            }
+            prometheus_request("query", (address, query, headers), values)
         }
         Provider::Web { url, method, headers, body, .. } => ProbeRequest::Http {
             method: method.clone(),
@@ -43,12 +35,19 @@ pub fn query_request(provider: &Provider) -> Option<ProbeRequest> {
     // The batch is a number, and may be one of the query's.
     let value = |name: &str| if name == "batch" { "1" } else { "x" };
     let values = PLACEHOLDERS.iter().map(|name| (*name, value(name).to_owned())).collect();
-    let query = fill_in(query, &values);
+    Some(prometheus_request("format_query", (address, query, headers), &values))
+}
+
+fn prometheus_request(
+    endpoint: &str,
+    (address, query, headers): (&str, &str, &[Header]),
+    values: &GateValues,
+) -> ProbeRequest {
+    let (address, query) = (fill_in(address, values), fill_in(query, values));
     let query = utf8_percent_encode(query.trim(), NON_ALPHANUMERIC);
-    let address = fill_in(address, &values);
-    let url = format!("{}/api/v1/format_query?query={query}", address.trim_end_matches('/'));
-    let (method, headers) = ("GET".to_owned(), headers.clone());
-    Some(ProbeRequest::Http { method, url, headers, body: None, reads_body: true })
+    let url = format!("{}/api/v1/{endpoint}?query={query}", address.trim_end_matches('/'));
+    let (method, headers) = ("GET".to_owned(), headers.to_vec());
+    ProbeRequest::Http { method, url, headers, body: None, reads_body: true }
 }
 
 /// What an answer says of a query's syntax.
