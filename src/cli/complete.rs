@@ -100,14 +100,14 @@ fn command(words: &[OsString]) -> clap::Command {
 fn with_names(command: clap::Command, scope: &Arc<CompletionScope>) -> clap::Command {
     let name = command.get_name().to_owned();
     command
-        .mut_args(|arg| match Names::of(&name, arg.get_id().as_str()) {
+        .mut_args(|arg| match NameKind::of(&name, arg.get_id().as_str()) {
             Some(names) => arg.add(completer(names, Arc::clone(scope))),
             None => arg,
         })
         .mut_subcommands(|command| with_names(command, scope))
 }
 
-fn completer(names: Names, scope: Arc<CompletionScope>) -> impl ArgExt {
+fn completer(names: NameKind, scope: Arc<CompletionScope>) -> impl ArgExt {
     ArgValueCompleter::new(move |current: &OsStr| {
         let Some(current) = current.to_str() else { return Vec::new() };
         let found = in_time(names, &scope, current);
@@ -117,30 +117,29 @@ fn completer(names: Names, scope: Arc<CompletionScope>) -> impl ArgExt {
     })
 }
 
-/// Names that a value can have.
+/// What the names are of that a value can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
+enum NameKind {
     Contexts,
     Clusters,
     Users,
     Namespaces,
     Components,
-    /// Components and applications.
-    Rolled,
+    ComponentsAndApplications,
     Revisions,
 }
 
-impl Names {
+impl NameKind {
     /// Those of a flag or an argument, by its identifier in the command line of a command.
     fn of(command: &str, arg: &str) -> Option<Self> {
         Some(match arg {
-            "component" if command == "promote" => Self::Rolled,
+            "component" if command == "promote" => Self::ComponentsAndApplications,
             "context" => Self::Contexts,
             "cluster" => Self::Clusters,
             "user" => Self::Users,
             "namespace" => Self::Namespaces,
             "component" => Self::Components,
-            "name" | "names" => Self::Rolled,
+            "name" | "names" => Self::ComponentsAndApplications,
             "to_revision" | "revision" | "diff" => Self::Revisions,
             _ => return None,
         })
@@ -176,7 +175,7 @@ impl CompletionScope {
 }
 
 /// Looks names up, for no longer than a shell should wait.
-fn in_time(names: Names, scope: &Arc<CompletionScope>, current: &str) -> BTreeSet<String> {
+fn in_time(names: NameKind, scope: &Arc<CompletionScope>, current: &str) -> BTreeSet<String> {
     let (sender, receiver) = mpsc::channel();
     let (scope, current) = (Arc::clone(scope), current.to_owned());
     // A thread, as credential plugins and slow disks block. It ends with the process.
@@ -189,51 +188,42 @@ fn in_time(names: Names, scope: &Arc<CompletionScope>, current: &str) -> BTreeSe
 }
 
 /// Names as they are known; `None` where nothing is.
-async fn look(names: Names, scope: &CompletionScope, current: &str) -> Option<BTreeSet<String>> {
+async fn look(names: NameKind, scope: &CompletionScope, current: &str) -> Option<BTreeSet<String>> {
     let global = scope.global.as_ref()?;
     let kubeconfig = || kubeconfig::read(global).ok().flatten();
-    match names {
-        Names::Contexts => Some(kubeconfig()?.contexts.into_iter().map(|named| named.name).collect()),
-        Names::Clusters => Some(kubeconfig()?.clusters.into_iter().map(|named| named.name).collect()),
-        Names::Users => Some(kubeconfig()?.auth_infos.into_iter().map(|named| named.name).collect()),
-        Names::Namespaces | Names::Components | Names::Rolled | Names::Revisions => {
-            let mut ui = Ui::new(Color::Never, Verbosity::Quiet);
-            let env = Env::open(global, Access::Read, &mut ui).await.ok()?;
-            in_cluster(names, scope, current, &env).await
-        }
-    }
-}
-
-async fn in_cluster(
-    names: Names,
-    scope: &CompletionScope,
-    current: &str,
-    env: &Env,
-) -> Option<BTreeSet<String>> {
-    let context = &env.context;
-    match names {
-        Names::Namespaces => {
+    let open =
+        async || Env::open(global, Access::Read, &mut Ui::new(Color::Never, Verbosity::Quiet)).await.ok();
+    Some(match names {
+        NameKind::Contexts => kubeconfig()?.contexts.into_iter().map(|named| named.name).collect(),
+        NameKind::Clusters => kubeconfig()?.clusters.into_iter().map(|named| named.name).collect(),
+        NameKind::Users => kubeconfig()?.auth_infos.into_iter().map(|named| named.name).collect(),
+        NameKind::Namespaces => {
+            let env = open().await?;
             let api: Api<Namespace> = Api::all(env.connection.client.clone());
             let params = ListParams::default();
-            let list = context.session.read(|| api.list_metadata(&params)).await.ok()?;
-            Some(list.items.iter().map(ResourceExt::name_any).collect())
+            let list = env.context.session.read(|| api.list_metadata(&params)).await.ok()?;
+            list.items.iter().map(ResourceExt::name_any).collect()
         }
-        Names::Components => {
-            let names = history::component_names(context, env.namespace()).await.ok()?;
-            Some(names.into_iter().map(|(component, _)| component).collect())
+        NameKind::Components => {
+            let names = component_names(&open().await?).await?;
+            names.into_iter().map(|(component, _)| component).collect()
         }
-        Names::Rolled => {
-            let names = history::component_names(context, env.namespace()).await.ok()?;
-            Some(names.into_iter().flat_map(|(component, application)| [component, application]).collect())
+        NameKind::ComponentsAndApplications => {
+            let names = component_names(&open().await?).await?;
+            names.into_iter().flat_map(|(component, application)| [component, application]).collect()
         }
-        Names::Revisions => {
+        NameKind::Revisions => {
+            let env = open().await?;
             let component = env.component(scope.component.as_deref());
-            let names = history::revision_names(context, &component).await.ok()?;
+            let names = history::revision_names(&env.context, &component).await.ok()?;
             let short: BTreeSet<String> = names.iter().filter_map(|(_, short)| short.clone()).collect();
             // `v1` by itself is offered first, the full name once one was begun.
             let fits = short.iter().any(|name| name.starts_with(current));
-            Some(if fits { short } else { names.into_iter().map(|(full, _)| full).collect() })
+            if fits { short } else { names.into_iter().map(|(full, _)| full).collect() }
         }
-        Names::Contexts | Names::Clusters | Names::Users => None,
-    }
+    })
+}
+
+async fn component_names(env: &Env) -> Option<Vec<(String, String)>> {
+    history::component_names(&env.context, env.namespace()).await.ok()
 }
