@@ -7,7 +7,6 @@ use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::driver::workflow::passed_steps;
-use crate::oam::application::{Amount, Batch};
 use crate::plan::record::Record;
 use crate::plan::run::{Outcome, Purpose};
 use crate::report::text::list_literals;
@@ -26,8 +25,8 @@ impl ComponentSelector {
     /// The run record of the component.
     ///
     /// # Errors
-    /// [`FailureKind::Refused`] if there is no such component, [`FailureKind::Invalid`] if no name is given and the
-    /// namespace has several, and the server's last error.
+    /// [`FailureKind::Refused`]: no such component. [`FailureKind::Invalid`]: no name, and the namespace has several.
+    /// The server's last error.
     pub async fn load_record(&self, context: &Context) -> Result<Record, Failure> {
         let records = record_store::load_records(&context.session, &self.namespace).await?;
         pick(&records, self.name.as_deref(), &self.namespace).cloned()
@@ -42,9 +41,22 @@ impl ComponentSelector {
     ) -> Result<RolloutRequest, Failure> {
         let records = record_store::load_records(&context.session, &self.namespace).await?;
         let record = pick(&records, self.name.as_deref(), &self.namespace)?;
-        let request = RolloutRequest::of_record(record, self.namespace.clone(), intent(record), overrides);
-        Ok(RolloutRequest { passed: passed_of_application(&records, record), ..request })
+        Ok(RolloutRequest {
+            overrides,
+            ..recorded_request(&records, record, &self.namespace, intent(record))
+        })
     }
+}
+
+/// A request about a recorded component alone.
+pub(super) fn recorded_request(
+    records: &[StoredRecord],
+    record: &Record,
+    namespace: &str,
+    intent: Intent,
+) -> RolloutRequest {
+    let request = RolloutRequest::of_record(record, namespace.to_owned(), intent, Overrides::default());
+    RolloutRequest { passed: passed_of_application(records, record), ..request }
 }
 
 /// The steps of the workflow that components have passed beside this one.
@@ -116,9 +128,4 @@ pub(super) fn unknown_name(name: &str, names: &[&str], namespace: &str) -> Failu
         [] => failure.hint("choose another namespace with `--namespace`"),
         names => failure.hint(format!("the namespace has {}", list_literals(names))),
     }
-}
-
-/// Everything in one batch.
-pub(super) fn one_batch() -> Vec<Batch> {
-    vec![Batch { replicas: Amount::Percent(100), max_unavailable: Amount::Count(0) }]
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, Failure};
-use crate::driver::request::{ComponentRequest, Gate, Intent, Overrides, RolloutRequest};
-use crate::ops::component::{ComponentSelector, is_done, passed_of_application, pick, without_prefix};
+use crate::driver::request::{ComponentRequest, Gate, Intent, RolloutRequest};
+use crate::ops::component::{
+    ComponentSelector, is_done, passed_of_application, pick, recorded_request, without_prefix,
+};
 use crate::ops::pause::{ComponentRef, amend_record};
 use crate::ops::{apply, resume};
 use crate::plan::record::Record;
@@ -24,7 +26,8 @@ pub enum Promotion {
 /// Promotes a run, or the workflow of its application. Ends a pause.
 ///
 /// # Errors
-/// No such component, and a run record that cannot be written.
+/// As [`promote_request`]. Where a pause or a step of the workflow ends: the first rejection of the request, of any
+/// kind, and the server's last error.
 pub async fn promote(
     context: &Context,
     component: &ComponentSelector,
@@ -42,7 +45,8 @@ pub async fn promote(
 /// What [`promote`] asks of the driver, for a plan of it.
 ///
 /// # Errors
-/// No such component.
+/// As [`ComponentSelector::load_record`]. [`FailureKind::Refused`](crate::ops::FailureKind::Refused): a component waits
+/// for another one that is not done.
 pub async fn promote_request(
     context: &Context,
     component: &ComponentSelector,
@@ -59,8 +63,7 @@ pub async fn promote_request(
         Promotion::Full => Gate::Open,
     };
     let intent = Intent::Recorded { gate, kind: record.run.spec.kind };
-    let request = RolloutRequest::of_record(record, namespace.clone(), intent, Overrides::default());
-    Ok(RolloutRequest { passed: passed_of_application(&records, record), ..request })
+    Ok(recorded_request(&records, record, namespace, intent))
 }
 
 /// The place of a run in a workflow that is not at its end.
@@ -140,13 +143,8 @@ fn workflow_request(
         components
             .push(ComponentRequest { depends_on: within, ..ComponentRequest::of_record(record, intent) });
     }
-    let request = RolloutRequest::of_record(
-        of,
-        namespace.to_owned(),
-        Intent::Recorded { gate, kind: of.run.spec.kind },
-        Overrides::default(),
-    );
-    Ok(RolloutRequest { components, passed, ..request })
+    let intent = Intent::Recorded { gate, kind: of.run.spec.kind };
+    Ok(RolloutRequest { components, passed, ..recorded_request(records, of, namespace, intent) })
 }
 
 /// Records what is promoted, so that a rerun after an interruption promotes nothing more: the next gate is another

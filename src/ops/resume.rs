@@ -7,9 +7,9 @@ use crate::cluster::revision_store;
 use crate::driver::checks::run_state::check_bound;
 use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure};
-use crate::driver::request::{Gate, Intent, Overrides, RolloutRequest};
+use crate::driver::request::{Gate, Intent, RolloutRequest};
 use crate::ops::apply;
-use crate::ops::component::{ComponentSelector, is_done, passed_of_application, pick};
+use crate::ops::component::{ComponentSelector, is_done, pick, recorded_request};
 use crate::ops::pause::{ComponentRef, amend_record};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
@@ -18,7 +18,8 @@ use crate::report::text::list_literals;
 /// Ends a pause and drives the run, after the process that drives it if there is one. A gate stays closed.
 ///
 /// # Errors
-/// No such component, and a run record that cannot be written.
+/// As [`ComponentSelector::load_record`]. [`FailureKind::Refused`](crate::ops::FailureKind::Refused): the component
+/// waits for another one in the workflow. Where a pause ends: the first rejection of the request, of any kind.
 pub async fn resume(
     context: &Context,
     component: &ComponentSelector,
@@ -39,9 +40,7 @@ pub async fn resume(
         return Err(Failure::refused(reason).hint(hint));
     }
     let intent = Intent::Recorded { gate: Gate::Stay, kind: record.run.spec.kind };
-    let request =
-        RolloutRequest::of_record(record, component.namespace.clone(), intent, Overrides::default());
-    let request = RolloutRequest { passed: passed_of_application(&records, record), ..request };
+    let request = recorded_request(&records, record, &component.namespace, intent);
     end_pause(context, &request).await?;
     Ok(apply::apply(context, &[request]).await)
 }

@@ -4,7 +4,8 @@ use crate::cluster::lease::Acquisition;
 use crate::driver::context::Context;
 use crate::driver::outcome::Failure;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
-use crate::ops::component::{ComponentSelector, one_batch};
+use crate::oam::application::{Amount, Batch};
+use crate::ops::component::ComponentSelector;
 
 /// A rollback.
 #[derive(Debug, Clone)]
@@ -37,7 +38,8 @@ pub async fn undo_request(
     let (turn, overrides) = match &undo.pace {
         UndoPace::InBatches(overrides) => (Acquisition::Wait, overrides.clone()),
         UndoPace::Now => {
-            (Acquisition::TakeOver, Overrides { batches: Some(one_batch()), ..Overrides::default() })
+            let all = Batch { replicas: Amount::Percent(100), max_unavailable: Amount::Count(0) };
+            (Acquisition::TakeOver, Overrides { batches: Some(vec![all]), ..Overrides::default() })
         }
     };
     let reference = undo.to_revision.clone();
