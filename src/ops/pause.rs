@@ -31,23 +31,18 @@ pub struct ComponentRef<'a> {
 
 /// What a pause did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Paused {
-    /// It paused the run of this component.
-    Now {
-        /// The component.
-        component: String,
-    },
-    /// The run of this component was paused before.
-    Already {
-        /// The component.
-        component: String,
-    },
+pub struct Paused {
+    /// The component whose run is paused.
+    pub component: String,
+    /// Whether it was paused before.
+    pub was_paused: bool,
 }
 
 /// Pauses the run in progress, and returns once nothing more is written for it.
 ///
 /// # Errors
-/// No such component or no run in progress; another run that took over meanwhile; the server's last error.
+/// As [`ComponentSelector::load_record`]. [`FailureKind::Refused`]: a right is missing, or no run is in progress.
+/// [`FailureKind::Superseded`]: the run was resumed, or another took over.
 pub async fn pause(context: &Context, component: &ComponentSelector) -> Result<Paused, Failure> {
     let session = &context.session;
     let found = component.load_record(context).await?;
@@ -73,12 +68,7 @@ pub async fn pause(context: &Context, component: &ComponentSelector) -> Result<P
         return Err(Failure::refused(reason).hint(format!("see `rollout status {}`", at.component)));
     }
     await_standstill(session, at, &before).await?;
-    let component = found.component;
-    Ok(if before.record.run.paused.is_some() {
-        Paused::Already { component }
-    } else {
-        Paused::Now { component }
-    })
+    Ok(Paused { component: found.component, was_paused: before.record.run.paused.is_some() })
 }
 
 /// Changes a record, retrying on conflicts. Returns it as it was before.

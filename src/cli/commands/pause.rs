@@ -41,17 +41,12 @@ Examples:
 pub async fn run(args: &PauseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = Env::open(global, Access::Write, ui).await?;
     let component = env.component(args.component.component.as_deref());
-    let name = match pause::pause(&env.context, &component).await? {
-        Paused::Now { component: name } => {
-            let resume = ui.flags().repeated(&format!("`rollout resume {name}`"));
-            ui.status(&format!("{name}: paused; resume it with {resume}"));
-            name
-        }
-        Paused::Already { component: name } => {
-            ui.status(&format!("{name}: already paused"));
-            name
-        }
-    };
+    let Paused { component: name, was_paused } = pause::pause(&env.context, &component).await?;
+    let resume = ui.flags().repeated(&format!("`rollout resume {name}`"));
+    ui.status(&match was_paused {
+        false => format!("{name}: paused; resume it with {resume}"),
+        true => format!("{name}: already paused"),
+    });
     let items = status::statuses(&env.context, &component.namespace).await?;
     let items: Vec<_> = items.into_iter().filter(|item| item.component == name).collect();
     ui.data(&table::render_status(&items, args.output, env.context.session.clock().now()));
