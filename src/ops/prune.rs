@@ -9,7 +9,7 @@ use crate::driver::outcome::Failure;
 use crate::driver::request::RolloutRequest;
 use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, Removed, Scope};
 use crate::ops::status;
-use crate::ops::wait_for::{Until, Verdict};
+use crate::ops::wait_for::{Until, WaitState};
 use crate::report::status::ComponentStatus;
 
 /// The recorded components of the requests' applications that the requests do not name.
@@ -59,7 +59,7 @@ pub enum PruneEvent<'a> {
 /// Prunes, once every request is rolled out to its end.
 ///
 /// # Errors
-/// Another run that does not end in time, and the server's last error.
+/// As [`delete::delete`].
 pub async fn prune(
     context: &Context,
     requests: &[RolloutRequest],
@@ -78,7 +78,7 @@ pub async fn prune(
         };
         let items: Vec<ComponentStatus> =
             items.iter().filter(|item| names.contains(&item.component)).cloned().collect();
-        if Until::Done.judge_all(&items) != Verdict::Reached {
+        if Until::Done.judge_all(&items) != WaitState::Reached {
             report(PruneEvent::Incomplete(&request.application));
             return Ok(());
         }

@@ -140,20 +140,18 @@ pub fn select(
     name: Option<&str>,
     namespace: &str,
 ) -> Result<Vec<ComponentStatus>, Failure> {
-    let Some(name) = name.map(without_prefix) else {
-        return Ok(items);
+    let Some(name) = name.map(without_prefix) else { return Ok(items) };
+    let is_component = items.iter().any(|item| item.component == name);
+    let is_selected = |item: &&ComponentStatus| match is_component {
+        true => item.component == name,
+        false => item.application == name,
     };
-    let names: Vec<String> = items.iter().map(|item| item.component.clone()).collect();
-    let (components, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.component == name);
-    if !components.is_empty() {
-        return Ok(components);
-    }
-    let of_application: Vec<_> = others.into_iter().filter(|item| item.application == name).collect();
-    if of_application.is_empty() {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let selected: Vec<ComponentStatus> = items.iter().filter(is_selected).cloned().collect();
+    if selected.is_empty() {
+        let names: Vec<&str> = items.iter().map(|item| item.component.as_str()).collect();
         return Err(unknown_name(name, &names, namespace));
     }
-    Ok(of_application)
+    Ok(selected)
 }
 
 /// Where a component stands.

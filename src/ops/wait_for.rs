@@ -16,7 +16,7 @@ pub enum Until {
 
 /// Whether the awaited state is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WaitState {
     /// It is reached.
     Reached,
     /// Not yet.
@@ -33,12 +33,12 @@ pub fn has_run_failed(item: &ComponentStatus) -> bool {
 
 impl Until {
     /// Whether a component is so far.
-    pub fn judge(self, item: &ComponentStatus) -> Verdict {
+    pub fn judge(self, item: &ComponentStatus) -> WaitState {
         if item.is_held_in_workflow {
-            return if self == Self::Gate { Verdict::Reached } else { Verdict::Awaited };
+            return if self == Self::Gate { WaitState::Reached } else { WaitState::Awaited };
         }
         let reached = match item.rolling_state {
-            RollingState::RolloutFailed => return Verdict::Failed,
+            RollingState::RolloutFailed => return WaitState::Failed,
             RollingState::RolloutSucceed => item.is_whole,
             RollingState::RollingInBatches => match item.batch_rolling_state {
                 // In this state a ready batch means that its gate is closed: otherwise the next batch has begun.
@@ -52,18 +52,18 @@ impl Until {
             RollingState::Finalising => self == Self::Ready,
             RollingState::Initializing | RollingState::RolloutAbandoning => false,
         };
-        if reached { Verdict::Reached } else { Verdict::Awaited }
+        if reached { WaitState::Reached } else { WaitState::Awaited }
     }
 
     /// Whether all are so far; one that has failed decides.
-    pub fn judge_all(self, items: &[ComponentStatus]) -> Verdict {
-        let verdicts = || items.iter().map(|item| self.judge(item));
-        if verdicts().any(|verdict| verdict == Verdict::Failed) {
-            Verdict::Failed
-        } else if !items.is_empty() && verdicts().all(|verdict| verdict == Verdict::Reached) {
-            Verdict::Reached
+    pub fn judge_all(self, items: &[ComponentStatus]) -> WaitState {
+        let states = || items.iter().map(|item| self.judge(item));
+        if states().any(|state| state == WaitState::Failed) {
+            WaitState::Failed
+        } else if !items.is_empty() && states().all(|state| state == WaitState::Reached) {
+            WaitState::Reached
         } else {
-            Verdict::Awaited
+            WaitState::Awaited
         }
     }
 }
@@ -81,13 +81,13 @@ mod tests {
         let gone =
             ComponentStatus { is_whole: false, ..item(RollingState::RolloutSucceed, BatchState::Ready) };
         for until in [Until::Ready, Until::Gate, Until::Done] {
-            assert_eq!(until.judge(&gone), Verdict::Awaited);
+            assert_eq!(until.judge(&gone), WaitState::Awaited);
         }
     }
 
     #[test]
     fn each_state_is_so_far_for_some() {
-        use Verdict::{Awaited, Failed, Reached};
+        use WaitState::{Awaited, Failed, Reached};
         let cases = [
             (RollingState::Initializing, BatchState::Initializing, [Awaited, Awaited, Awaited]),
             (RollingState::RollingInBatches, BatchState::InRolling, [Awaited, Awaited, Awaited]),
@@ -100,8 +100,8 @@ mod tests {
         ];
         for (rolling, batch, expected) in cases {
             let item = item(rolling, batch);
-            let verdicts = [Until::Ready, Until::Gate, Until::Done].map(|until| until.judge(&item));
-            assert_eq!(verdicts, expected, "{rolling} {batch}");
+            let states = [Until::Ready, Until::Gate, Until::Done].map(|until| until.judge(&item));
+            assert_eq!(states, expected, "{rolling} {batch}");
         }
     }
 
@@ -112,9 +112,9 @@ mod tests {
             item(RollingState::RollingInBatches, BatchState::Verifying),
         );
         let failed = item(RollingState::RolloutFailed, BatchState::VerifyFailed);
-        assert_eq!(Until::Done.judge_all(&[done.clone(), going.clone()]), Verdict::Awaited);
-        assert_eq!(Until::Done.judge_all(&[done.clone(), done]), Verdict::Reached);
-        assert_eq!(Until::Done.judge_all(&[going, failed]), Verdict::Failed);
-        assert_eq!(Until::Done.judge_all(&[]), Verdict::Awaited);
+        assert_eq!(Until::Done.judge_all(&[done.clone(), going.clone()]), WaitState::Awaited);
+        assert_eq!(Until::Done.judge_all(&[done.clone(), done]), WaitState::Reached);
+        assert_eq!(Until::Done.judge_all(&[going, failed]), WaitState::Failed);
+        assert_eq!(Until::Done.judge_all(&[]), WaitState::Awaited);
     }
 }

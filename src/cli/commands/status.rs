@@ -14,7 +14,7 @@ use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::status::{select, statuses, statuses_with_drivers};
 use crate::ops::status_watch::StatusWatch;
-use crate::ops::wait_for::{self, Until, Verdict};
+use crate::ops::wait_for::{self, Until, WaitState};
 use crate::report::format::Format;
 use crate::report::message;
 use crate::report::status::{self, ComponentStatus};
@@ -121,7 +121,10 @@ fn select_in(
     let (mut shown, mut unknown) = (Vec::new(), Vec::new());
     for (cluster, items) in found {
         match select(items, name, cluster.env.namespace()) {
-            Ok(items) => shown.push((cluster, items)),
+            Ok(items) => {
+                let named = |item| ComponentStatus { cluster: cluster.name.clone(), ..item };
+                shown.extend(items.into_iter().map(named));
+            }
             Err(failure) => unknown.push((cluster, failure)),
         }
     }
@@ -132,11 +135,7 @@ fn select_in(
         }
         lacking.push(cluster.sentence(&failure.reason));
     }
-    let named = |cluster: &Cluster, item| ComponentStatus { cluster: cluster.name.clone(), ..item };
-    let named = shown
-        .into_iter()
-        .flat_map(|(cluster, items)| items.into_iter().map(move |item| named(cluster, item)));
-    Ok((named.collect(), lacking))
+    Ok((shown, lacking))
 }
 
 fn name(until: Until) -> &'static str {
@@ -151,10 +150,10 @@ fn name(until: Until) -> &'static str {
 fn reached(args: &StatusArgs, items: &[ComponentStatus], clusters: &[Cluster]) -> Result<bool, CommandError> {
     let is_empty = |cluster: &Cluster| !items.iter().any(|item| item.cluster == cluster.name);
     match args.until.map(|until| until.judge_all(items)) {
-        Some(Verdict::Reached) if clusters.iter().any(is_empty) => Ok(false),
-        None | Some(Verdict::Awaited) => Ok(false),
-        Some(Verdict::Reached) => Ok(true),
-        Some(Verdict::Failed) => {
+        Some(WaitState::Reached) if clusters.iter().any(is_empty) => Ok(false),
+        None | Some(WaitState::Awaited) => Ok(false),
+        Some(WaitState::Reached) => Ok(true),
+        Some(WaitState::Failed) => {
             let failed = items.iter().filter(|item| wait_for::has_run_failed(item));
             let name = |item: &ComponentStatus| message::in_cluster(item.cluster.as_deref(), &item.component);
             let names: Vec<String> = failed.clone().map(name).collect();

@@ -14,7 +14,7 @@ use crate::cluster::record_store;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::ops::fleet::{ClusterOutcomes, ClusterRequest, Wave, emit, fail};
 use crate::ops::status_watch::StatusWatch;
-use crate::ops::wait_for::{Until, Verdict, has_run_failed};
+use crate::ops::wait_for::{Until, WaitState, has_run_failed};
 use crate::plan::phrase::{format_duration, wave as wave_phrase};
 use crate::report::event::{EventKind, Progress};
 use crate::report::status::ComponentStatus;
@@ -167,7 +167,7 @@ fn find_unready(followed: &[Followed<'_>], point: &str) -> Result<Option<Unready
             if has_run_failed(item) {
                 return Err(unready);
             }
-            if Until::Done.judge(item) != Verdict::Reached {
+            if Until::Done.judge(item) != WaitState::Reached {
                 return Ok(Some(unready));
             }
         }
