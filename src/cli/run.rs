@@ -20,10 +20,10 @@ use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::flags::states::RunOutput;
 use crate::cli::hints::cluster_reporter::{ClusterReporter, Reach};
 use crate::cli::terminal::signals::{Ended, Signals};
-use crate::cli::terminal::ui::{EventFormat, Ui};
+use crate::cli::terminal::ui::Ui;
 use crate::ops::component::ComponentSelector;
 use crate::ops::fleet::{self, ClusterOutcomes, ClusterRequest, FleetFailure, Wave};
-use crate::ops::{self, ComponentOutcome, Context, FailureKind, Limits, RolloutRequest, apply, status};
+use crate::ops::{self, Context, FailureKind, Limits, RolloutRequest, apply, status};
 use crate::report::event::Reporter;
 use crate::report::format::Format;
 use crate::report::message::RESUME_HINT;
@@ -158,9 +158,8 @@ async fn drive(
     ui: &Ui,
     operation: impl AsyncFnOnce(&[Context]) -> Result<Vec<ClusterOutcomes>, ops::Failure>,
 ) -> Result<(Vec<ClusterOutcomes>, Option<Signal>), CommandError> {
-    let event_format = if output.is_some() { EventFormat::Words } else { EventFormat::Events };
     let started = requests[0].0.env.context.session.clock().now();
-    let display = Rc::new(RefCell::new(ui.reporter(event_format, started)));
+    let display = Rc::new(RefCell::new(ui.reporter(output, started)));
     let (stopper, control) = ops::control();
     let context = |(cluster, requests): &ClusterRequests<'_>| {
         let reporter = ClusterReporter {
@@ -209,7 +208,9 @@ async fn conclude(
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, CommandError> {
-    let kinds = outcomes.iter().filter_map(first_failure).map(|kind| match (Kind::from(kind), signal) {
+    // That of a cluster is the failure of its first component that has one.
+    let failures = outcomes.iter().filter_map(|cluster| fleet::failures(cluster).next());
+    let kinds = failures.map(|failure| match (Kind::from(failure.kind), signal) {
         (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
         (kind, _) => kind,
     });
@@ -248,28 +249,13 @@ async fn conclude(
     }
 }
 
-/// The failure that decides the exit code: that of the first component that has one.
-fn first_failure(outcomes: &ClusterOutcomes) -> Option<FailureKind> {
-    outcomes.iter().flat_map(|outcome| &outcome.components).find_map(|(_, end)| match end {
-        ComponentOutcome::Failed(failure) => Some(failure.kind),
-        ComponentOutcome::Succeeded { .. }
-        | ComponentOutcome::Held { .. }
-        | ComponentOutcome::Skipped { .. } => None,
-    })
-}
-
 /// Whether the state after a run is worth printing: something may have been done to a component, which is not so after
 /// a rejection, nor after losing the cluster.
 fn has_known_end(outcomes: &ClusterOutcomes) -> bool {
-    let mut ends = outcomes.iter().flat_map(|outcome| &outcome.components);
-    ends.any(|(_, end)| match end {
-        ComponentOutcome::Failed(failure) => {
-            !matches!(failure.kind, FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted)
-        }
-        ComponentOutcome::Succeeded { .. }
-        | ComponentOutcome::Held { .. }
-        | ComponentOutcome::Skipped { .. } => true,
-    })
+    let unknown = fleet::failures(outcomes).filter(|failure| {
+        matches!(failure.kind, FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted)
+    });
+    unknown.count() < outcomes.iter().map(|outcome| outcome.components.len()).sum()
 }
 
 /// What is read once the outcome is known: a slow server delays the command no longer than [`AFTERWARDS`], for which it

@@ -71,6 +71,17 @@ impl FleetFailure {
 /// How one cluster ended: its applications; none where it was not begun.
 pub type ClusterOutcomes = Vec<ApplicationOutcome>;
 
+/// The failures of a cluster's components, in their order.
+pub fn failures(outcomes: &ClusterOutcomes) -> impl Iterator<Item = &Failure> {
+    let components = outcomes.iter().flat_map(|application| &application.components);
+    components.filter_map(|(_, end)| match end {
+        ComponentOutcome::Failed(failure) => Some(failure),
+        ComponentOutcome::Succeeded { .. }
+        | ComponentOutcome::Held { .. }
+        | ComponentOutcome::Skipped { .. } => None,
+    })
+}
+
 /// Why a fleet stops after a wave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StopReason {
@@ -84,8 +95,8 @@ enum StopReason {
 
 /// Drives a fleet. The outcomes come in the order of the waves and clusters.
 ///
-/// All clusters of all waves are checked before the first write in any. A cluster alone is driven as it would be without
-/// a fleet: the checks come with its runs.
+/// All clusters of all waves are checked before the first write in any. A cluster alone is driven as it would be
+/// without a fleet: the checks come with its runs.
 pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterOutcomes>> {
     let standings = match waves {
         [Wave { clusters, .. }] if clusters.len() == 1 => Vec::new(),
@@ -181,21 +192,15 @@ async fn drive(
 
 /// Whether a wave ended so that the next one does not begin.
 fn stop_of(wave: &[ClusterOutcomes]) -> Option<StopReason> {
-    let ends = || wave.iter().flatten().flat_map(|application| &application.components).map(|(_, end)| end);
-    let failures = || {
-        ends().filter_map(|end| match end {
-            ComponentOutcome::Failed(failure) => Some(failure.kind),
-            ComponentOutcome::Succeeded { .. }
-            | ComponentOutcome::Held { .. }
-            | ComponentOutcome::Skipped { .. } => None,
-        })
-    };
-    if failures().any(|kind| kind == FailureKind::Interrupted) {
+    let mut ends = wave.iter().flatten().flat_map(|application| &application.components);
+    let failures = || wave.iter().flat_map(failures);
+    if failures().any(|failure| failure.kind == FailureKind::Interrupted) {
         Some(StopReason::Interrupted)
     } else if failures().next().is_some() {
         Some(StopReason::Failed)
     } else {
-        ends().any(|end| !matches!(end, ComponentOutcome::Succeeded { .. })).then_some(StopReason::Held)
+        let is_held = ends.any(|(_, end)| !matches!(end, ComponentOutcome::Succeeded { .. }));
+        is_held.then_some(StopReason::Held)
     }
 }
 

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind, Label, Reported};
 use crate::cli::flags::args::Color;
+use crate::cli::flags::states::RunOutput;
 use crate::cli::hints::flags::HintFlags;
 use crate::cli::terminal::echo::{self, EchoGuard};
 use crate::cli::terminal::stream::{Stream, without_commands};
@@ -68,15 +69,6 @@ pub enum Confirmation {
     No,
     /// There is no terminal to ask on.
     NotAsked,
-}
-
-/// How the events of a run are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventFormat {
-    /// In words on stderr.
-    Words,
-    /// As NDJSON on stdout.
-    Events,
 }
 
 impl Ui {
@@ -200,19 +192,19 @@ impl Ui {
         self.stdout.is_over()
     }
 
-    /// The display for a run that starts now. It holds stderr until it is dropped: nothing else should be said
-    /// meanwhile.
-    pub fn reporter(&self, event_format: EventFormat, started: Timestamp) -> Box<dyn Reporter + Send> {
-        match (event_format, self.progress) {
-            (EventFormat::Events, _) => Box::new(Json::new(self.stdout.clone())),
-            (EventFormat::Words, ProgressDisplay::Bars) => {
+    /// The display for a run that starts now: in words on stderr, or as NDJSON on stdout. It holds stderr until it is
+    /// dropped: nothing else should be said meanwhile.
+    pub fn reporter(&self, output: RunOutput, started: Timestamp) -> Box<dyn Reporter + Send> {
+        match (output, self.progress) {
+            (None, _) => Box::new(Json::new(self.stdout.clone())),
+            (Some(_), ProgressDisplay::Bars) => {
                 // Nothing is taken out: where colours are not wanted there are none, and the cursor has to move.
                 let canvas = Canvas::new(Stream::new(io::stderr()), terminal_size);
                 let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), DRAWINGS_PER_SECOND);
                 let terminal = Terminal::new(self.stderr.clone(), target, terminal_size, self.paint);
                 Box::new(QuietTerminal { inner: terminal, _echo: EchoGuard::on(io::stderr()) })
             }
-            (EventFormat::Words, ProgressDisplay::Lines) => {
+            (Some(_), ProgressDisplay::Lines) => {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
                 // What is meant for the page passes as it is: nothing is defused, and no control character taken out.
                 let commands = || Stream::new(io::stderr());
