@@ -6,8 +6,8 @@ use crate::driver::outcome::Failure;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::ops::component::ComponentSelector;
 
-/// The request to abort the run in progress: to take over from the process that drives it, and to roll back in one batch,
-/// or in those of the overrides.
+/// The request to abort the run in progress: to take over from the process that drives it, and to roll back in one
+/// batch, or in those of the overrides.
 ///
 /// # Errors
 /// As [`ComponentSelector::load_record`]. That the component has no run in progress is the failure of the run.

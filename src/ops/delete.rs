@@ -79,7 +79,7 @@ pub enum Removed {
 /// The scope of a name: the component of that name, or else the application.
 ///
 /// # Errors
-/// [`FailureKind::Refused`] if the name is unknown, and the server's last error.
+/// [`FailureKind::Refused`]: the name is unknown. The server's last error.
 pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Result<Scope, Failure> {
     let (session, name) = (&context.session, without_prefix(name));
     let known = record_store::load_records(session, namespace).await?;
@@ -126,15 +126,19 @@ pub async fn take_inventories(context: &Context, scopes: &[Scope]) -> Result<Vec
 /// The server's last error.
 pub async fn is_unfinished(context: &Context, scope: &Scope) -> Result<bool, Failure> {
     let Scope { namespace, application, component } = scope;
+    if component.is_some() {
+        return Ok(false);
+    }
     let key = LeaseKey::of_application(application);
-    let lease = async || inventory::find_lease(&context.session, namespace, &key).await;
-    Ok(component.is_none() && lease().await?.is_some())
+    Ok(inventory::find_lease(&context.session, namespace, &key).await?.is_some())
 }
 
 /// Removes an inventory, while no other run drives its components.
 ///
 /// # Errors
-/// Another run that does not end in time, and the server's last error.
+/// [`FailureKind::Refused`]: a right is missing, or a record cannot be read. [`FailureKind::Superseded`]: another run
+/// does not end in time, or took over. [`FailureKind::NotReady`]: finalizers are not removed in time. The server's last
+/// error.
 pub async fn delete(
     context: &Context,
     inventory: &Inventory,

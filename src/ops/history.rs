@@ -54,7 +54,7 @@ impl RevisionBody {
 /// The history of a component.
 ///
 /// # Errors
-/// No such component, and the server's last error.
+/// As [`ComponentSelector::load_record`].
 pub async fn history(context: &Context, component: &ComponentSelector) -> Result<History, Failure> {
     let (record, stored) = load_revisions(context, component).await?;
     let kinds = BTreeSet::from([record.run.spec.kind]);
@@ -73,7 +73,8 @@ pub async fn history(context: &Context, component: &ComponentSelector) -> Result
 /// The workloads of revisions, each referred to by its full name, the part after the component's name, or its number.
 ///
 /// # Errors
-/// No such component or revision, a revision without a workload, and the server's last error.
+/// As [`ComponentSelector::load_record`]. [`FailureKind::Refused`](crate::ops::FailureKind::Refused): no such revision,
+/// or one without a workload.
 pub async fn revision_bodies<const COUNT: usize>(
     context: &Context,
     component: &ComponentSelector,
@@ -99,7 +100,7 @@ pub async fn component_names(context: &Context, namespace: &str) -> Result<Vec<(
 /// The names of a component's revisions, each with its part after the component's name if it begins with that.
 ///
 /// # Errors
-/// No such component, and the server's last error.
+/// As [`ComponentSelector::load_record`].
 pub async fn revision_names(
     context: &Context,
     component: &ComponentSelector,

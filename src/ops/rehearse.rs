@@ -60,7 +60,8 @@ pub struct Rehearsal {
 /// Copies what the requests are about to a sandbox. Only reads the cluster.
 ///
 /// # Errors
-/// A rejection before the first write, an injection that fits nothing, and the server's last error.
+/// The first rejection of a request, of any kind. [`FailureKind::Invalid`](crate::ops::FailureKind::Invalid): an
+/// injection that fits nothing. The server's last error.
 pub async fn rehearse(
     context: &Context,
     requests: &[RolloutRequest],
