@@ -128,14 +128,9 @@ impl Cluster {
         Ok(Self { name: None, env, flags: ui.flags().clone(), wave: 0, overrides: None })
     }
 
-    /// What a sentence about it begins with, where the command acts on several clusters.
-    pub fn prefix(&self) -> String {
-        self.name.as_ref().map_or_else(String::new, |name| format!("{name}: "))
-    }
-
-    /// A sentence about it.
+    /// A sentence about it, which names it where the command acts on several clusters.
     pub fn sentence(&self, text: &str) -> String {
-        format!("{}{text}", self.prefix())
+        self.name.as_ref().map_or_else(|| text.to_owned(), |name| format!("{name}: {text}"))
     }
 
     /// The name of a component in it, as events have it.

@@ -48,18 +48,10 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Comm
     }
 }
 
-/// Reads and judges every manifest that the paths name.
-///
-/// # Errors
-///
-/// Everything that is wrong with them, at once.
-pub fn applications(paths: &[PathBuf], ui: &Ui) -> Result<Vec<Application>, CommandError> {
-    Manifests::read(paths, ui).map(|manifests| manifests.applications)
-}
-
 /// Manifests, read and judged.
 pub struct Manifests {
-    sources: Vec<Source>,
+    /// What was read.
+    pub sources: Vec<Source>,
     /// Their applications.
     pub applications: Vec<Application>,
 }
@@ -72,7 +64,8 @@ impl Manifests {
     /// Everything that is wrong with them, at once.
     pub fn read(paths: &[PathBuf], ui: &Ui) -> Result<Self, CommandError> {
         let sources = read(paths, ui.stdin())?;
-        let applications = parse(&sources)?;
+        let applications = manifest::parse_manifest(&sources);
+        let applications = applications.map_err(|errors| CommandError::new(Kind::Manifest, errors))?;
         Ok(Self { sources, applications })
     }
 
@@ -107,15 +100,6 @@ fn warn(warning: &ManifestWarning, ui: &mut Ui) {
     let Origin { file, line, column } = &warning.origin;
     let spot = Location { file, line: *line, column: *column };
     ui.warn_at(spot, &format!("{}: {}", warning.path, warning.message));
-}
-
-/// Judges manifests.
-///
-/// # Errors
-///
-/// Everything that is wrong with them, at once.
-pub fn parse(sources: &[Source]) -> Result<Vec<Application>, CommandError> {
-    manifest::parse_manifest(sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))
 }
 
 fn collect(source: anyhow::Result<Source>, sources: &mut Vec<Source>, problems: &mut Vec<String>) {

@@ -2,20 +2,21 @@
 
 use jiff::SignedDuration;
 
-use crate::cli::clusters::Clusters;
-use crate::cli::commands::plan;
-use crate::cli::commands::prune::{self, Consent};
+use crate::cli::clusters::{ClusterRequests, Clusters};
+use crate::cli::commands::{delete, plan, prune};
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, FLEET, GlobalArgs, ManifestArgs, RunArgs};
 use crate::cli::flags::shard::Shard;
-use crate::cli::flags::values;
+use crate::cli::flags::values::{self, first_given};
 use crate::cli::input::{self, Manifests};
 use crate::cli::run::{self, RunSettings};
 use crate::cli::selection::{Selection, select_clusters};
 use crate::cli::terminal::ui::Ui;
+use crate::ops::delete::{DeleteExtent, take_inventories};
 use crate::ops::fleet::FleetFailure;
-use crate::ops::{Adoption, Limits, Overrides};
+use crate::ops::prune::{Pruning, find_leftovers};
+use crate::ops::{Adoption, Overrides};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -120,24 +121,17 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
         }
         return Ok(exit::SUCCESS);
     }
-    let limits = Limits { on_failure: args.on_failure.in_cluster(), ..args.run.deadlines.limits() };
-    let settings = RunSettings { limits, output: args.run.output };
+    let settings = RunSettings::from(&args.run);
     let gate = args.wave_gate.unsigned_abs();
     let soaks: Vec<_> = clusters.soaks.iter().map(|soak| soak.unwrap_or(gate)).collect();
-    let pruning = if args.prune {
-        let consent = if args.yes { Consent::Given } else { Consent::Asked };
-        let (cluster, requests) = requests[0];
-        Some(prune::decide(&cluster.env, requests, consent, ui).await?)
-    } else {
-        None
-    };
+    let pruning = if args.prune { Some(decide_pruning(args, requests[0], ui).await?) } else { None };
     let code = run::run_waves(&requests, &soaks, args.on_failure, settings, ui).await?;
     for (cluster, requests) in requests {
         let Some(pruning) = &pruning else {
             run::afterwards(&cluster.env, prune::report_leftovers(cluster, requests, ui)).await?;
             continue;
         };
-        let pruned = prune::prune(&cluster.env, requests, pruning, limits, ui);
+        let pruned = prune::prune(&cluster.env, requests, pruning, settings.limits, ui);
         run::signals()?.interrupt(pruned).await.map_err(|signal| {
             CommandError::message(Kind::Interrupted(signal), "interrupted before everything was pruned")
                 .hint("rerun the same command to prune the rest")
@@ -146,31 +140,37 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     Ok(code)
 }
 
+/// Decides which components are pruned, and asks unless that was said to be unnecessary.
+async fn decide_pruning(
+    args: &ApplyArgs,
+    (cluster, requests): ClusterRequests<'_>,
+    ui: &mut Ui,
+) -> Result<Pruning, CommandError> {
+    let context = &cluster.env.context;
+    let leftovers = find_leftovers(context, requests).await?;
+    let inventories = take_inventories(context, &leftovers).await?;
+    let extent = if args.yes { DeleteExtent::Scope } else { delete::ask(&inventories, ui)? };
+    Ok(Pruning { inventories, extent })
+}
+
 /// Refuses what makes sense for one cluster alone, or for several.
 fn refuse_misplaced(args: &ApplyArgs, selection: &Selection) -> Result<(), CommandError> {
     let wrong = |message: String, hint: &str| Err(CommandError::message(Kind::Usage, message).hint(hint));
     if selection.clusters.len() > 1 {
-        let of_one = [("--prune", args.prune), ("--shard", args.shard.is_some())];
-        return match of_one.into_iter().find(|(_, is_given)| *is_given) {
-            None => Ok(()),
-            Some((flag, _)) => wrong(
-                format!("`{flag}` acts on one cluster, but the flags select a fleet"),
-                "run it for each cluster, with one `--context`",
-            ),
-        };
+        let of_one = first_given([("--prune", args.prune), ("--shard", args.shard.is_some())]);
+        return of_one.map_or(Ok(()), |flag| {
+            let message = format!("`{flag}` acts on one cluster, but the flags select a fleet");
+            wrong(message, "run it for each cluster, with one `--context`")
+        });
     }
     let is_alone = selection.clusters.iter().all(|cluster| cluster.name.is_none());
-    let of_waves = match args.on_failure {
-        FleetFailure::UndoAll => "--on-failure undo-all",
-        FleetFailure::UndoWave | FleetFailure::UndoComponent | FleetFailure::Hold => "--on-failure undo-wave",
-    };
-    let of_several =
-        [("--wave-gate", !args.wave_gate.is_zero()), (of_waves, args.on_failure.is_of_a_fleet())];
-    match of_several.into_iter().find(|(_, is_given)| is_alone && *is_given) {
-        None => Ok(()),
-        Some((flag, _)) => wrong(
-            format!("`{flag}` applies to the waves of a fleet, but the flags select one cluster"),
-            "name several with `--context`, or with `--fleet`",
-        ),
-    }
+    let of_several = first_given([
+        ("--wave-gate", !args.wave_gate.is_zero()),
+        ("--on-failure undo-all", args.on_failure == FleetFailure::UndoAll),
+        ("--on-failure undo-wave", args.on_failure == FleetFailure::UndoWave),
+    ]);
+    of_several.filter(|_| is_alone).map_or(Ok(()), |flag| {
+        let message = format!("`{flag}` applies to the waves of a fleet, but the flags select one cluster");
+        wrong(message, "name several with `--context`, or with `--fleet`")
+    })
 }

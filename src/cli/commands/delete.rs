@@ -1,7 +1,6 @@
 //! `rollout delete`: deletes what an application owns, after listing it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 
@@ -10,7 +9,7 @@ use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GateArg, GlobalArgs, LockArg};
-use crate::cli::input;
+use crate::cli::input::{self, Manifests};
 use crate::cli::terminal::ui::{Confirmation, Ui};
 use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, OwnedObject, Removed, Scope};
@@ -68,7 +67,7 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     let words = args.names.iter().map(|word| without_prefix(word));
     let (files, names): (Vec<&str>, Vec<&str>) = words.partition(|word| is_manifest(word));
     let files: Vec<PathBuf> = args.filename.iter().cloned().chain(files.iter().map(PathBuf::from)).collect();
-    let applications = if files.is_empty() { Vec::new() } else { input::applications(&files, ui)? };
+    let applications = if files.is_empty() { Vec::new() } else { Manifests::read(&files, ui)?.applications };
     let env = Env::open(global, Access::Write, ui).await?;
     let lock = args.lock.lock_timeout.unsigned_abs();
     let limits = Limits { lock, gates: args.gates.trust(), ..Limits::default() };
@@ -104,13 +103,16 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     Ok(exit::SUCCESS)
 }
 
-/// Lists on a terminal what is to be deleted, and asks. Then only what was listed may be deleted.
+/// Lists on a terminal what is to be deleted, if anything is, and asks. Then only what was listed may be deleted.
 ///
 /// # Errors
 ///
 /// The user declined.
 pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<DeleteExtent, CommandError> {
     let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
+    if found.is_empty() {
+        return Ok(DeleteExtent::Scope);
+    }
     let lists = found.chunk_by(|one, next| one.namespace() == next.namespace()).map(|owned| {
         let lines: String = owned.iter().map(|owned| format!("  {}\n", shown(owned))).collect();
         format!("To be deleted from namespace `{}`, with all pods:\n{lines}", sanitise(owned[0].namespace()))
@@ -131,12 +133,12 @@ async fn delete_inventory(
 ) -> Result<(), CommandError> {
     let application = &inventory.scope.application;
     inventory.kept.iter().for_each(|owned| ui.status(&kept(owned)));
-    let report = |event: DeleteEvent<'_>| match event {
-        DeleteEvent::Waiting(holder) => ui.status(&waiting(application, holder)),
-        DeleteEvent::Removed(owned) => ui.data(&format!("{} deleted\n", shown(owned))),
-        DeleteEvent::Superseding(time) => ui.status(&superseding(application, time)),
-        DeleteEvent::Warned(component, message) => ui.warn(&format!("{component}: {message}")),
-        DeleteEvent::Awaited(owned, finalizers) => ui.status(&held(owned, finalizers)),
+    let report = |event: DeleteEvent<'_>| {
+        if let DeleteEvent::Removed(owned) = event {
+            ui.data(&format!("{} deleted\n", shown(owned)));
+        } else {
+            print_event(application, &event, ui);
+        }
     };
     match delete::delete(context, inventory, extent, report).await? {
         Removed::Everything => Ok(()),
@@ -149,25 +151,28 @@ pub fn kept(owned: &OwnedObject) -> String {
     format!("{} is kept: delete it with kubectl, if nothing needs it", shown(owned))
 }
 
-/// The line about a run that a deletion waits for.
-pub fn waiting(application: &str, holder: &str) -> String {
-    format!("{application}: {}", message::queued(holder))
-}
-
-/// The line about a run that was superseded.
-pub fn superseding(application: &str, time: Duration) -> String {
-    let time = format_duration(time.try_into().unwrap_or_default());
-    format!("{application}: waiting {time} for late writes of the run that was in progress")
-}
-
-/// The line about an object that finalizers keep.
-pub fn held(owned: &OwnedObject, finalizers: &[String]) -> String {
-    let finalizers = finalizers.join(", ");
-    format!("{} is being deleted, blocked by its finalizers: {}", shown(owned), sanitise(&finalizers))
+/// Prints what happens during the deletion of an application, in a sentence.
+pub fn print_event(application: &str, event: &DeleteEvent<'_>, ui: &mut Ui) {
+    match event {
+        DeleteEvent::Waiting(holder) => ui.status(&format!("{application}: {}", message::queued(holder))),
+        DeleteEvent::Removed(owned) => ui.status(&format!("{} deleted", shown(owned))),
+        DeleteEvent::Superseding(time) => {
+            let time = format_duration((*time).try_into().unwrap_or_default());
+            ui.status(&format!(
+                "{application}: waiting {time} for late writes of the run that was in progress"
+            ));
+        }
+        DeleteEvent::Warned(component, message) => ui.warn(&format!("{component}: {message}")),
+        DeleteEvent::Awaited(owned, finalizers) => {
+            let (owned, finalizers) = (shown(owned), finalizers.join(", "));
+            let finalizers = sanitise(&finalizers);
+            ui.status(&format!("{owned} is being deleted, blocked by its finalizers: {finalizers}"));
+        }
+    }
 }
 
 /// An object on one line.
-pub fn shown(owned: &OwnedObject) -> String {
+fn shown(owned: &OwnedObject) -> String {
     sanitise(&owned.to_string()).into_owned()
 }
 

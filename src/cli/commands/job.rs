@@ -10,9 +10,9 @@ use crate::cli::connect::client;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GlobalArgs, ManifestArgs};
-use crate::cli::flags::values;
+use crate::cli::flags::values::{self, first_given};
 use crate::cli::flags::variables;
-use crate::cli::input;
+use crate::cli::input::Manifests;
 use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::job::{self, JobRequest, MOUNT};
@@ -71,8 +71,7 @@ const FINAL: [u8; 5] = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED
 /// Manifests or flags that are wrong, applications of several namespaces, and more than a ConfigMap holds.
 pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     selection::refuse_overrides(global)?;
-    let sources = input::read(&args.manifests.paths(), ui.stdin())?;
-    let applications = input::parse(&sources)?;
+    let Manifests { sources, applications } = Manifests::read(&args.manifests.paths(), ui)?;
     let flags = parsed(&args.flags)?;
     let namespace = namespace(&applications, global)?;
     if let Some(shards) = args.shards.filter(|shards| usize::from(*shards) > applications.len()) {
@@ -144,7 +143,7 @@ fn refuse_misplaced(global: &GlobalArgs, apply: &ApplyArgs) -> Result<(), Comman
             "give `--namespace` before `--`",
         );
     }
-    let without_cluster = [
+    let without_cluster = first_given([
         ("--sandbox", global.sandbox.is_some()),
         ("--sandbox-rules", global.sandbox_rules.is_some()),
         ("--kubeconfig", global.kubeconfig.is_some()),
@@ -154,16 +153,13 @@ fn refuse_misplaced(global: &GlobalArgs, apply: &ApplyArgs) -> Result<(), Comman
         ("--user", global.user.is_some()),
         ("--wave-gate", !apply.wave_gate.is_zero()),
         ("--on-failure", apply.on_failure.is_of_a_fleet()),
-    ];
-    match without_cluster.into_iter().find(|(_, is_given)| *is_given) {
-        None => Ok(()),
-        Some((flag, _)) => wrong(
-            format!(
-                "`{flag}` after `--`: the Job uses the cluster that it runs in, with its service account"
-            ),
-            "omit it",
-        ),
-    }
+    ]);
+    without_cluster.map_or(Ok(()), |flag| {
+        let what = format!(
+            "`{flag}` after `--`: the Job uses the cluster that it runs in, with its service account"
+        );
+        wrong(what, "omit it")
+    })
 }
 
 /// The one namespace of everything.

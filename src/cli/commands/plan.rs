@@ -75,26 +75,15 @@ pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
     let requests = clusters.requests(&manifests, &overrides, ui)?;
     let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
     let dry_run = DryRunPlan { dry_run: DryRun::Client, output: args.output, gates: args.gates.trust() };
-    let pending = show(&planned, dry_run, ui).await?;
+    let is_pending = show(&planned, dry_run, ui).await?;
     for (cluster, requests) in &planned {
         prune::report_leftovers(cluster, requests, ui).await?;
     }
-    Ok(match (args.detailed_exitcode, pending) {
-        (true, Pending::Changes) => exit::CHANGES,
-        (true, Pending::Nothing) | (false, _) => exit::SUCCESS,
-    })
-}
-
-/// Whether a plan changes anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pending {
-    /// It does not.
-    Nothing,
-    /// It does.
-    Changes,
+    Ok(if is_pending && args.detailed_exitcode { exit::CHANGES } else { exit::SUCCESS })
 }
 
 /// Plans requests and prints the plans of all components that can be applied, before a rejection ends the command.
+/// Returns whether anything would change.
 ///
 /// # Errors
 ///
@@ -103,7 +92,7 @@ pub async fn show(
     planned: &[ClusterRequests<'_>],
     DryRunPlan { dry_run, output, gates }: DryRunPlan,
     ui: &mut Ui,
-) -> Result<Pending, CommandError> {
+) -> Result<bool, CommandError> {
     let plans = planned.iter().map(|(cluster, requests)| async {
         let context = &cluster.env.context;
         let limits = Limits { gates, ..context.limits };
@@ -126,7 +115,7 @@ pub async fn show(
         }
     }
     all_or_failure(failures, ui)?;
-    Ok(if is_pending { Pending::Changes } else { Pending::Nothing })
+    Ok(is_pending)
 }
 
 /// The rejections of a cluster as one failure.

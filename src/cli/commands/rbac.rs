@@ -9,7 +9,7 @@ use crate::cli::exit;
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
-use crate::cli::input;
+use crate::cli::input::Manifests;
 use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::rbac::{Operation, RoleRequest, Views, roles};
@@ -119,7 +119,7 @@ pub fn run(args: &RbacArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comm
     let paths: Vec<PathBuf> = args.filename.iter().chain(&args.files).cloned().collect();
     let applications = match paths.as_slice() {
         [] => Vec::new(),
-        paths => input::parse(&input::read(paths, ui.stdin())?)?,
+        paths => Manifests::read(paths, ui)?.applications,
     };
     let mut operations: BTreeSet<Operation> =
         args.commands.iter().flat_map(|command| command.operations()).copied().collect();

@@ -67,6 +67,11 @@ pub fn image(text: &str) -> Result<String, String> {
     }
 }
 
+/// The first of the flags that is given.
+pub fn first_given<const N: usize>(flags: [(&'static str, bool); N]) -> Option<&'static str> {
+    flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+}
+
 /// What `spec.replicas`, an `int32`, can hold.
 const MOST: u32 = 2_147_483_647;
 
