@@ -57,6 +57,16 @@ pub struct Origin {
     pub column: usize,
 }
 
+/// How a component is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Release {
+    /// Its objects are applied as a whole.
+    #[default]
+    AsAWhole,
+    /// Its revisions are exchanged in batches, by the `rollout` trait.
+    InBatches,
+}
+
 /// One entry of `spec.components`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Component {

@@ -42,7 +42,7 @@ pub enum ConvertError {
     #[error("found no object, expected a workload such as a Deployment")]
     Nothing,
     /// The objects give no name that an application can have.
-    #[error("application name `{0}` is not valid, expected {expected}", expected = names::SHORT_SUBDOMAIN)]
+    #[error("application name `{0}` is not valid, expected {expected}", expected = names::SHORT_SUBDOMAIN.expected)]
     Name(String),
 }
 

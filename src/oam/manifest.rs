@@ -8,7 +8,6 @@ mod batch_gates;
 mod component;
 mod deploy_plan;
 mod documents;
-mod fields;
 mod file_overrides;
 mod fleet;
 mod kinds;

@@ -1,9 +1,9 @@
-//! Which object of the cluster is meant.
+//! Objects of the cluster: which one is meant, and parts of one.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// An object by its kind and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,5 +67,24 @@ impl fmt::Display for ObjectRef {
         let group = self.group();
         let dot = if group.is_empty() { "" } else { "." };
         write!(f, "{}{dot}{group}/{}", self.kind.to_lowercase(), self.name)
+    }
+}
+
+/// A string; empty where there is none.
+pub(in crate::oam) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value[field].as_str().unwrap_or_default()
+}
+
+/// A list; empty where there is none.
+pub(in crate::oam) fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {
+    value[field].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Copies the fields that are there.
+pub(in crate::oam) fn copy(from: &Value, to: &mut Map<String, Value>, fields: &[&str]) {
+    for field in fields {
+        if let Some(value) = from.get(*field) {
+            to.insert((*field).to_owned(), value.clone());
+        }
     }
 }

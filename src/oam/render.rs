@@ -17,8 +17,7 @@ use crate::oam::application::{Application, Component, ComponentKind};
 use crate::oam::hash::hash_json;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::oam::properties::Properties;
-use crate::oam::properties::volumes::ClaimTemplate;
+use crate::oam::properties::{ClaimTemplate, Properties};
 use crate::oam::revision::concealed;
 use crate::oam::workflow::StepGate;
 
@@ -214,14 +213,14 @@ fn spec(component: &Component, kind: WorkloadKind, properties: &Properties, revi
     match kind {
         WorkloadKind::Deployment => {}
         WorkloadKind::CloneSet => {
-            if let Some(strategy) = properties.update_strategy {
-                spec["updateStrategy"] = json!({"type": strategy.as_str()});
+            if let Some(strategy) = &properties.update_strategy {
+                spec["updateStrategy"] = json!({"type": strategy});
             }
         }
         WorkloadKind::StatefulSet => {
             spec["serviceName"] = json!(services::headless_name(&component.name));
-            if let Some(order) = properties.pod_management {
-                spec["podManagementPolicy"] = json!(order.as_str());
+            if let Some(order) = &properties.pod_management {
+                spec["podManagementPolicy"] = json!(order);
             }
             if !properties.claims.is_empty() {
                 spec["volumeClaimTemplates"] = properties.claims.iter().map(claim).collect();
@@ -232,12 +231,11 @@ fn spec(component: &Component, kind: WorkloadKind, properties: &Properties, revi
 }
 
 fn claim(claim: &ClaimTemplate) -> Value {
-    let modes: Vec<&str> = claim.access_modes.iter().map(|mode| mode.as_str()).collect();
     let mut spec = json!({
-        "accessModes": modes,
+        "accessModes": claim.access_modes,
         "resources": {"requests": {"storage": claim.storage}},
     });
-    if let Some(class) = &claim.storage_class {
+    if let Some(class) = &claim.storage_class_name {
         spec["storageClassName"] = json!(class);
     }
     json!({"metadata": {"name": claim.name}, "spec": spec})

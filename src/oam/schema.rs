@@ -14,8 +14,13 @@ pub enum Shape {
     Secret(Grammar),
     /// One of a few strings.
     Choice(&'static [&'static str]),
+    /// The name of an object that the manifest does not contain. Kubernetes accepts any text; in a component that is
+    /// applied as a whole, one that no object can have is only warned of.
+    ObjectName,
     /// A whole number from `least` to `most`.
     Integer {
+        /// What it is, with its article.
+        noun: &'static str,
         /// The smallest.
         least: i64,
         /// The largest.
@@ -44,8 +49,18 @@ pub enum Shape {
         /// The mapping in words, with its article.
         expected: &'static str,
     },
+    /// A text or a sequence that is not empty.
+    Filled {
+        /// What it is.
+        of: &'static Self,
+        /// What is expected of an empty one, in words.
+        expected: &'static str,
+    },
     /// A mapping with declared fields.
     Object(&'static Table),
+    /// A mapping whose declared fields depend on its field `type`: each type and its table. Without the field, it is
+    /// of the last type.
+    Typed(&'static [(&'static str, Table)]),
     /// Any value, kept as it is.
     Any,
     /// A mapping whose values may be anything, kept as it is.
@@ -61,6 +76,14 @@ pub struct Grammar {
     pub accepts: fn(&str) -> bool,
 }
 
+impl Grammar {
+    /// The strings that a check accepts.
+    #[must_use]
+    pub const fn new(expected: &'static str, accepts: fn(&str) -> bool) -> Self {
+        Self { expected, accepts }
+    }
+}
+
 /// The fields of a mapping.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
@@ -74,6 +97,8 @@ pub struct Table {
     pub rules: &'static [Rule],
     /// Names that people try, and what to write instead.
     pub advice: &'static [(&'static str, &'static str)],
+    /// Names of fields that are not supported, and why.
+    pub unsupported: &'static [(&'static str, &'static str)],
 }
 
 /// What becomes of a field that its table does not declare.
@@ -83,6 +108,8 @@ pub enum Undeclared {
     Ignored,
     /// It is refused.
     Refused,
+    /// It is refused in a component with the `rollout` trait, and ignored in others, with a warning.
+    ByRelease,
     /// It is kept as it is: the mapping is copied whole.
     Kept,
 }
@@ -98,6 +125,8 @@ pub struct Field {
     pub presence: Presence,
     /// What to write instead of a field that still works.
     pub deprecated: Option<&'static str>,
+    /// What is expected where it is missing, if that is shorter than the shape in words.
+    pub missing: Option<&'static str>,
 }
 
 /// Whether a field has to be there.
@@ -134,6 +163,15 @@ pub enum Literal {
 pub enum Rule {
     /// Exactly one of these is given.
     ExactlyOne(&'static [&'static str]),
+    /// The same, in other words.
+    OneOf {
+        /// The fields.
+        names: &'static [&'static str],
+        /// What is found where none is given.
+        none: &'static str,
+        /// How many are expected.
+        expected: &'static str,
+    },
     /// At most one of these is given.
     AtMostOne(&'static [&'static str]),
     /// At least one of these is given.
@@ -154,19 +192,19 @@ pub enum Rule {
 /// A field that has to be there.
 #[must_use]
 pub const fn required(name: &'static str, shape: Shape) -> Field {
-    Field { name, shape, presence: Presence::Required, deprecated: None }
+    Field { name, shape, presence: Presence::Required, deprecated: None, missing: None }
 }
 
 /// A field that may be absent.
 #[must_use]
 pub const fn optional(name: &'static str, shape: Shape) -> Field {
-    Field { name, shape, presence: Presence::Optional, deprecated: None }
+    Field { name, shape, presence: Presence::Optional, deprecated: None, missing: None }
 }
 
 /// A field with a default.
 #[must_use]
 pub const fn defaulted(name: &'static str, shape: Shape, default: Literal) -> Field {
-    Field { name, shape, presence: Presence::Default(default), deprecated: None }
+    Field { name, shape, presence: Presence::Default(default), deprecated: None, missing: None }
 }
 
 impl Field {
@@ -175,25 +213,37 @@ impl Field {
     pub const fn deprecated(self, instead: &'static str) -> Self {
         Self { deprecated: Some(instead), ..self }
     }
+
+    /// The same field, with other words for what is expected where it is missing.
+    #[must_use]
+    pub const fn missing(self, expected: &'static str) -> Self {
+        Self { missing: Some(expected), ..self }
+    }
 }
 
 impl Table {
     /// A mapping in which undeclared fields are ignored.
     #[must_use]
     pub const fn open(expected: &'static str, fields: &'static [Field]) -> Self {
-        Self { expected, fields, undeclared: Undeclared::Ignored, rules: &[], advice: &[] }
+        Self { expected, fields, undeclared: Undeclared::Ignored, rules: &[], advice: &[], unsupported: &[] }
     }
 
     /// A mapping in which undeclared fields are refused.
     #[must_use]
     pub const fn closed(expected: &'static str, fields: &'static [Field]) -> Self {
-        Self { expected, fields, undeclared: Undeclared::Refused, rules: &[], advice: &[] }
+        Self { undeclared: Undeclared::Refused, ..Self::open(expected, fields) }
     }
 
     /// A mapping that is copied whole.
     #[must_use]
     pub const fn copied(expected: &'static str, fields: &'static [Field]) -> Self {
-        Self { expected, fields, undeclared: Undeclared::Kept, rules: &[], advice: &[] }
+        Self { undeclared: Undeclared::Kept, ..Self::open(expected, fields) }
+    }
+
+    /// A mapping in the properties of a component.
+    #[must_use]
+    pub const fn of_component(fields: &'static [Field]) -> Self {
+        Self { undeclared: Undeclared::ByRelease, ..Self::open("a mapping", fields) }
     }
 
     /// The same table with rules.
@@ -207,19 +257,34 @@ impl Table {
     pub const fn with_advice(self, advice: &'static [(&'static str, &'static str)]) -> Self {
         Self { advice, ..self }
     }
+
+    /// The same table with fields that it does not support.
+    #[must_use]
+    pub const fn with_unsupported(self, unsupported: &'static [(&'static str, &'static str)]) -> Self {
+        Self { unsupported, ..self }
+    }
 }
+
+/// Any string, as a key.
+pub const ANY_KEY: Grammar = Grammar::new("a string", |_| true);
 
 /// A list of strings.
 pub const TEXTS: Shape = Shape::List { of: &Shape::Text, expected: "a list of strings" };
 
 /// A 32-bit number of 0 or more.
-pub const COUNT: Shape = Shape::Integer { least: 0, most: i32::MAX as i64 };
+pub const COUNT: Shape = integer(0, i32::MAX as i64);
 
 /// A 32-bit number of 1 or more.
-pub const POSITIVE: Shape = Shape::Integer { least: 1, most: i32::MAX as i64 };
+pub const POSITIVE: Shape = integer(1, i32::MAX as i64);
 
 /// The number of a port.
-pub const PORT: Shape = Shape::Integer { least: 1, most: u16::MAX as i64 };
+pub const PORT: Shape = integer(1, u16::MAX as i64);
 
 /// A number that identifies a user or group.
-pub const ID: Shape = Shape::Integer { least: 0, most: i32::MAX as i64 };
+pub const ID: Shape = COUNT;
+
+/// A whole number.
+#[must_use]
+pub const fn integer(least: i64, most: i64) -> Shape {
+    Shape::Integer { noun: "an integer", least, most }
+}

@@ -20,7 +20,7 @@ mod scheduling;
 mod security;
 mod size;
 mod storage;
-mod tables;
+pub(in crate::oam) mod tables;
 mod workload;
 
 use serde_json::Value;
@@ -32,6 +32,7 @@ pub use combine::{TraitPair, refused_beside_rollout};
 pub use error::{TraitError, TraitProblem};
 pub use guard::Managed;
 pub use kind::{TraitKind, advice_for_addon_trait};
+pub(in crate::oam) use storage::deprecated::volume_of;
 
 /// A trait of a component.
 #[derive(Debug, Clone, PartialEq)]

@@ -183,10 +183,16 @@ fn declared(shape: &Shape, path: &str, found: &mut BTreeSet<String>) {
                 found.insert(parameter(&path));
             }
         }
-        Shape::List { of, .. } | Shape::Map { of, .. } | Shape::Nullable(of) => declared(of, path, found),
+        Shape::List { of, .. } | Shape::Map { of, .. } | Shape::Nullable(of) | Shape::Filled { of, .. } => {
+            declared(of, path, found);
+        }
+        Shape::Typed(types) => {
+            types.iter().for_each(|(_, table)| declared(&Shape::Object(table), path, found));
+        }
         Shape::Text
         | Shape::Checked(_)
         | Shape::Secret(_)
+        | Shape::ObjectName
         | Shape::Choice(_)
         | Shape::Integer { .. }
         | Shape::Boolean

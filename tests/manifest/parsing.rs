@@ -6,8 +6,7 @@ use rollout::oam::application::{
 use rollout::oam::batch_gates::BatchGates;
 use rollout::oam::kind::WorkloadKind;
 use rollout::oam::manifest::{Source, parse_manifest};
-use rollout::oam::properties::volumes::{Medium, VolumeSource};
-use rollout::oam::properties::{EnvValue, ExposeType, ProbeHandler, Properties, Protocol};
+use rollout::oam::properties::{ExposeType, Properties, Protocol};
 
 /// The six manifests of the page that this tool follows, step by step.
 const SEED: [&str; 6] = [
@@ -112,14 +111,16 @@ fn every_property() {
             (53, Some("dns"), Some(Protocol::Udp), true),
         ]
     );
-    assert_eq!(properties.env[0].value, EnvValue::Literal("1.10".to_owned()));
-    assert_eq!(properties.env[3].value, EnvValue::Unset);
-    let names: Vec<_> = properties.volumes.iter().map(|volume| volume.name.as_str()).collect();
+    assert_eq!(properties.env[0]["value"], "1.10");
+    assert_eq!((properties.env[3].get("value"), properties.env[3].get("valueFrom")), (None, None));
+    let names: Vec<_> = properties.volumes.iter().map(|volume| volume["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["data", "config", "keys", "cache", "logs"]);
-    assert_eq!(properties.volumes[3].source, VolumeSource::EmptyDir { medium: Medium::Memory });
+    let cache = &properties.volumes[3];
+    assert_eq!((cache["type"].as_str(), cache["medium"].as_str()), (Some("emptyDir"), Some("Memory")));
     let Some(ready) = &properties.readiness_probe else { panic!("a readiness probe") };
-    assert!(matches!(&ready.handler, ProbeHandler::HttpGet { port: 8080, .. }));
-    assert_eq!((ready.period_seconds, ready.timeout_seconds, ready.failure_threshold), (5, 1, 3));
+    assert_eq!(ready["httpGet"]["port"], 8080);
+    let numbers = ["periodSeconds", "timeoutSeconds", "failureThreshold"].map(|name| ready[name].as_u64());
+    assert_eq!(numbers, [Some(5), Some(1), Some(3)]);
     assert_eq!(worker.depends_on, ["web"]);
     assert_eq!(worker.origin, Origin { file: "app.yaml".to_owned(), line: 82, column: 7 });
     assert_eq!(worker.rollout.as_ref().unwrap().strategy, Strategy::DecreaseFirst);

@@ -38,7 +38,11 @@ pub fn duration(text: &str) -> Result<SignedDuration, String> {
 ///
 /// Anything but a DNS label (RFC 1123), as Kubernetes has them for namespaces.
 pub fn namespace(text: &str) -> Result<String, String> {
-    if names::is_label(text) { Ok(text.to_owned()) } else { Err(format!("expected {}", names::LABEL)) }
+    if names::is_label(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("expected {}", names::LABEL.expected))
+    }
 }
 
 /// Reads a service account's name.
@@ -50,7 +54,7 @@ pub fn account(text: &str) -> Result<String, String> {
     if names::is_subdomain(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("expected {}", names::SUBDOMAIN))
+        Err(format!("expected {}", names::SUBDOMAIN.expected))
     }
 }
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::oam::application::{Application, Component};
 use crate::oam::manifest::deploy_plan::{check_steps, depend_on_earlier_steps, plan_deployment};
-use crate::oam::manifest::fields::{read_annotations, read_labels};
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
+use crate::oam::manifest::schema::read_as;
 use crate::oam::manifest::unique_names::{SharedName, SourceNames};
 use crate::oam::manifest::walk::{At, Walk, joined};
 use crate::oam::manifest::{component, names, policies, traits, workflow};
 use crate::oam::policies::Policies;
+use crate::oam::properties::tables::{ANNOTATIONS, LABELS};
 use crate::oam::workflow::WorkflowStep;
 
 const API_VERSION: &str = "core.oam.dev/v1beta1";
@@ -116,18 +117,20 @@ fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, names: &mut SourceNames<'_>) 
         "generateName" => Some("an application is identified by its `name`"),
         _ => None,
     })?;
-    let namespace = match metadata.get("namespace") {
-        None => Some(None),
-        Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
-    };
-    let name = walk.required(&metadata, "name", names::SHORT_SUBDOMAIN).and_then(|at| {
-        let name = walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain)?;
+    let namespace = walk.optional_text(&metadata, "namespace", names::LABEL);
+    let name = walk.required(&metadata, "name", names::SHORT_SUBDOMAIN.expected).and_then(|at| {
+        let name = walk.checked(&at, names::SHORT_SUBDOMAIN)?;
         names.note(walk, &at, SharedName::Application, namespace.as_ref().and_then(Option::as_deref), name);
         Some(name.to_owned())
     });
-    let labels = read_labels(walk, &metadata, "labels");
-    let annotations = read_annotations(walk, &metadata, "annotations");
-    Some(ManifestMetadata { name: name?, namespace: namespace?, labels: labels?, annotations: annotations? })
+    let labels = metadata.optional("labels", |at| read_as(walk, at, &LABELS));
+    let annotations = metadata.optional("annotations", |at| read_as(walk, at, &ANNOTATIONS));
+    Some(ManifestMetadata {
+        name: name?,
+        namespace: namespace?,
+        labels: labels?.unwrap_or_default(),
+        annotations: annotations?.unwrap_or_default(),
+    })
 }
 
 /// What the spec says.

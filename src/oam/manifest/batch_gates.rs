@@ -10,7 +10,9 @@ use crate::oam::batch_gates::{
 };
 use crate::oam::manifest::names;
 use crate::oam::manifest::node::NodeValue;
+use crate::oam::manifest::schema::read_as;
 use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::schema::{ANY_KEY, Grammar, Shape};
 
 /// The fields of the trait that are gates.
 pub(super) const OF_TRAIT: [&str; 6] =
@@ -46,6 +48,18 @@ const WHEN_CLOSED: [(&str, WhenClosed); 2] = [("wait", WhenClosed::Wait), ("hold
 
 const ADDRESS: &str = "an address such as `https://example.com/hook`";
 
+const HEADER_NAME: Grammar =
+    Grammar::new("a header's name, such as `Authorization`", |text| text.parse::<http::HeaderName>().is_ok());
+
+const HEADER_VALUE: Grammar =
+    Grammar::new("text without line breaks", |text| text.parse::<http::HeaderValue>().is_ok());
+
+const ZONE: Grammar = Grammar::new("a time zone such as `Europe/Berlin` or `UTC`", |name| {
+    jiff::tz::TimeZone::get(name).is_ok()
+});
+
+const TEXTS_BY_NAME: Shape = Shape::Map { of: &Shape::Text, keys: ANY_KEY, expected: "a mapping" };
+
 const DURATION: &str = "a duration such as `30s` or `1h30m`";
 
 /// Reads the gates of the trait, but for those of single batches.
@@ -53,8 +67,8 @@ pub(super) fn read_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Bat
     let hooks = read_hooks(walk, object, "rolloutWebhooks", &TYPES);
     let smoke_tests = smoke_tests::read_smoke_tests(walk, object);
     let metrics = metrics::read_metrics(walk, object);
-    let soak = optional(object, "soak", |at| read_duration(walk, at));
-    let window = optional(object, "window", |at| read_window(walk, at));
+    let soak = object.optional("soak", |at| read_duration(walk, at));
+    let window = object.optional("window", |at| read_window(walk, at));
     Some(BatchGates {
         hooks: hooks?,
         soak_seconds: soak?.unwrap_or(0),
@@ -70,20 +84,8 @@ pub(super) fn read_batch_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Opti
     let hooks = read_hooks(walk, object, "batchRolloutWebhooks", &OF_BATCH_TYPES);
     let smoke_tests = smoke_tests::read_smoke_tests(walk, object);
     let metrics = metrics::read_metrics(walk, object);
-    let soak = optional(object, "soak", |at| read_duration(walk, at));
+    let soak = object.optional("soak", |at| read_duration(walk, at));
     Some(OneBatchGates { hooks: hooks?, soak_seconds: soak?, smoke_tests: smoke_tests?, metrics: metrics? })
-}
-
-/// A field that may be absent: `Some(None)` then, and `None` where it is wrong.
-fn optional<'n, T>(
-    object: &Object<'n>,
-    name: &str,
-    read: impl FnOnce(&At<'n>) -> Option<T>,
-) -> Option<Option<T>> {
-    match object.get(name) {
-        None => Some(None),
-        Some(at) => read(&at).map(Some),
-    }
 }
 
 /// The entries of a list that may be absent.
@@ -91,12 +93,9 @@ fn read_list<'n, T>(
     walk: &mut Walk<'_>,
     object: &Object<'n>,
     (name, expected): (&str, &str),
-    mut read: impl FnMut(&mut Walk<'_>, &At<'n>) -> Option<T>,
+    read: impl FnMut(&mut Walk<'_>, &At<'n>) -> Option<T>,
 ) -> Option<Vec<T>> {
-    let Some(at) = object.get(name) else { return Some(Vec::new()) };
-    let items = walk.list(&at, expected)?;
-    let entries: Vec<Option<T>> = items.iter().map(|item| read(walk, item)).collect();
-    entries.into_iter().collect()
+    object.optional(name, |at| walk.list_of(at, expected, read)).map(Option::unwrap_or_default)
 }
 
 /// The entries of a list, unless two have one name.
@@ -131,17 +130,14 @@ fn read_hook(walk: &mut Walk<'_>, at: &At<'_>, types: &[(&str, HookType)]) -> Op
     let object = walk.object_of(at, &known, |_| None)?;
     let hook_type =
         walk.required(&object, "type", "the type of the hook").and_then(|at| walk.choice(&at, types));
-    let name = read_name(walk, &object);
+    let name = walk.required_text(&object, "name", names::LABEL);
     let url = walk.required(&object, "url", ADDRESS).and_then(|at| read_address(walk, &at));
-    let method = optional(&object, "method", |at| walk.choice(at, &METHODS));
+    let method = object.optional("method", |at| walk.choice(at, &METHODS));
     let expected_status =
         read_list(walk, &object, ("expectedStatus", "a list of HTTP statuses"), |walk, at| {
-            walk.integer(at, 100..=599, "a status").and_then(|status| u16::try_from(status).ok())
+            walk.integer(at, 100..=599, "a status")
         });
-    let metadata = match object.get("metadata") {
-        None => Some(BTreeMap::new()),
-        Some(at) => read_texts(walk, &at),
-    };
+    let metadata = object.optional("metadata", |at| read_as(walk, at, &TEXTS_BY_NAME));
     let headers = read_headers(walk, &object);
     Some(Hook {
         hook_type: hook_type?,
@@ -149,23 +145,9 @@ fn read_hook(walk: &mut Walk<'_>, at: &At<'_>, types: &[(&str, HookType)]) -> Op
         url: url?,
         method: method?.unwrap_or("POST").to_owned(),
         expected_status: expected_status?,
-        metadata: metadata?,
+        metadata: metadata?.unwrap_or_default(),
         headers: headers?,
     })
-}
-
-fn read_texts(walk: &mut Walk<'_>, at: &At<'_>) -> Option<BTreeMap<String, String>> {
-    let object = walk.object(at)?;
-    let entries: Vec<Option<(String, String)>> = object
-        .entries()
-        .map(|(name, _, value)| Some((name.to_owned(), walk.text(&value, "a string")?.to_owned())))
-        .collect();
-    entries.into_iter().collect()
-}
-
-fn read_name(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<String> {
-    let at = walk.required(object, "name", names::LABEL)?;
-    walk.checked(&at, names::LABEL, names::is_label).map(str::to_owned)
 }
 
 fn read_address(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
@@ -222,16 +204,9 @@ fn read_headers(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Header>>
 
 fn read_header(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Header> {
     let object = walk.object_of(at, &["key", "value", "valueFrom"], |_| None)?;
-    let key = walk.required(&object, "key", "a header's name").and_then(|at| {
-        let expected = "a header's name, such as `Authorization`";
-        walk.checked(&at, expected, |text| text.parse::<http::HeaderName>().is_ok())
-    });
+    let key = walk.required(&object, "key", "a header's name").and_then(|at| walk.checked(&at, HEADER_NAME));
     let value = match (object.get("value"), object.get("valueFrom")) {
-        (Some(at), None) => {
-            let expected = "text without line breaks";
-            let is_value = |text: &str| text.parse::<http::HeaderValue>().is_ok();
-            walk.checked(&at, expected, is_value).map(|text| HeaderValue::Text(text.to_owned()))
-        }
+        (Some(at), None) => walk.checked(&at, HEADER_VALUE).map(|text| HeaderValue::Text(text.to_owned())),
         (None, Some(at)) => read_source(walk, &at),
         (Some(_), Some(at)) => {
             walk.refuse_with(&at, "found beside `value`", "omit one of them");
@@ -251,9 +226,7 @@ fn read_source(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HeaderValue> {
         _ => None,
     })?;
     match (object.get("env"), object.get("file")) {
-        (Some(at), None) => {
-            walk.checked(&at, names::ENV, names::is_env).map(|name| HeaderValue::Env(name.to_owned()))
-        }
+        (Some(at), None) => walk.checked(&at, names::ENV).map(|name| HeaderValue::Env(name.to_owned())),
         (None, Some(at)) => walk.text(&at, "a path").map(|path| HeaderValue::File(path.to_owned())),
         (Some(_), Some(_)) | (None, None) => {
             walk.refuse(at, "expected one of `env`, `file`");
@@ -279,11 +252,10 @@ fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
         minutes
     };
     let (from, to) = (time("from"), time("to"));
-    let zone = walk.required(&object, "zone", "a time zone such as `Europe/Berlin`").and_then(|at| {
-        let expected = "a time zone such as `Europe/Berlin` or `UTC`";
-        walk.checked(&at, expected, |name| jiff::tz::TimeZone::get(name).is_ok())
-    });
-    let when_closed = optional(&object, "whenClosed", |at| walk.choice(at, &WHEN_CLOSED));
+    let zone = walk
+        .required(&object, "zone", "a time zone such as `Europe/Berlin`")
+        .and_then(|at| walk.checked(&at, ZONE));
+    let when_closed = object.optional("whenClosed", |at| walk.choice(at, &WHEN_CLOSED));
     let window = Window {
         days: days?,
         from: from?,

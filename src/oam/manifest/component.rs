@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::oam::application::{Component, ComponentBody, ComponentKind};
-use crate::oam::manifest::fields::refuse_filled;
+use crate::oam::application::{Component, ComponentBody, ComponentKind, Release};
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
 use crate::oam::manifest::unique_names::{SharedName, SourceNames};
-use crate::oam::manifest::walk::{At, Object, Release, Walk};
+use crate::oam::manifest::walk::{At, Object, Walk};
 use crate::oam::manifest::{kinds, names, objects, properties, traits};
 use crate::oam::render::whole::job_name;
 
@@ -43,19 +42,20 @@ pub(super) fn read_component(
     let kind = walk
         .required(&object, "type", "a type such as `webservice`")
         .and_then(|at| kinds::read_kind(walk, &at));
-    let name = walk.required(&object, "name", names::COMPONENT).and_then(|at| {
+    let name = walk.required(&object, "name", names::COMPONENT.expected).and_then(|at| {
         let name = read_name(walk, &at, kind)?;
         names.note(walk, &at, SharedName::Component, namespace, &name);
         Some(name)
     });
     let external_revision = match object.get("externalRevision") {
         None => Some(None),
-        Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain).map(|revision| {
+        Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN).map(|revision| {
             names.note(walk, &at, SharedName::ExternalRevision, namespace, revision);
             Some(revision.to_owned())
         }),
     };
     let depends_on = read_depends_on(walk, &object);
+    walk.set_release(release(&object));
     // An unknown type's properties are not judged: there is nothing to judge them by.
     let body = kind.and_then(|kind| read_body(walk, &object, kind));
     check_service_name(walk, &object, kind, body.as_ref());
@@ -85,7 +85,7 @@ fn read_body(walk: &mut Walk<'_>, object: &Object<'_>, kind: ComponentKind) -> O
         | ComponentKind::Task
         | ComponentKind::CronTask => {
             let at = required("a mapping with `image`")?;
-            let properties = properties::read_properties(walk, &at, kind, release(object))?;
+            let properties = properties::read_properties(walk, &at, kind)?;
             Some(ComponentBody::Container(Box::new(properties)))
         }
         ComponentKind::K8sObjects => {
@@ -130,7 +130,7 @@ fn read_name(walk: &mut Walk<'_>, at: &At<'_>, kind: Option<ComponentKind>) -> O
             return Some(name);
         }
     }
-    walk.checked(at, names::COMPONENT, names::is_component).map(str::to_owned)
+    walk.checked(at, names::COMPONENT).map(str::to_owned)
 }
 
 /// A Service's name has to start with a letter, other than that of a Deployment.
@@ -174,6 +174,23 @@ fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Strin
         }
     }
     good.then_some(needed)
+}
+
+/// Refuses a part that is not supported, unless it says nothing.
+pub(super) fn refuse_filled(walk: &mut Walk<'_>, object: &Object<'_>, field: &str, advice: &str) {
+    let Some(at) = object.get(field) else { return };
+    let is_empty = match &at.node.value {
+        NodeValue::List(items) => items.is_empty(),
+        NodeValue::Map(entries) => entries.is_empty(),
+        NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Int(_)
+        | NodeValue::Float(_)
+        | NodeValue::Text(_) => false,
+    };
+    if !is_empty {
+        walk.refuse_with(&at, "not supported", advice);
+    }
 }
 
 /// A Job is named like its application and its component, and its pods have that name in a label.

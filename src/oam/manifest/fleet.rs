@@ -8,6 +8,9 @@ use crate::oam::manifest::file_overrides::{OverridesDocument, read_overrides};
 use crate::oam::manifest::problem::{ManifestErrors, quoted};
 use crate::oam::manifest::walk::{At, Walk};
 use crate::oam::manifest::{Source, documents, names, node, of_file, syntax, text};
+use crate::oam::schema::Grammar;
+
+const CONTEXT: Grammar = Grammar::new("a context of the kubeconfig", |text| !text.is_empty());
 
 /// Reads the file of a fleet.
 ///
@@ -71,10 +74,7 @@ impl FleetReader<'_> {
 
     fn wave(&mut self, at: &At<'_>) -> Option<FleetWave> {
         let object = self.walk.object_of(at, &["clusters", "soak"], |_| None)?;
-        let soak_seconds = match object.get("soak") {
-            None => Some(None),
-            Some(at) => read_duration(&mut self.walk, &at).map(Some),
-        };
+        let soak_seconds = object.optional("soak", |at| read_duration(&mut self.walk, at));
         let at = self.walk.required(&object, "clusters", "a list of clusters")?;
         let clusters = self.filled_list(&at, "a list of clusters")?;
         let clusters: Vec<Option<FleetCluster>> = clusters.iter().map(|at| self.cluster(at)).collect();
@@ -96,24 +96,14 @@ impl FleetReader<'_> {
     fn cluster(&mut self, at: &At<'_>) -> Option<FleetCluster> {
         let walk = &mut self.walk;
         let object = walk.object_of(at, &["name", "context", "namespace", "overrides"], |_| None)?;
-        let context = walk.required(&object, "context", "a context of the kubeconfig").and_then(|at| {
-            let context = walk.checked(&at, "a context of the kubeconfig", |text| !text.is_empty())?;
+        let context = walk.required(&object, "context", CONTEXT.expected).and_then(|at| {
+            let context = walk.checked(&at, CONTEXT)?;
             Some((at, context.to_owned()))
         });
-        let name = match object.get("name") {
-            None => Some(None),
-            Some(at) => walk
-                .checked(&at, names::LABEL, names::is_label)
-                .map(|name| Some((at.clone(), name.to_owned()))),
-        };
-        let namespace = match object.get("namespace") {
-            None => Some(None),
-            Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
-        };
-        let overrides = match object.get("overrides") {
-            None => Some(None),
-            Some(at) => read_overrides(walk, &at, &self.document).map(Some),
-        };
+        let name = object
+            .optional("name", |at| walk.checked(at, names::LABEL).map(|name| (at.clone(), name.to_owned())));
+        let namespace = walk.optional_text(&object, "namespace", names::LABEL);
+        let overrides = object.optional("overrides", |at| read_overrides(walk, at, &self.document));
         let ((context_at, context), namespace, overrides) = (context?, namespace?, overrides?);
         let origin = walk.origin(at);
         let (name_at, name) = name?.unwrap_or_else(|| (context_at.clone(), context.clone()));

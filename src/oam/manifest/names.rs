@@ -1,31 +1,48 @@
 //! The grammars of names that Kubernetes checks.
-//!
-//! Each function answers whether a text is one; the constants say it in words for messages.
+
+use crate::oam::schema::Grammar;
 
 /// A DNS-1123 label, as for namespaces, containers and Services.
-pub(crate) const LABEL: &str = "a DNS label (lower-case letters, digits and `-`, at most 63 characters)";
+pub(crate) const LABEL: Grammar =
+    Grammar::new("a DNS label (lower-case letters, digits and `-`, at most 63 characters)", is_label);
 /// A DNS-1123 label with room for `-v` and a number.
-pub(super) const COMPONENT: &str = "a DNS label of at most 52 characters (lower-case letters, digits and `-`), to leave room for a suffix such as `-v1`";
+pub(super) const COMPONENT: Grammar = Grammar::new(
+    "a DNS label of at most 52 characters (lower-case letters, digits and `-`), to leave room for a suffix such as `-v1`",
+    is_component,
+);
 /// A DNS-1123 subdomain that also fits in a label's value.
-pub(crate) const SHORT_SUBDOMAIN: &str =
-    "a DNS name (lower-case letters, digits, `-` and `.`, at most 63 characters)";
+pub(crate) const SHORT_SUBDOMAIN: Grammar = Grammar::new(
+    "a DNS name (lower-case letters, digits, `-` and `.`, at most 63 characters)",
+    is_short_subdomain,
+);
 /// A DNS-1123 subdomain.
-pub(crate) const SUBDOMAIN: &str =
-    "a DNS name (lower-case letters, digits, `-` and `.`, at most 253 characters)";
+pub(crate) const SUBDOMAIN: Grammar = Grammar::new(
+    "a DNS name (lower-case letters, digits, `-` and `.`, at most 253 characters)",
+    is_subdomain,
+);
 /// The key of a label or annotation.
-pub(crate) const KEY: &str = "a key such as `team` or `example.com/team` (letters, digits, `-`, `_` and `.`, \
-     at most 63 characters after the `/`)";
+pub(crate) const KEY: Grammar = Grammar::new(
+    "a key such as `team` or `example.com/team` (letters, digits, `-`, `_` and `.`, \
+     at most 63 characters after the `/`)",
+    is_key,
+);
 /// The value of a label.
-pub(crate) const LABEL_VALUE: &str =
-    "a label value (letters, digits, `-`, `_` and `.`, at most 63 characters)";
+pub(crate) const LABEL_VALUE: Grammar =
+    Grammar::new("a label value (letters, digits, `-`, `_` and `.`, at most 63 characters)", is_label_value);
 /// The name of an environment variable.
-pub(crate) const ENV: &str =
-    "an environment variable's name (letters, digits, `_`, `-` and `.`, not starting with a digit)";
+pub(crate) const ENV: Grammar = Grammar::new(
+    "an environment variable's name (letters, digits, `_`, `-` and `.`, not starting with a digit)",
+    is_env,
+);
 /// The key of an entry of a ConfigMap or Secret.
-pub(crate) const DATA_KEY: &str = "a key of letters, digits, `-`, `_` and `.`, at most 253 characters";
+pub(crate) const DATA_KEY: Grammar =
+    Grammar::new("a key of letters, digits, `-`, `_` and `.`, at most 253 characters", is_data_key);
 /// The name of a port.
-pub(crate) const PORT: &str = "a port name (lower-case letters, digits and single `-`, at least one letter, \
-     at most 15 characters)";
+pub(crate) const PORT: Grammar = Grammar::new(
+    "a port name (lower-case letters, digits and single `-`, at least one letter, \
+     at most 15 characters)",
+    is_port_name,
+);
 
 pub(crate) fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

@@ -67,11 +67,12 @@ pub(super) enum NodeValue {
 }
 
 impl NodeValue {
-    /// The whole number of 0 or more that it is; as for KubeVela, `8080.0` is one.
-    pub(super) fn whole(&self) -> Option<u32> {
+    /// The whole number that it is. As in YAML that is read for Kubernetes, `8080.0` is one.
+    pub(super) fn whole(&self) -> Option<i64> {
         match self {
-            Self::Int(number) => u32::try_from(*number).ok(),
-            Self::Float(number) if number.fract() == 0.0 => format!("{number}").parse().ok(),
+            Self::Int(number) => i64::try_from(*number).ok(),
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number this small is exact")]
+            Self::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(*number as i64),
             Self::Null | Self::Bool(_) | Self::Float(_) | Self::Text(_) | Self::List(_) | Self::Map(_) => {
                 None
             }

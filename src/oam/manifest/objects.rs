@@ -11,6 +11,7 @@ use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Object, Walk, joined, listed};
 use crate::oam::revision::remove_last_applied;
+use crate::oam::schema::Grammar;
 
 /// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is
 /// named like the `component` where it has no name.
@@ -142,12 +143,9 @@ struct Identity {
 /// What identifies an object; `default` is its name where it has none.
 fn read_identity(walk: &mut Walk<'_>, at: &At<'_>, default: Option<&str>) -> Option<Identity> {
     let object = walk.object(at)?;
-    let api_version = walk.required(&object, "apiVersion", "a version such as `v1` or `apps/v1`");
-    let api_version =
-        api_version.and_then(|at| walk.checked(&at, "a version such as `v1` or `apps/v1`", is_api_version));
-    let kind = walk
-        .required(&object, "kind", "a kind such as `ConfigMap`")
-        .and_then(|at| walk.checked(&at, "a kind such as `ConfigMap`", is_kind));
+    let version = Grammar::new("a version such as `v1` or `apps/v1`", is_api_version);
+    let api_version = walk.required_text(&object, "apiVersion", version);
+    let kind = walk.required_text(&object, "kind", Grammar::new("a kind such as `ConfigMap`", is_kind));
     let metadata = match (object.get("metadata"), default) {
         (None, Some(_)) => None,
         (None, None) => {
@@ -169,18 +167,17 @@ fn read_identity(walk: &mut Walk<'_>, at: &At<'_>, default: Option<&str>) -> Opt
             walk.required(metadata, "name", "a name");
             None
         }
-        (Some(at), _) => walk.checked(&at, "a name, without `/` and `%`", is_path_segment),
+        (Some(at), _) => walk.checked(&at, Grammar::new("a name, without `/` and `%`", is_path_segment)),
     };
-    let namespace = match field("namespace") {
-        None => Some(None),
-        Some(at) => walk.checked(&at, names::LABEL, names::is_label).map(|name| Some(name.to_owned())),
-    };
+    let namespace = metadata
+        .as_ref()
+        .map_or(Some(None), |metadata| walk.optional_text(metadata, "namespace", names::LABEL));
     if !have_strings {
         return None;
     }
     Some(Identity {
         group: api_version?.rsplit_once('/').map_or("", |(group, _)| group).to_owned(),
-        kind: kind?.to_owned(),
+        kind: kind?,
         namespace: namespace?,
         name: name?.to_owned(),
     })

@@ -6,6 +6,7 @@
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::quoted;
 use crate::oam::manifest::walk::{At, Walk, joined};
+use crate::oam::schema::Grammar;
 
 /// An `override` policy.
 pub(super) struct ComponentOverride<'n> {
@@ -27,25 +28,24 @@ pub(super) fn read_override<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Comp
     }
     let selector = match object.get("selector") {
         None => None,
-        Some(at) => {
-            let items = walk.list(&at, "a list of component names")?;
-            let names: Vec<Option<String>> =
-                items.iter().map(|item| walk.text(item, "a name").map(str::to_owned)).collect();
-            Some(names.into_iter().collect::<Option<Vec<String>>>()?)
-        }
+        Some(at) => Some(walk.list_of(&at, "a list of component names", |walk, item| {
+            walk.text(item, "a name").map(str::to_owned)
+        })?),
     };
     good.then_some(ComponentOverride { components, selector })
 }
+
+/// A pattern of names.
+const PATTERN: Grammar = Grammar::new("a component's name, in which `*` stands for any text", |name| {
+    let name = exact_name(name).unwrap_or(name);
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.*".contains(&byte))
+});
 
 pub(super) fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
     let known = ["name", "type", "externalRevision", "properties", "traits"];
     let object = walk.object_of(at, &known, |_| None)?;
     if let Some(at) = object.get("name") {
-        let expected = "a component's name, in which `*` stands for any text";
-        walk.checked(&at, expected, |name| {
-            let name = exact_name(name).unwrap_or(name);
-            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.*".contains(&byte))
-        })?;
+        walk.checked(&at, PATTERN)?;
     }
     if let Some(at) = object.get("externalRevision") {
         walk.text(&at, "a revision's name")?;

@@ -1,14 +1,12 @@
 //! `spec.policies`: what the application's policies ask for, and which of them are not carried out here.
 
-use serde::de::DeserializeOwned;
-
 use crate::oam::manifest::names;
 use crate::oam::manifest::overrides::{ComponentOverride, read_override};
 use crate::oam::manifest::problem::{nearest, quoted};
-use crate::oam::manifest::schema::read_table;
+use crate::oam::manifest::schema::read_as;
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
 use crate::oam::policies::{ApplyOnceRule, GarbageCollect, ObjectSelector, Policies, RecreateRule};
-use crate::oam::schema::{Literal, Shape, TEXTS, Table, defaulted, optional, required};
+use crate::oam::schema::{COUNT, Literal, Shape, TEXTS, Table, defaulted, optional, required};
 
 /// What the policies say, and where components are changed or moved.
 #[derive(Default)]
@@ -81,7 +79,7 @@ const GARBAGE_COLLECT: Table = Table::open(
     &[
         defaulted("keepLegacyResource", Shape::Boolean, Literal::Boolean(false)),
         optional("continueOnFailure", Shape::Boolean),
-        optional("applicationRevisionLimit", Shape::Integer { least: 0, most: i32::MAX as i64 }),
+        optional("applicationRevisionLimit", COUNT),
         optional("order", Shape::Choice(&["dependency"])),
         optional("rules", Shape::List { of: &Shape::Object(&GARBAGE_RULE), expected: "a list of rules" }),
     ],
@@ -178,14 +176,14 @@ fn read_policy<'n>(
     let policies = &mut read.policies;
     match kind {
         "garbage-collect" => {
-            let policy: GarbageCollect = read_as(walk, &properties, &GARBAGE_COLLECT)?;
+            let policy: GarbageCollect = read_as(walk, &properties, &Shape::Object(&GARBAGE_COLLECT))?;
             let names = policies.garbage_collect.get_or_insert_default();
             names.keep_legacy_resource |= policy.keep_legacy_resource;
             names.order = names.order.or(policy.order);
             names.rules.extend(policy.rules);
         }
         "apply-once" => {
-            let policy: ApplyOnce = read_as(walk, &properties, &APPLY_ONCE)?;
+            let policy: ApplyOnce = read_as(walk, &properties, &Shape::Object(&APPLY_ONCE))?;
             if policy.enable {
                 policies.apply_once.extend(policy.rules);
             }
@@ -225,7 +223,7 @@ struct Selected {
 }
 
 fn read_selectors(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<ObjectSelector>> {
-    let policy: Selecting = read_as(walk, at, &SELECTING)?;
+    let policy: Selecting = read_as(walk, at, &Shape::Object(&SELECTING))?;
     Some(policy.rules.into_iter().map(|rule| rule.selector).collect())
 }
 
@@ -250,7 +248,7 @@ struct ResourceUpdateStrategy {
 
 /// The rules about fields that cannot be changed in place.
 fn read_recreation(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<RecreateRule>> {
-    let policy: ResourceUpdate = read_as(walk, at, &RESOURCE_UPDATE)?;
+    let policy: ResourceUpdate = read_as(walk, at, &Shape::Object(&RESOURCE_UPDATE))?;
     if policy.rules.iter().any(|rule| rule.strategy.op == "replace") {
         walk.warn(at, "`replace` is ignored: fields that others have set stay".to_owned());
     }
@@ -259,18 +257,6 @@ fn read_recreation(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<RecreateRule>
         fields: rule.strategy.recreate_fields,
     };
     Some(policy.rules.into_iter().map(rule).filter(|rule| !rule.fields.is_empty()).collect())
-}
-
-/// What a table reads, as a type that has the table's fields.
-fn read_as<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, table: &Table) -> Option<T> {
-    let value = read_table(walk, at, table)?;
-    match serde_json::from_value(value) {
-        Ok(read) => Some(read),
-        Err(error) => {
-            walk.refuse(at, format!("invalid value: {error}"));
-            None
-        }
-    }
 }
 
 fn read_topology<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Topology<'n>> {
@@ -294,9 +280,6 @@ fn read_topology<'n>(walk: &mut Walk<'_>, at: &At<'n>) -> Option<Topology<'n>> {
             }
         }
     }
-    let namespace = match object.get("namespace") {
-        None => None,
-        Some(at) => Some(walk.checked(&at, names::LABEL, names::is_label)?.to_owned()),
-    };
+    let namespace = walk.optional_text(&object, "namespace", names::LABEL)?;
     good.then(|| Topology { namespace, at: at.clone() })
 }

@@ -1,35 +1,21 @@
-//! A component's properties: what all types have, and the parts that only some have.
+//! A component's properties: what the tables of [`crate::oam::properties::tables`] cannot say about them.
 
-mod declared;
-mod env;
-mod jobs;
-mod kinds;
-mod ports;
-mod probes;
 mod volumes;
 
-use crate::oam::application::ComponentKind;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::oam::application::{ComponentKind, Release};
 use crate::oam::labels;
 use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::problem::quoted;
-use crate::oam::manifest::properties::probes::ProbeRole;
-use crate::oam::manifest::walk::{At, Object, Release, Walk};
-use crate::oam::manifest::{fields, names};
-use crate::oam::properties::{ExposeType, HostAlias, Port, Probe, Properties, PullPolicy, ResourceLimit};
-use crate::oam::quantity::{is_quantity, likely_quantity};
-
-const PULL_POLICIES: [(&str, PullPolicy); 3] = [
-    ("Always", PullPolicy::Always),
-    ("Never", PullPolicy::Never),
-    ("IfNotPresent", PullPolicy::IfNotPresent),
-];
-
-const EXPOSE_TYPES: [(&str, ExposeType); 4] = [
-    ("ClusterIP", ExposeType::ClusterIp),
-    ("NodePort", ExposeType::NodePort),
-    ("LoadBalancer", ExposeType::LoadBalancer),
-    ("ExternalName", ExposeType::ExternalName),
-];
+use crate::oam::manifest::schema::{read_field, typed};
+use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::object::{list, text};
+use crate::oam::properties::Properties;
+use crate::oam::properties::tables::{explain, fields};
+use crate::oam::schema::Field;
 
 /// Labels of pods that are ours to set.
 const OURS: [&str; 4] =
@@ -38,193 +24,92 @@ const OURS: [&str; 4] =
 /// [`OURS`], where the component is applied as a whole.
 const OURS_OF_A_WHOLE: [&str; 4] = [labels::COMPONENT, labels::NAME, labels::REVISION, labels::APP_REVISION];
 
-const CPU: &str = "`500m` or `0.5`";
-const MEMORY: &str = "`512Mi` or `1Gi`";
+const PROBES: [&str; 2] = ["livenessProbe", "readinessProbe"];
 
 /// Reads a component's properties; `None` where something is wrong with them.
-pub(super) fn read_properties(
-    walk: &mut Walk<'_>,
-    at: &At<'_>,
-    kind: ComponentKind,
-    release: Release,
-) -> Option<Properties> {
-    walk.set_release(release);
-    let known = declared::fields(kind);
-    let object = walk.open_object_of(at, &known, |name| declared::explain(kind, release, name))?;
-    // What the type does not have has been reported and must not be read.
-    let object = object.only(&known);
+pub(super) fn read_properties(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Option<Properties> {
+    let fields = fields(kind);
+    let known: Vec<&str> = std::iter::once("image").chain(fields.iter().map(|field| field.name)).collect();
+    let release = walk.release();
+    let object = walk.open_object_of(at, &known, |name| explain(kind, release, name))?;
     let image = walk.required(&object, "image", "an image").and_then(|at| read_image(walk, &at));
-    let image_pull_policy = optional(&object, "imagePullPolicy", |at| walk.choice(&at, &PULL_POLICIES));
-    let image_pull_secrets = read_pull_secrets(walk, &object);
-    let command = optional(&object, "cmd", |at| read_words(walk, &at));
-    let args = optional(&object, "args", |at| read_words(walk, &at));
-    let env = env::read_env(walk, &object);
-    let cpu = optional(&object, "cpu", |at| read_quantity(walk, &at, CPU));
-    let memory = optional(&object, "memory", |at| read_quantity(walk, &at, MEMORY));
-    let limit = read_limit(walk, &object);
-    let volumes = volumes::read_volumes(walk, &object, declared::volume_form(kind));
-    let probes = read_probes(walk, &object, kind);
-    let labels = fields::read_labels(walk, &object, "labels");
-    refuse_ours(walk, &object, release);
-    let annotations = fields::read_annotations(walk, &object, "annotations");
-    let ports = match kind {
-        ComponentKind::ClonesetService => kinds::read_port(walk, &object),
-        ComponentKind::Webservice
-        | ComponentKind::Worker
-        | ComponentKind::StatefulSet
-        | ComponentKind::Daemon
-        | ComponentKind::Task
-        | ComponentKind::CronTask
-        | ComponentKind::K8sObjects
-        | ComponentKind::Raw
-        | ComponentKind::RefObjects => ports::read_ports(walk, &object, declared::port_form(kind, release)),
-    };
-    let expose_type = read_expose_type(walk, &object, ports.as_deref().unwrap_or_default());
-    let add_revision_label = optional(&object, "addRevisionLabel", |at| walk.boolean(&at));
-    let host_aliases = read_host_aliases(walk, &object);
-    let hooks = kinds::read_hooks(walk, &object);
-    let update_strategy =
-        optional(&object, "updateStrategyType", |at| walk.choice(&at, &kinds::UPDATE_STRATEGIES));
-    let pod_management =
-        optional(&object, "podManagementPolicy", |at| walk.choice(&at, &kinds::POD_MANAGEMENTS));
-    let claims = kinds::read_claims(walk, &object, volumes.as_deref().unwrap_or_default());
-    let job = match kind {
-        ComponentKind::Task => jobs::read_task(walk, &object).map(Some),
-        ComponentKind::CronTask => jobs::read_cron_task(walk, &object).map(Some),
-        ComponentKind::Webservice
-        | ComponentKind::Worker
-        | ComponentKind::ClonesetService
-        | ComponentKind::StatefulSet
-        | ComponentKind::Daemon
-        | ComponentKind::K8sObjects
-        | ComponentKind::Raw
-        | ComponentKind::RefObjects => Some(None),
-    };
-    let (liveness_probe, readiness_probe) = probes?;
-    let (post_start, pre_stop) = hooks?;
-    Some(Properties {
-        image: image?,
-        image_pull_policy: image_pull_policy?,
-        image_pull_secrets: image_pull_secrets?,
-        labels: labels?,
-        annotations: annotations?,
-        ports: ports?,
-        expose_type: expose_type?,
-        add_revision_label: add_revision_label?.unwrap_or_default(),
-        command: command?,
-        args: args?,
-        env: env?,
-        cpu: cpu?,
-        memory: memory?,
-        limit: limit?,
-        volumes: volumes?,
-        liveness_probe,
-        readiness_probe,
-        host_aliases: host_aliases?,
-        post_start,
-        pre_stop,
-        update_strategy: update_strategy?,
-        pod_management: pod_management?,
-        claims: claims?,
-        job: job?,
-    })
+    let mut values = Map::new();
+    let mut good = true;
+    let ignored: &[&str] =
+        if matches!(kind, ComponentKind::Task | ComponentKind::CronTask) { &PROBES } else { &[] };
+    for field in fields.iter().filter(|field| !ignored.contains(&field.name)) {
+        match read_property(walk, &object, kind, field, &values) {
+            Some(value) => values.extend(value.map(|value| (field.name.to_owned(), value))),
+            None => good = false,
+        }
+    }
+    for at in ignored.iter().filter_map(|name| object.get(name)) {
+        walk.warn(&at, format!("has no effect: KubeVela ignores the probes of a `{}`", kind.as_str()));
+    }
+    let image = image.filter(|_| good)?;
+    if let (Some(port), None) = (values.remove("port"), values.get("ports")) {
+        values.insert("ports".to_owned(), json!([{"port": port}]));
+    }
+    if let Some(mounts) = values.remove("volumeMounts") {
+        values.insert("volumes".to_owned(), mounts);
+    }
+    let values = Value::Object(values);
+    // What is rendered as it is read.
+    let schedule = if kind == ComponentKind::CronTask { values.clone() } else { Value::Null };
+    let properties: Properties = typed(walk, at, values)?;
+    Some(Properties { image, schedule, ..properties })
 }
 
-/// The two probes, where the type renders them.
-fn read_probes(
+/// Reads one property: `Some(None)` where it is absent, `None` where it is wrong.
+fn read_property(
     walk: &mut Walk<'_>,
     object: &Object<'_>,
     kind: ComponentKind,
-) -> Option<(Option<Probe>, Option<Probe>)> {
-    let names = [("livenessProbe", ProbeRole::Liveness), ("readinessProbe", ProbeRole::Readiness)];
-    if matches!(kind, ComponentKind::Task | ComponentKind::CronTask) {
-        for (name, _) in names {
-            if let Some(at) = object.get(name) {
-                walk.warn(
-                    &at,
-                    format!("has no effect: KubeVela ignores the probes of a `{}`", kind.as_str()),
-                );
+    field: &Field,
+    earlier: &Map<String, Value>,
+) -> Option<Option<Value>> {
+    let mut value = read_field(walk, object, field)?;
+    let (Some(at), Some(found)) = (object.get(field.name), &mut value) else { return Some(value) };
+    let mut none = Vec::new();
+    let items = found.as_array_mut().unwrap_or(&mut none);
+    let good = match field.name {
+        "imagePullSecrets" => {
+            unite_secrets(walk, &at, items);
+            true
+        }
+        "env" => check_variables(walk, &at, items),
+        "limit" => {
+            warn_of_limits(walk, object, &at);
+            true
+        }
+        "livenessProbe" | "readinessProbe" => {
+            // An empty list is rendered as none.
+            if let Some(get) = found.get_mut("httpGet").and_then(Value::as_object_mut) {
+                get.retain(|name, value| name != "httpHeaders" || *value != json!([]));
             }
+            true
         }
-        return Some((None, None));
-    }
-    let form = declared::http_form(kind);
-    let [live, ready] =
-        names.map(|(name, role)| optional(object, name, |at| probes::read_probe(walk, &at, role, form)));
-    Some((live?, ready?))
-}
-
-/// The limits that differ from the requests. One without its request has no effect.
-fn read_limit(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<ResourceLimit> {
-    let Some(at) = object.get("limit") else { return Some(ResourceLimit::default()) };
-    let limit = walk.open_object_of(&at, &["cpu", "memory"], |_| None)?;
-    for name in ["cpu", "memory"] {
-        if let Some(at) = limit.get(name).filter(|_| object.get(name).is_none()) {
-            walk.warn(&at, format!("has no effect without the property `{name}`"));
+        "volumes" => volumes::are_unique(walk, &at.items(), items),
+        "volumeMounts" => volumes::check_mounts(walk, &at, found),
+        "labels" => are_not_ours(walk, &at),
+        "ports" => check_ports(walk, &at, kind, items),
+        "exposeType" => check_expose_type(walk, &at, found, list_in(earlier, "ports")),
+        "hostAliases" => {
+            unite_aliases(walk, &at, items);
+            true
         }
-    }
-    let cpu = optional(&limit, "cpu", |at| read_quantity(walk, &at, CPU));
-    let memory = optional(&limit, "memory", |at| read_quantity(walk, &at, MEMORY));
-    Some(ResourceLimit { cpu: cpu?, memory: memory? })
+        "volumeClaimTemplates" => {
+            let field = if earlier.contains_key("volumeMounts") { "volumeMounts" } else { "volumes" };
+            volumes::check_claims(walk, &at, items, list_in(earlier, field))
+        }
+        _ => true,
+    };
+    good.then_some(value)
 }
 
-fn read_expose_type(walk: &mut Walk<'_>, object: &Object<'_>, ports: &[Port]) -> Option<ExposeType> {
-    let expose_type = optional(object, "exposeType", |at| walk.choice(&at, &EXPOSE_TYPES));
-    let exposed = ports.iter().any(|port| port.expose);
-    if let (Some(Some(ExposeType::ExternalName)), true) = (expose_type, exposed)
-        && let Some(at) = object.get("exposeType")
-    {
-        walk.refuse_with(
-            &at,
-            "found `ExternalName` together with exposed ports",
-            "such a Service needs an external name, which the manifest cannot specify",
-        );
-    }
-    Some(expose_type?.unwrap_or_default())
-}
-
-/// An optional field: `Some(None)` where it is absent, `None` where it is wrong.
-fn optional<'n, T>(
-    object: &Object<'n>,
-    field: &str,
-    read: impl FnOnce(At<'n>) -> Option<T>,
-) -> Option<Option<T>> {
-    match object.get(field) {
-        None => Some(None),
-        Some(at) => read(at).map(Some),
-    }
-}
-
-/// An optional list of strings, each read by `read`.
-fn strings<'n>(
-    walk: &mut Walk<'_>,
-    object: &Object<'n>,
-    field: &str,
-    read: impl Fn(&mut Walk<'_>, &At<'n>) -> Option<&'n str>,
-) -> Option<Option<Vec<String>>> {
-    let Some(at) = object.get(field) else { return Some(None) };
-    let items = walk.list(&at, "a list of strings")?;
-    let read: Vec<Option<String>> = items.iter().map(|item| read(walk, item).map(str::to_owned)).collect();
-    read.into_iter().collect::<Option<Vec<String>>>().map(Some)
-}
-
-const WORDS: &str = "a list of strings, such as [\"sleep\", \"60\"]";
-
-/// A command that something runs, which Kubernetes requires to have a word.
-fn read_command(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<String>> {
-    let words = read_words(walk, at)?;
-    if words.is_empty() {
-        walk.refuse(at, format!("found an empty list, expected {WORDS}"));
-        return None;
-    }
-    Some(words)
-}
-
-fn read_words(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<String>> {
-    let items = walk.list(at, WORDS)?;
-    let read: Vec<Option<String>> =
-        items.iter().map(|item| walk.text(item, "a string").map(str::to_owned)).collect();
-    read.into_iter().collect()
+/// A list that has been read before; empty where there is none.
+fn list_in<'v>(values: &'v Map<String, Value>, field: &str) -> &'v [Value] {
+    values.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn read_image(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
@@ -239,100 +124,156 @@ fn read_image(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     Some(image.to_owned())
 }
 
-/// A quantity; numbers without quotes are as good as strings.
-pub(super) fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<String> {
-    let expected = format!("a quantity of 0 or more such as {examples}");
-    let text = match &at.node.value {
-        NodeValue::Text(text) => text.clone(),
-        // As spelt, if that is a quantity: `1e3` stays `1e3`. YAML also knows spellings that are none.
-        NodeValue::Int(number) => Some(walk.raw(at.node).to_owned())
-            .filter(|raw| is_quantity(raw))
-            .unwrap_or_else(|| number.to_string()),
-        NodeValue::Float(number) => Some(walk.raw(at.node).to_owned())
-            .filter(|raw| is_quantity(raw))
-            .unwrap_or_else(|| number.to_string()),
-        NodeValue::Null | NodeValue::Bool(_) | NodeValue::List(_) | NodeValue::Map(_) => {
-            walk.mismatch(at, &expected);
-            return None;
-        }
-    };
-    if is_quantity(&text) {
-        return Some(text);
+/// The Secrets for pulling images. Server-side apply takes each once.
+fn unite_secrets(walk: &mut Walk<'_>, at: &At<'_>, secrets: &mut Vec<Value>) {
+    if walk.release() == Release::InBatches {
+        return;
     }
-    let hint = likely_quantity(&text).map(|likely| format!("did you mean `{likely}`?"));
-    walk.report(at, format!("found {}, expected {expected}", quoted(&text)), hint);
-    None
+    let mut seen = HashSet::new();
+    secrets.retain(|secret| {
+        let secret = secret.as_str().unwrap_or_default();
+        let is_new = seen.insert(secret.to_owned());
+        if !is_new {
+            walk.warn(at, format!("secret `{secret}` appears twice; it is used once"));
+        }
+        is_new
+    });
 }
 
-fn refuse_ours(walk: &mut Walk<'_>, object: &Object<'_>, release: Release) {
-    let Some(at) = object.get("labels") else { return };
-    let NodeValue::Map(entries) = &at.node.value else { return };
-    let ours: &[&str] = match release {
+/// Checks that variables have one value each, and one name each; where the component is applied as a whole, the last
+/// one of a name counts.
+fn check_variables(walk: &mut Walk<'_>, at: &At<'_>, variables: &mut Vec<Value>) -> bool {
+    let mut good = true;
+    for (item, variable) in at.items().iter().zip(&*variables) {
+        let has_both = variable.get("value").is_some() && variable.get("valueFrom").is_some();
+        if let Some(node) = item.node.field("valueFrom").filter(|_| has_both) {
+            let at = At { node, path: format!("{}.valueFrom", item.path) };
+            walk.refuse(&at, "found `value` and `valueFrom` together, expected one of them");
+            good = false;
+        }
+    }
+    match walk.release() {
+        Release::AsAWhole => unite_variables(walk, at, variables),
+        Release::InBatches => {
+            for (item, _, message) in twin_variables(at, variables) {
+                walk.refuse(&item, message);
+                good = false;
+            }
+        }
+    }
+    good
+}
+
+/// Keeps the last variable of each name: pods take the last value, and server-side apply takes each name once.
+pub(super) fn unite_variables(walk: &mut Walk<'_>, at: &At<'_>, variables: &mut Vec<Value>) {
+    let mut replaced = HashSet::new();
+    for (item, first, message) in twin_variables(at, variables) {
+        walk.warn(&item, format!("{message}; the last one counts"));
+        replaced.insert(first);
+    }
+    let mut index = 0..;
+    variables.retain(|_| index.next().is_none_or(|index| !replaced.contains(&index)));
+}
+
+/// The variables whose name an earlier one has: each with the index of that one, and a message.
+fn twin_variables<'n>(at: &At<'n>, variables: &[Value]) -> Vec<(At<'n>, usize, String)> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut twins = Vec::new();
+    for (index, (item, variable)) in at.items().into_iter().zip(variables).enumerate() {
+        let name = text(variable, "name");
+        if let Some(first) = seen.insert(name, index) {
+            twins.push((item, first, format!("variable `{name}` appears twice, first as env[{first}]")));
+        }
+    }
+    twins
+}
+
+/// A limit without its request has no effect.
+fn warn_of_limits(walk: &mut Walk<'_>, object: &Object<'_>, at: &At<'_>) {
+    for name in ["cpu", "memory"] {
+        let limit = at.node.field(name).filter(|node| node.value != NodeValue::Null);
+        if let Some(node) = limit.filter(|_| object.get(name).is_none()) {
+            let at = At { node, path: format!("{}.{name}", at.path) };
+            walk.warn(&at, format!("has no effect without the property `{name}`"));
+        }
+    }
+}
+
+fn are_not_ours(walk: &mut Walk<'_>, at: &At<'_>) -> bool {
+    let NodeValue::Map(entries) = &at.node.value else { return true };
+    let ours: &[&str] = match walk.release() {
         Release::InBatches => &OURS,
         Release::AsAWhole => &OURS_OF_A_WHOLE,
     };
+    let mut good = true;
     for (key, _) in entries {
         if let Some(name) = key.as_text().filter(|name| ours.contains(name)) {
             let place = At { node: key, path: format!("{}[{name}]", at.path) };
             walk.refuse_with(&place, "this label is set by the rollout", "omit it");
+            good = false;
         }
     }
+    good
 }
 
-/// The Secrets for pulling images. Server-side apply takes each once.
-fn read_pull_secrets(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<String>> {
-    let read = strings(walk, object, "imagePullSecrets", |walk, at| {
-        walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
-    })?;
-    let (Some(at), Some(secrets)) = (object.get("imagePullSecrets"), read) else { return Some(Vec::new()) };
-    if walk.release() == Release::InBatches {
-        return Some(secrets);
-    }
-    let mut kept: Vec<String> = Vec::new();
-    for secret in secrets {
-        if kept.contains(&secret) {
-            walk.warn(&at, format!("secret `{secret}` appears twice; it is used once"));
-        } else {
-            kept.push(secret);
+/// Checks that each number and each name of a port is there once, and names the ports that have no name. In a component
+/// with the `rollout` trait, that name does not tell the protocol, as in the original's trait.
+fn check_ports(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind, ports: &mut [Value]) -> bool {
+    let tells_protocol = walk.release() == Release::AsAWhole && kind != ComponentKind::Daemon;
+    let mut good = true;
+    let (mut numbers, mut names) = (HashMap::new(), HashMap::new());
+    for (index, (item, port)) in at.items().iter().zip(ports).enumerate() {
+        let protocol = text(port, "protocol").to_owned();
+        if port.get("name").is_none() {
+            let number = port.get("containerPort").unwrap_or(&port["port"]);
+            let name = match protocol.as_str() {
+                "UDP" if tells_protocol => format!("port-{number}-udp"),
+                "SCTP" if tells_protocol => format!("port-{number}-sctp"),
+                _ => format!("port-{number}"),
+            };
+            port["name"] = json!(name);
+        }
+        let (number, name) = (format!("{}/{protocol}", port["port"]), text(port, "name").to_owned());
+        if let Some(first) = numbers.insert(number.clone(), index) {
+            walk.refuse(item, format!("port {number} appears twice, first as ports[{first}]"));
+            good = false;
+        } else if let Some(first) = names.insert(name.clone(), index) {
+            let message = format!("the port's name `{name}` appears twice, first as ports[{first}]");
+            walk.refuse_with(item, message, "give each port a `name` of its own");
+            good = false;
         }
     }
-    Some(kept)
+    good
+}
+
+fn check_expose_type(walk: &mut Walk<'_>, at: &At<'_>, found: &Value, ports: &[Value]) -> bool {
+    let is_exposed = ports.iter().any(|port| port["expose"] == true);
+    if found != "ExternalName" || !is_exposed {
+        return true;
+    }
+    walk.refuse_with(
+        at,
+        "found `ExternalName` together with exposed ports",
+        "such a Service needs an external name, which the manifest cannot specify",
+    );
+    false
 }
 
 /// Lines of the hosts file. Server-side apply takes each address once.
-fn read_host_aliases(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<HostAlias>> {
-    let Some(at) = object.get("hostAliases") else { return Some(Vec::new()) };
-    let items = walk.list(&at, "a list of host aliases")?;
-    let read: Vec<Option<HostAlias>> = items.iter().map(|item| read_host_alias(walk, item)).collect();
-    let read = read.into_iter().collect::<Option<Vec<HostAlias>>>()?;
+fn unite_aliases(walk: &mut Walk<'_>, at: &At<'_>, aliases: &mut Vec<Value>) {
     if walk.release() == Release::InBatches {
-        return Some(read);
+        return;
     }
-    let mut kept: Vec<HostAlias> = Vec::new();
-    for (item, alias) in items.iter().zip(read) {
-        match kept.iter_mut().find(|other| other.ip == alias.ip) {
-            None => kept.push(alias),
-            Some(first) => {
-                walk.warn(item, format!("address `{}` appears twice; it gets all host names", alias.ip));
-                let is_new = |name: &String| !first.hostnames.contains(name);
-                let added: Vec<String> = alias.hostnames.into_iter().filter(is_new).collect();
-                first.hostnames.extend(added);
-            }
-        }
+    let mut kept: Vec<Value> = Vec::new();
+    for (item, alias) in at.items().iter().zip(std::mem::take(aliases)) {
+        let Some(first) = kept.iter_mut().find(|other| other["ip"] == alias["ip"]) else {
+            kept.push(alias);
+            continue;
+        };
+        walk.warn(item, format!("address `{}` appears twice; it gets all host names", text(&alias, "ip")));
+        let names = list(first, "hostnames");
+        let added = list(&alias, "hostnames").iter().filter(|name| !names.contains(name));
+        first["hostnames"] = names.iter().chain(added).cloned().collect();
     }
-    Some(kept)
-}
-
-fn read_host_alias(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HostAlias> {
-    let object = walk.open_object_of(at, &["ip", "hostnames"], |_| None)?;
-    let expected = "an IPv4 or IPv6 address";
-    let ip = walk.required(&object, "ip", expected).and_then(|at| {
-        walk.checked(&at, expected, |text| text.parse::<std::net::IpAddr>().is_ok()).map(str::to_owned)
-    });
-    let hostnames = walk.required(&object, "hostnames", "a list of host names").and_then(|_| {
-        strings(walk, &object, "hostnames", |walk, at| {
-            walk.checked(at, names::SUBDOMAIN, names::is_subdomain)
-        })
-    });
-    Some(HostAlias { ip: ip?, hostnames: hostnames?.unwrap_or_default() })
+    *aliases = kept;
 }

@@ -33,13 +33,7 @@ pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind)
         "paused" => Some("stop after a batch with `batchPartition`"),
         _ => None,
     })?;
-    let target_revision = match object.get("targetRevision") {
-        None => Some(None),
-        Some(at) => {
-            let name = walk.checked(&at, names::SUBDOMAIN, names::is_subdomain);
-            name.map(|name| Some(name.to_owned()))
-        }
-    };
+    let target_revision = walk.optional_text(&object, "targetRevision", names::SUBDOMAIN);
     let target_size = walk
         .required(&object, "targetSize", "an integer from 0 to 2147483647")
         .and_then(|at| walk.integer(&at, 0..=MAX_REPLICAS, "an integer"));
@@ -47,10 +41,7 @@ pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind)
         None => Some((None, BTreeMap::new())),
         Some(at) => read_batches(walk, &at).map(|(batches, gates)| (Some(batches), gates)),
     };
-    let batch_partition = match object.get("batchPartition") {
-        None => Some(None),
-        Some(at) => read_partition(walk, &at).map(Some),
-    };
+    let batch_partition = object.optional("batchPartition", |at| read_partition(walk, at));
     let strategy = match object.get("rolloutStrategy") {
         None => Some(Strategy::default()),
         Some(at) => walk.choice(&at, &STRATEGIES),
@@ -123,7 +114,8 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
     let expected = "an integer of 0 or more, or a percentage from \"0%\" to \"100%\"";
     match &at.node.value {
         value @ (NodeValue::Int(_) | NodeValue::Float(_)) => {
-            if let Some(count @ 0..=MAX_REPLICAS) = value.whole() {
+            let count = value.whole().and_then(|count| u32::try_from(count).ok());
+            if let Some(count @ 0..=MAX_REPLICAS) = count {
                 return Some(Amount::Count(count));
             }
         }

@@ -5,13 +5,27 @@
 
 mod rules;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value, json};
 
+use crate::oam::application::Release;
+use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
-use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
-use crate::oam::manifest::properties::read_quantity;
-use crate::oam::manifest::walk::{At, Object, Walk, listed};
+use crate::oam::manifest::problem::{nearest, quoted};
+use crate::oam::manifest::walk::{At, Object, Walk, in_range, joined, listed};
+use crate::oam::quantity::{is_quantity, likely_quantity};
 use crate::oam::schema::{Field, Grammar, Literal, Presence, Shape, Table, Undeclared};
+
+/// What a shape reads, as a type that has its fields; `None` where something is wrong with it.
+pub(super) fn read_as<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Option<T> {
+    let value = read_shape(walk, at, shape)?;
+    typed(walk, at, value)
+}
+
+/// A value that has been read, as a type that has its fields.
+pub(super) fn typed<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, value: Value) -> Option<T> {
+    serde_json::from_value(value).map_err(|error| walk.refuse(at, format!("invalid value: {error}"))).ok()
+}
 
 /// Reads a mapping by its table; `None` where something is wrong with it.
 pub(super) fn read_table(walk: &mut Walk<'_>, at: &At<'_>, table: &Table) -> Option<Value> {
@@ -24,11 +38,8 @@ pub(super) fn read_table(walk: &mut Walk<'_>, at: &At<'_>, table: &Table) -> Opt
     let mut good = report_undeclared(walk, &object, table, &mut values);
     for field in table.fields {
         match read_field(walk, &object, field) {
-            Read::Absent => {}
-            Read::Value(value) => {
-                values.insert(field.name.to_owned(), value);
-            }
-            Read::Wrong => good = false,
+            Some(value) => values.extend(value.map(|value| (field.name.to_owned(), value))),
+            None => good = false,
         }
     }
     good &= rules::check_rules(walk, &object, table, &values);
@@ -39,26 +50,37 @@ pub(super) fn read_table(walk: &mut Walk<'_>, at: &At<'_>, table: &Table) -> Opt
 pub(super) fn read_shape(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Option<Value> {
     match shape {
         Shape::Text => walk.text(at, "a string").map(|text| json!(text)),
-        Shape::Checked(Grammar { expected, accepts }) => {
-            walk.checked(at, expected, *accepts).map(|text| json!(text))
-        }
+        Shape::Checked(grammar) => walk.checked(at, *grammar).map(|text| json!(text)),
         Shape::Secret(grammar) => read_secret(walk, at, *grammar),
         Shape::Choice(words) => {
             let words: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
             walk.choice(at, &words).map(|word| json!(word))
         }
-        Shape::Integer { least, most } => read_integer(walk, at, *least, *most).map(|number| json!(number)),
+        Shape::ObjectName => read_object_name(walk, at),
+        Shape::Integer { noun, least, most } => {
+            walk.integer(at, *least..=*most, noun).map(|number| json!(number))
+        }
         Shape::Boolean => walk.boolean(at).map(|value| json!(value)),
         Shape::Quantity(examples) => read_quantity(walk, at, examples).map(|quantity| json!(quantity)),
         Shape::Nullable(_) if at.node.value == NodeValue::Null => Some(Value::Null),
         Shape::Nullable(of) => read_shape(walk, at, of),
         Shape::List { of, expected } => {
-            let items = walk.list(at, expected)?;
-            let read: Vec<Option<Value>> = items.iter().map(|item| read_shape(walk, item, of)).collect();
-            read.into_iter().collect::<Option<Vec<Value>>>().map(Value::Array)
+            walk.list_of(at, expected, |walk, item| read_shape(walk, item, of)).map(Value::Array)
         }
         Shape::Map { of, keys, expected } => read_map(walk, at, of, *keys, expected),
+        Shape::Filled { of, expected } => {
+            let value = read_shape(walk, at, of)?;
+            if value == "" || value == json!([]) {
+                walk.mismatch(at, expected);
+                return None;
+            }
+            Some(value)
+        }
         Shape::Object(table) => read_table(walk, at, table),
+        Shape::Typed(types) => {
+            let table = read_type(walk, at, types)?;
+            read_table(walk, at, table)
+        }
         Shape::Any => read_any(walk, at),
         Shape::AnyObject if matches!(at.node.value, NodeValue::Map(_)) => read_any(walk, at),
         Shape::AnyObject => {
@@ -68,28 +90,23 @@ pub(super) fn read_shape(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Opt
     }
 }
 
-/// What became of a declared field.
-enum Read {
-    Absent,
-    Value(Value),
-    Wrong,
-}
-
-fn read_field(walk: &mut Walk<'_>, object: &Object<'_>, field: &Field) -> Read {
+/// Reads a declared field: `Some(None)` where it is absent, and `None` where it is wrong.
+pub(super) fn read_field(walk: &mut Walk<'_>, object: &Object<'_>, field: &Field) -> Option<Option<Value>> {
     let keeps_null = matches!(field.shape, Shape::Nullable(_) | Shape::Any);
     let found = if keeps_null { object.find(field.name) } else { object.get(field.name) };
     if let Some(at) = found {
         if let Some(instead) = field.deprecated {
             walk.warn(&at, format!("deprecated, use {instead}"));
         }
-        return read_shape(walk, &at, &field.shape).map_or(Read::Wrong, Read::Value);
+        return read_shape(walk, &at, &field.shape).map(Some);
     }
     match field.presence {
-        Presence::Optional => Read::Absent,
-        Presence::Default(literal) => Read::Value(default_of(&field.shape, literal)),
+        Presence::Optional => Some(None),
+        Presence::Default(literal) => Some(Some(default_of(&field.shape, literal))),
         Presence::Required => {
-            walk.required(object, field.name, &in_words(&field.shape));
-            Read::Wrong
+            let expected = field.missing.map_or_else(|| in_words(&field.shape), str::to_owned);
+            walk.required(object, field.name, &expected);
+            None
         }
     }
 }
@@ -102,43 +119,33 @@ fn report_undeclared(
     values: &mut Map<String, Value>,
 ) -> bool {
     let known: Vec<&str> = table.fields.iter().map(|field| field.name).collect();
+    let advice_of = |list: &[(&str, &'static str)], name: &str| {
+        list.iter().find(|(other, _)| *other == name).map(|(_, advice)| *advice)
+    };
     let mut good = true;
-    for (name, key, value) in object.entries() {
-        if known.contains(&name) {
-            continue;
-        }
-        let advice = table.advice.iter().find(|(other, _)| *other == name).map(|(_, advice)| *advice);
-        let similar = nearest(name, known.iter().copied());
-        match table.undeclared {
-            Undeclared::Refused => {
-                let hint = advice
-                    .map(str::to_owned)
-                    .or_else(|| did_you_mean(name, known.iter().copied()))
-                    .or_else(|| Some(format!("known fields: {}", listed(&known))));
-                walk.report(&key, "unknown field".to_owned(), hint);
-                good = false;
-            }
-            Undeclared::Ignored => {
-                let advice = match (advice, similar) {
-                    (Some(advice), _) => advice.to_owned(),
-                    (None, Some(similar)) => format!("did you mean `{similar}`?"),
-                    (None, None) if known.is_empty() => "it takes no fields".to_owned(),
-                    (None, None) => format!("known fields: {}", listed(&known)),
-                };
-                walk.warn(&key, format!("unknown field, ignored; {advice}"));
-            }
+    for (name, key, value) in object.entries().filter(|(name, _, _)| !known.contains(name)) {
+        let (unsupported, advice) = (advice_of(table.unsupported, name), advice_of(table.advice, name));
+        let is_refused = match table.undeclared {
+            Undeclared::Refused => true,
+            Undeclared::ByRelease => walk.release() == Release::InBatches,
+            Undeclared::Ignored => false,
             Undeclared::Kept => {
-                if let Some(similar) = similar {
+                if let Some(similar) = nearest(name, known.iter().copied()) {
                     walk.warn(&key, format!("unknown field; did you mean `{similar}`?"));
                 }
-                match read_any(walk, &value) {
-                    Some(value) => {
-                        values.insert(name.to_owned(), value);
-                    }
-                    None => good = false,
-                }
+                let value = read_any(walk, &value);
+                good &= value.is_some();
+                values.extend(value.map(|value| (name.to_owned(), value)));
+                continue;
             }
+        };
+        match unsupported {
+            Some(reason) if is_refused => walk.refuse_with(&key, "not supported", reason),
+            _ if is_refused => walk.refuse_field(&key, name, &known, advice),
+            reason => walk.ignore_field(&key, name, &known, reason.or(advice)),
         }
+        // A component with such fields is worth checking further.
+        good &= table.undeclared != Undeclared::Refused;
     }
     good
 }
@@ -183,29 +190,43 @@ fn read_secret(walk: &mut Walk<'_>, at: &At<'_>, grammar: Grammar) -> Option<Val
     None
 }
 
-/// A whole number; `8080.0` is one too.
-fn read_integer(walk: &mut Walk<'_>, at: &At<'_>, least: i64, most: i64) -> Option<i64> {
-    let range = least..=most;
-    let found = match &at.node.value {
-        NodeValue::Int(number) => i64::try_from(*number).ok(),
-        #[expect(clippy::cast_possible_truncation, reason = "a whole number this small is exact")]
-        NodeValue::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(*number as i64),
-        NodeValue::Null
-        | NodeValue::Bool(_)
-        | NodeValue::Float(_)
-        | NodeValue::Text(_)
-        | NodeValue::List(_)
-        | NodeValue::Map(_) => None,
-    };
-    let found = found.filter(|number| range.contains(number));
-    if found.is_none() {
-        let is_in_range = |text: &&str| text.parse().is_ok_and(|number: i64| range.contains(&number));
-        let hint = at.node.as_text().filter(is_in_range);
-        let hint = hint.map(|text| format!("did you mean {text}, without quotes?"));
-        let message = format!("found {}, expected {}", walk.found(at.node), in_range(least, most));
-        walk.report(at, message, hint);
+/// The name of an object that is elsewhere.
+fn read_object_name(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Value> {
+    let name = at.node.as_text().filter(|name| !name.is_empty() && !names::is_subdomain(name));
+    if let (Release::AsAWhole, Some(name)) = (walk.release(), name) {
+        walk.warn(at, format!("no object can be named `{name}`: pods will wait for it"));
+        return Some(json!(name));
     }
-    found
+    walk.checked(at, names::SUBDOMAIN).map(|name| json!(name))
+}
+
+/// The table of a mapping's type.
+fn read_type<'t>(walk: &mut Walk<'_>, at: &At<'_>, types: &'t [(&str, Table)]) -> Option<&'t Table> {
+    let Some(node) = at.node.field("type") else { return types.last().map(|(_, table)| table) };
+    let tables: Vec<(&str, &Table)> = types.iter().map(|(name, table)| (*name, table)).collect();
+    walk.choice(&At { node, path: joined(&at.path, "type") }, &tables)
+}
+
+/// A quantity; numbers without quotes are as good as strings.
+fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<String> {
+    let expected = format!("a quantity of 0 or more such as {examples}");
+    // As spelt, if that is a quantity: `1e3` stays `1e3`. YAML also knows spellings that are none.
+    let spelt = Some(walk.raw(at.node).to_owned()).filter(|raw| is_quantity(raw));
+    let text = match &at.node.value {
+        NodeValue::Text(text) => text.clone(),
+        NodeValue::Int(number) => spelt.unwrap_or_else(|| number.to_string()),
+        NodeValue::Float(number) => spelt.unwrap_or_else(|| number.to_string()),
+        NodeValue::Null | NodeValue::Bool(_) | NodeValue::List(_) | NodeValue::Map(_) => {
+            walk.mismatch(at, &expected);
+            return None;
+        }
+    };
+    if is_quantity(&text) {
+        return Some(text);
+    }
+    let hint = likely_quantity(&text).map(|likely| format!("did you mean `{likely}`?"));
+    walk.report(at, format!("found {}, expected {expected}", quoted(&text)), hint);
+    None
 }
 
 /// Any value as JSON.
@@ -216,11 +237,7 @@ pub(super) fn read_any(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Value> {
         | NodeValue::Text(_)
         | NodeValue::Int(_)
         | NodeValue::Float(_) => Some(plain(at.node)),
-        NodeValue::List(_) => {
-            let items = walk.list(at, "a list")?;
-            let read: Vec<Option<Value>> = items.iter().map(|item| read_any(walk, item)).collect();
-            read.into_iter().collect::<Option<Vec<Value>>>().map(Value::Array)
-        }
+        NodeValue::List(_) => walk.list_of(at, "a list", read_any).map(Value::Array),
         NodeValue::Map(_) => {
             let object = walk.object(at)?;
             let mut values = Map::new();
@@ -248,10 +265,10 @@ fn plain(node: &Node) -> Value {
             let number = small.or_else(|_| u64::try_from(*number).map(Number::from));
             number.map_or(Value::Null, Value::Number)
         }
-        // As in YAML that is read for Kubernetes, `2.0` is an integer.
-        #[expect(clippy::cast_possible_truncation, reason = "a whole number this small is exact")]
-        NodeValue::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => json!(*number as i64),
-        NodeValue::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+        NodeValue::Float(number) => match node.value.whole() {
+            Some(whole) => json!(whole),
+            None => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+        },
         NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => Value::Null,
     }
 }
@@ -277,24 +294,21 @@ fn filled(shape: &Shape) -> Value {
     Value::Object(defaults.collect())
 }
 
-fn in_range(least: i64, most: i64) -> String {
-    if least == most { least.to_string() } else { format!("an integer from {least} to {most}") }
-}
-
 /// What a shape is, in words.
 fn in_words(shape: &Shape) -> String {
     match shape {
         Shape::Text => "a string".to_owned(),
         Shape::Checked(grammar) | Shape::Secret(grammar) => grammar.expected.to_owned(),
         Shape::Choice(words) => format!("one of {}", listed(words)),
-        Shape::Integer { least, most } => in_range(*least, *most),
+        Shape::ObjectName => names::SUBDOMAIN.expected.to_owned(),
+        Shape::Integer { noun, least, most } => in_range(noun, least, most),
         Shape::Boolean => "true or false".to_owned(),
         Shape::Quantity(examples) => format!("a quantity of 0 or more such as {examples}"),
-        Shape::Nullable(of) => in_words(of),
+        Shape::Nullable(of) | Shape::Filled { of, .. } => in_words(of),
         Shape::List { expected, .. } | Shape::Map { expected, .. } => (*expected).to_owned(),
         Shape::Object(table) => table.expected.to_owned(),
         Shape::Any => "a value".to_owned(),
-        Shape::AnyObject => "a mapping".to_owned(),
+        Shape::AnyObject | Shape::Typed(_) => "a mapping".to_owned(),
     }
 }
 

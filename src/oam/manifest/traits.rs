@@ -1,13 +1,12 @@
 //! The traits of a component.
 
-use std::collections::{HashMap, HashSet};
-
 use serde_json::Value;
 
 use crate::oam::application::{Application, Component, ComponentKind, RolloutTrait};
 use crate::oam::manifest::names::definition;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::{did_you_mean, quoted};
+use crate::oam::manifest::properties::unite_variables;
 use crate::oam::manifest::rollout;
 use crate::oam::manifest::schema::read_shape;
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
@@ -58,7 +57,7 @@ pub(super) fn read_traits(
         match read_other(walk, &entry, &at, name) {
             Some(mut other) => {
                 if !is_rolled_out {
-                    unite_variables(walk, &entry, &mut other.properties);
+                    unite_trait_variables(walk, &entry, &mut other.properties);
                 }
                 is_good &= !is_rolled_out || goes_with_rollout(walk, item, &at, other.kind);
                 traits.others.push(other);
@@ -150,27 +149,13 @@ fn is_satisfied_by_nothing(shape: &Shape) -> bool {
     !has_required && !table.rules.iter().any(needs_one)
 }
 
-/// Keeps the last variable of each name in a container that a trait adds: pods take the last value, and server-side
-/// apply takes each name once.
-fn unite_variables(walk: &mut Walk<'_>, entry: &Object<'_>, properties: &mut Value) {
+/// Keeps the last variable of each name in a container that a trait adds.
+fn unite_trait_variables(walk: &mut Walk<'_>, entry: &Object<'_>, properties: &mut Value) {
     let Some(variables) = properties.get_mut("env").and_then(Value::as_array_mut) else { return };
     let Some(at) = entry.get("properties") else { return };
-    let Some(NodeValue::List(items)) = at.node.field("env").map(|node| &node.value) else { return };
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut replaced = HashSet::new();
-    for (index, (variable, node)) in variables.iter().zip(items).enumerate() {
-        let name = variable["name"].as_str().unwrap_or_default();
-        if let Some(first) = seen.insert(name.to_owned(), index) {
-            replaced.insert(first);
-            let place = At { node, path: format!("{}.env[{index}]", at.path) };
-            walk.warn(
-                &place,
-                format!("variable `{name}` appears twice, first as env[{first}]; the last one counts"),
-            );
-        }
+    if let Some(node) = at.node.field("env") {
+        unite_variables(walk, &At { node, path: format!("{}.env", at.path) }, variables);
     }
-    let mut index = 0..;
-    variables.retain(|_| index.next().is_none_or(|index| !replaced.contains(&index)));
 }
 
 /// KubeVela ignores one of `cpu` and `memory` without the other.

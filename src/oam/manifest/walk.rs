@@ -5,12 +5,15 @@
 //! an absent field is nothing wrong.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
-use crate::oam::application::{ManifestWarning, Origin};
+use crate::oam::application::{ManifestWarning, Origin, Release};
 use crate::oam::manifest::file_overrides::OverridesDocument;
 use crate::oam::manifest::node::{MERGE_KEY, Node, NodeValue, Text};
 use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem, did_you_mean, quoted, shortened};
+use crate::oam::schema::Grammar;
 
 /// A value and the path to it.
 #[derive(Clone)]
@@ -40,14 +43,13 @@ pub(super) struct Walk<'t> {
     overflow: bool,
 }
 
-/// How a component is released, which decides what a property is that its type does not have: KubeVela ignores it, and
-/// people have such properties in their manifests; in a component with the `rollout` trait it is a mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Release {
-    /// By the `rollout` trait.
-    InBatches,
-    /// All at once.
-    AsAWhole,
+impl<'n> At<'n> {
+    /// The items of a sequence; none of anything else.
+    pub(super) fn items(&self) -> Vec<Self> {
+        let NodeValue::List(items) = &self.node.value else { return Vec::new() };
+        let item = |(index, node)| At { node, path: format!("{}[{index}]", self.path) };
+        items.iter().enumerate().map(item).collect()
+    }
 }
 
 impl<'n> Object<'n> {
@@ -56,19 +58,24 @@ impl<'n> Object<'n> {
         self.find(name).filter(|at| at.node.value != NodeValue::Null)
     }
 
+    /// A field that may be absent: `Some(None)` then, and `None` where it is wrong.
+    pub(super) fn optional<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&At<'n>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.get(name) {
+            None => Some(None),
+            Some(at) => read(&at).map(Some),
+        }
+    }
+
     /// Every field, for mappings with free keys: key, place of the key, value.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, At<'n>, At<'n>)> {
         self.fields.iter().map(|(name, key, node)| {
             let path = joined(&self.at.path, name);
             (name.as_str(), At { node: key, path: path.clone() }, At { node, path })
         })
-    }
-
-    /// The mapping without the fields that are not `known`.
-    pub(super) fn only(self, known: &[&str]) -> Self {
-        let Self { at, mut fields } = self;
-        fields.retain(|(name, _, _)| known.contains(&name.as_str()));
-        Self { at, fields }
     }
 
     /// The field's value, also where it is there and empty.
@@ -97,7 +104,9 @@ impl<'t> Walk<'t> {
         Self { overrides, ..self }
     }
 
-    /// Decides what unknown properties of the component that is read next are.
+    /// Sets how the component is released that is read next. It decides what a property is that its type does not have:
+    /// KubeVela ignores it, and people have such properties in their manifests; in a component with the `rollout` trait
+    /// it is a mistake.
     pub(super) fn set_release(&mut self, release: Release) {
         self.release = release;
     }
@@ -188,6 +197,27 @@ impl<'t> Walk<'t> {
         }
     }
 
+    /// A required field that is a text of a grammar.
+    pub(super) fn required_text(
+        &mut self,
+        object: &Object<'_>,
+        name: &str,
+        grammar: Grammar,
+    ) -> Option<String> {
+        let at = self.required(object, name, grammar.expected)?;
+        self.checked(&at, grammar).map(str::to_owned)
+    }
+
+    /// A text of a grammar that may be absent; see [`Object::optional`].
+    pub(super) fn optional_text(
+        &mut self,
+        object: &Object<'_>,
+        name: &str,
+        grammar: Grammar,
+    ) -> Option<Option<String>> {
+        object.optional(name, |at| self.checked(at, grammar).map(str::to_owned))
+    }
+
     /// A mapping with the fields `known`; `explain` may know why another one is not among them.
     pub(super) fn object_of<'n>(
         &mut self,
@@ -196,17 +226,10 @@ impl<'t> Walk<'t> {
         explain: impl Fn(&str) -> Option<&'static str>,
     ) -> Option<Object<'n>> {
         let object = self.object(at)?;
-        for (name, key, _) in object.entries() {
-            if known.contains(&name) {
-                continue;
-            }
+        for (name, key, _) in object.entries().filter(|(name, _, _)| !known.contains(name)) {
             match explain(name) {
                 Some(reason) => self.refuse_with(&key, "not supported", reason),
-                None => {
-                    let hint = did_you_mean(name, known.iter().copied())
-                        .or_else(|| Some(format!("known fields: {}", listed(known))));
-                    self.report(&key, "unknown field".to_owned(), hint);
-                }
+                None => self.refuse_field(&key, name, known, None),
             }
         }
         Some(object)
@@ -219,20 +242,24 @@ impl<'t> Walk<'t> {
         known: &[&str],
         explain: impl Fn(&str) -> Option<&'static str>,
     ) -> Option<Object<'n>> {
-        match self.release {
-            Release::InBatches => self.object_of(at, known, explain),
-            Release::AsAWhole => {
-                let object = self.object(at)?;
-                for (name, key, _) in object.entries().filter(|(name, _, _)| !known.contains(name)) {
-                    let advice = explain(name).map(str::to_owned);
-                    let advice = advice
-                        .or_else(|| did_you_mean(name, known.iter().copied()))
-                        .unwrap_or_else(|| format!("known fields: {}", listed(known)));
-                    self.warn(&key, format!("unknown field, ignored; {advice}"));
-                }
-                Some(object)
-            }
+        if self.release == Release::InBatches {
+            return self.object_of(at, known, explain);
         }
+        let object = self.object(at)?;
+        for (name, key, _) in object.entries().filter(|(name, _, _)| !known.contains(name)) {
+            self.ignore_field(&key, name, known, explain(name));
+        }
+        Some(object)
+    }
+
+    /// Refuses a field that is not among the known ones.
+    pub(super) fn refuse_field(&mut self, key: &At<'_>, name: &str, known: &[&str], advice: Option<&str>) {
+        self.report(key, "unknown field".to_owned(), Some(advice_on(name, known, advice)));
+    }
+
+    /// Warns of a field that is not among the known ones.
+    pub(super) fn ignore_field(&mut self, key: &At<'_>, name: &str, known: &[&str], advice: Option<&str>) {
+        self.warn(key, format!("unknown field, ignored; {}", advice_on(name, known, advice)));
     }
 
     /// A mapping with any keys, each once.
@@ -276,12 +303,22 @@ impl<'t> Walk<'t> {
 
     /// A sequence's items.
     pub(super) fn list<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<Vec<At<'n>>> {
-        let NodeValue::List(items) = &at.node.value else {
+        if !matches!(at.node.value, NodeValue::List(_)) {
             self.mismatch(at, expected);
             return None;
-        };
-        let item = |(index, node)| At { node, path: format!("{}[{index}]", at.path) };
-        Some(items.iter().enumerate().map(item).collect())
+        }
+        Some(at.items())
+    }
+
+    /// A sequence's items, each read by `read`, so that the problems of all are reported.
+    pub(super) fn list_of<'n, T>(
+        &mut self,
+        at: &At<'n>,
+        expected: &str,
+        mut read: impl FnMut(&mut Self, &At<'n>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let items: Vec<Option<T>> = self.list(at, expected)?.iter().map(|item| read(self, item)).collect();
+        items.into_iter().collect()
     }
 
     /// A text.
@@ -312,32 +349,31 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// A text for which `check` knows no objection.
-    pub(super) fn checked<'n>(
-        &mut self,
-        at: &At<'n>,
-        expected: &str,
-        check: fn(&str) -> bool,
-    ) -> Option<&'n str> {
-        let text = self.text_for(at, expected, check)?;
-        if check(text) {
+    /// A text of a grammar.
+    pub(super) fn checked<'n>(&mut self, at: &At<'n>, grammar: Grammar) -> Option<&'n str> {
+        let Grammar { expected, accepts } = grammar;
+        let text = self.text_for(at, expected, accepts)?;
+        if accepts(text) {
             return Some(text);
         }
         let repaired = text.trim().to_lowercase().replace(['_', ' '], "-");
-        let hint = check(&repaired).then(|| format!("did you mean `{repaired}`?"));
+        let hint = accepts(&repaired).then(|| format!("did you mean `{repaired}`?"));
         self.report(at, format!("found {}, expected {expected}", quoted(text)), hint);
         None
     }
 
-    /// A whole number within `range`.
-    pub(super) fn integer(&mut self, at: &At<'_>, range: RangeInclusive<u32>, what: &str) -> Option<u32> {
-        let number = at.node.value.whole().filter(|number| range.contains(number));
+    /// A whole number within `range`; the noun says what it is, with its article.
+    pub(super) fn integer<N: Whole>(
+        &mut self,
+        at: &At<'_>,
+        range: RangeInclusive<N>,
+        noun: &str,
+    ) -> Option<N> {
+        let number = at.node.value.whole().and_then(|number| N::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
         if number.is_none() {
-            let expected = match (range.start(), range.end()) {
-                (least, most) if least == most => least.to_string(),
-                (least, most) => format!("{what} from {least} to {most}"),
-            };
-            let is_in_range = |text: &&str| text.parse().is_ok_and(|number: u32| range.contains(&number));
+            let expected = in_range(noun, range.start(), range.end());
+            let is_in_range = |text: &&str| text.parse().is_ok_and(|number: N| range.contains(&number));
             let quoted = at.node.as_text().filter(is_in_range);
             let hint = quoted.map(|text| format!("did you mean {text}, without quotes?"));
             self.report(at, format!("found {}, expected {expected}", self.found(at.node)), hint);
@@ -395,6 +431,26 @@ impl<'t> Walk<'t> {
         let text = self.overrides_of(node).map_or(self.text, |overrides| &overrides.text);
         text.get(start..end).unwrap_or_default().trim()
     }
+}
+
+/// What to write instead of an unknown field.
+fn advice_on(name: &str, known: &[&str], advice: Option<&str>) -> String {
+    let advice = advice.map(str::to_owned).or_else(|| did_you_mean(name, known.iter().copied()));
+    advice.unwrap_or_else(|| match known {
+        [] => "it takes no fields".to_owned(),
+        known => format!("known fields: {}", listed(known)),
+    })
+}
+
+/// A type of whole numbers.
+pub(super) trait Whole: TryFrom<i64> + PartialOrd + Display + FromStr {}
+
+impl<N: TryFrom<i64> + PartialOrd + Display + FromStr> Whole for N {}
+
+/// A range of whole numbers, in words.
+pub(super) fn in_range(noun: &str, least: impl Display, most: impl Display) -> String {
+    let (least, most) = (least.to_string(), most.to_string());
+    if least == most { least } else { format!("{noun} from {least} to {most}") }
 }
 
 /// The words as a list for a sentence.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::oam::manifest::batch_gates::read_duration;
-use crate::oam::manifest::fields::refuse_filled;
+use crate::oam::manifest::component::refuse_filled;
 use crate::oam::manifest::names;
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
@@ -109,13 +109,10 @@ impl Reading {
         at: &At<'n>,
         nesting: Nesting,
     ) -> Option<Vec<Entry<'n>>> {
-        let items = walk.list(at, "a list of steps")?;
-        let read: Vec<Option<Entry<'n>>> = items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| self.read_entry(walk, item, index, nesting))
-            .collect();
-        read.into_iter().collect()
+        let mut indices = 0..;
+        walk.list_of(at, "a list of steps", |walk, item| {
+            self.read_entry(walk, item, indices.next()?, nesting)
+        })
     }
 
     fn read_entry<'n>(
@@ -368,11 +365,7 @@ fn read_suspend<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadActi
 fn read_depends_on_app<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadAction<'n>> {
     let at = walk.required(object, "properties", "a mapping with `name` and `namespace`")?;
     let properties = walk.object_of(&at, &["name", "namespace"], |_| None)?;
-    let name = walk
-        .required(&properties, "name", names::SHORT_SUBDOMAIN)
-        .and_then(|at| walk.checked(&at, names::SHORT_SUBDOMAIN, names::is_short_subdomain));
-    let namespace = walk
-        .required(&properties, "namespace", names::LABEL)
-        .and_then(|at| walk.checked(&at, names::LABEL, names::is_label));
-    Some(ReadAction::DependsOnApp { name: name?.to_owned(), namespace: namespace?.to_owned() })
+    let name = walk.required_text(&properties, "name", names::SHORT_SUBDOMAIN);
+    let namespace = walk.required_text(&properties, "namespace", names::LABEL);
+    Some(ReadAction::DependsOnApp { name: name?, namespace: namespace? })
 }

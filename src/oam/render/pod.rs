@@ -2,41 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::oam::application::{Application, Component, ComponentKind};
 use crate::oam::labels;
-use crate::oam::properties::volumes::{Files, Medium, Volume, VolumeSource};
-use crate::oam::properties::{EnvValue, EnvVar, HostAlias, KeyRef, Port, Probe, ProbeHandler, Properties};
+use crate::oam::object::{copy, text};
+use crate::oam::properties::{Port, Properties};
+use crate::oam::traits::volume_of;
 
 /// The template of the component's pods. What is not given is left out, but for what KubeVela fills in.
 pub(super) fn template(component: &Component, properties: &Properties, revision: &str) -> Value {
     let mut labels = properties.labels.clone();
     labels.insert(labels::COMPONENT.to_owned(), component.name.clone());
-    match component.kind {
-        ComponentKind::Webservice => {
-            labels.insert(labels::REVISION.to_owned(), revision.to_owned());
-            if properties.add_revision_label {
-                // There is no revision of the application here; the component's is the nearest.
-                labels.insert(labels::APP_REVISION.to_owned(), revision.to_owned());
-            }
-        }
-        // KubeVela gives these pods no revision unless it is asked for: one object serves them all, and a
-        // label that changes with the name alone would replace its pods for nothing.
-        ComponentKind::Worker
-        | ComponentKind::ClonesetService
-        | ComponentKind::Daemon
-        | ComponentKind::Task
-        | ComponentKind::CronTask
-        | ComponentKind::K8sObjects
-        | ComponentKind::Raw
-        | ComponentKind::RefObjects => {}
-        ComponentKind::StatefulSet => {
-            if properties.add_revision_label {
-                labels.insert(labels::REVISION.to_owned(), revision.to_owned());
-                labels.insert(labels::APP_REVISION.to_owned(), revision.to_owned());
-            }
-        }
+    let mut mark = |label: &str| labels.insert(label.to_owned(), revision.to_owned());
+    // KubeVela gives the pods of other types no revision unless it is asked for: one object serves them all, and a
+    // label that changes with the name alone would replace its pods for nothing.
+    if component.kind == ComponentKind::Webservice || properties.add_revision_label {
+        mark(labels::REVISION);
+    }
+    if properties.add_revision_label {
+        // There is no revision of the application here; the component's is the nearest.
+        mark(labels::APP_REVISION);
     }
     json!({"metadata": metadata(&labels, properties), "spec": spec(&component.name, properties)})
 }
@@ -88,102 +75,66 @@ fn metadata(labels: &BTreeMap<String, String>, properties: &Properties) -> Value
 fn spec(name: &str, properties: &Properties) -> Value {
     let mut spec = Map::new();
     spec.insert("containers".to_owned(), json!([container(name, properties)]));
-    list(&mut spec, "hostAliases", &properties.host_aliases, host_alias);
-    list(&mut spec, "imagePullSecrets", &properties.image_pull_secrets, |name| json!({"name": name}));
-    list(&mut spec, "volumes", &volumes(&properties.volumes), |one| volume(one));
-    if let Some(job) = &properties.job {
-        spec.insert("restartPolicy".to_owned(), json!(job.restart.as_str()));
-    }
+    set_list(&mut spec, "hostAliases", &properties.host_aliases);
+    let secrets: Vec<Value> =
+        properties.image_pull_secrets.iter().map(|name| json!({"name": name})).collect();
+    set_list(&mut spec, "imagePullSecrets", &secrets);
+    set_list(&mut spec, "volumes", &volumes(&properties.volumes));
+    set(&mut spec, "restartPolicy", properties.restart.as_ref());
     Value::Object(spec)
 }
 
 fn container(name: &str, properties: &Properties) -> Value {
     let mut container = Map::new();
-    container.insert("name".to_owned(), json!(name));
-    container.insert("image".to_owned(), json!(properties.image));
-    if let Some(policy) = properties.image_pull_policy {
-        container.insert("imagePullPolicy".to_owned(), json!(policy.as_str()));
-    }
-    if let Some(command) = &properties.command {
-        container.insert("command".to_owned(), json!(command));
-    }
-    if let Some(args) = &properties.args {
-        container.insert("args".to_owned(), json!(args));
-    }
-    list(&mut container, "ports", &container_ports(&properties.ports), |one| port(one));
-    list(&mut container, "env", &properties.env, variable);
-    if let Some(resources) = resources(properties) {
-        container.insert("resources".to_owned(), resources);
-    }
-    let mounts = properties.volumes.iter().map(mount);
+    set(&mut container, "name", Some(name));
+    set(&mut container, "image", Some(&properties.image));
+    set(&mut container, "imagePullPolicy", properties.image_pull_policy.as_ref());
+    set(&mut container, "command", properties.command.as_ref());
+    set(&mut container, "args", properties.args.as_ref());
+    set_list(&mut container, "ports", &container_ports(&properties.ports));
+    set_list(&mut container, "env", &properties.env);
+    set(&mut container, "resources", resources(properties));
+    let mut mounts: Vec<Value> = properties.volumes.iter().map(mount).collect();
     let claims = properties.claims.iter();
-    let mounts: Vec<Value> = mounts
-        .chain(claims.map(|claim| json!({"name": claim.name, "mountPath": claim.mount_path})))
-        .collect();
-    list(&mut container, "volumeMounts", &mounts, Value::clone);
-    if let Some(lifecycle) = lifecycle(properties) {
-        container.insert("lifecycle".to_owned(), lifecycle);
-    }
-    if let Some(live) = &properties.liveness_probe {
-        container.insert("livenessProbe".to_owned(), probe(live));
-    }
-    if let Some(ready) = &properties.readiness_probe {
-        container.insert("readinessProbe".to_owned(), probe(ready));
-    }
+    mounts.extend(claims.map(|claim| json!({"name": claim.name, "mountPath": claim.mount_path})));
+    set_list(&mut container, "volumeMounts", &mounts);
+    set(&mut container, "lifecycle", lifecycle(properties));
+    set(&mut container, "livenessProbe", properties.liveness_probe.as_ref());
+    set(&mut container, "readinessProbe", properties.readiness_probe.as_ref());
     Value::Object(container)
 }
 
-fn list<T>(object: &mut Map<String, Value>, field: &str, items: &[T], render: fn(&T) -> Value) {
-    if !items.is_empty() {
-        object.insert(field.to_owned(), items.iter().map(render).collect());
-    }
+/// Sets a field that is given.
+pub(super) fn set(object: &mut Map<String, Value>, field: &str, value: Option<impl Serialize>) {
+    object.extend(value.map(|value| (field.to_owned(), json!(value))));
+}
+
+/// Sets a list that is not empty.
+fn set_list(object: &mut Map<String, Value>, field: &str, items: &[Value]) {
+    set(object, field, Some(items).filter(|items| !items.is_empty()));
 }
 
 /// The container's ports, each once: two ports of the Service may lead to one.
-fn container_ports(ports: &[Port]) -> Vec<&Port> {
+fn container_ports(ports: &[Port]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
-    ports.iter().filter(|port| seen.insert((port.target(), port.protocol))).collect()
+    ports.iter().filter(|port| seen.insert((port.target(), port.protocol))).map(port).collect()
 }
 
 fn port(port: &Port) -> Value {
-    let mut entry = json!({"containerPort": port.target()});
-    if let Some(name) = &port.name {
-        entry["name"] = json!(name);
-    }
-    if let Some(protocol) = port.protocol {
-        entry["protocol"] = json!(protocol.as_str());
-    }
-    entry
-}
-
-fn variable(variable: &EnvVar) -> Value {
-    let reference = |KeyRef { name, key, optional }: &KeyRef| {
-        let mut reference = json!({"name": name, "key": key});
-        if let Some(optional) = optional {
-            reference["optional"] = json!(optional);
-        }
-        reference
-    };
-    let name = &variable.name;
-    match &variable.value {
-        EnvValue::Unset => json!({"name": name}),
-        EnvValue::Literal(value) => json!({"name": name, "value": value}),
-        EnvValue::Secret(from) => json!({"name": name, "valueFrom": {"secretKeyRef": reference(from)}}),
-        EnvValue::ConfigMap(from) => {
-            json!({"name": name, "valueFrom": {"configMapKeyRef": reference(from)}})
-        }
-        EnvValue::Field(from) => json!({"name": name, "valueFrom": {"fieldRef": from}}),
-        EnvValue::Resource(from) => json!({"name": name, "valueFrom": {"resourceFieldRef": from}}),
-    }
+    let mut entry = Map::new();
+    set(&mut entry, "containerPort", Some(port.target()));
+    set(&mut entry, "name", port.name.as_ref());
+    set(&mut entry, "protocol", port.protocol);
+    Value::Object(entry)
 }
 
 fn resources(properties: &Properties) -> Option<Value> {
     let Properties { cpu, memory, limit, .. } = properties;
     let (mut limits, mut requests) = (Map::new(), Map::new());
-    for (name, amount, limit) in [("cpu", cpu, &limit.cpu), ("memory", memory, &limit.memory)] {
+    for (name, amount) in [("cpu", cpu), ("memory", memory)] {
         if let Some(amount) = amount {
             requests.insert(name.to_owned(), json!(amount));
-            limits.insert(name.to_owned(), json!(limit.as_ref().unwrap_or(amount)));
+            limits.insert(name.to_owned(), json!(limit.get(name).unwrap_or(amount)));
         }
     }
     (!requests.is_empty()).then(|| json!({"limits": limits, "requests": requests}))
@@ -192,82 +143,19 @@ fn resources(properties: &Properties) -> Option<Value> {
 fn lifecycle(properties: &Properties) -> Option<Value> {
     let mut hooks = Map::new();
     for (name, command) in [("postStart", &properties.post_start), ("preStop", &properties.pre_stop)] {
-        if let Some(command) = command {
-            hooks.insert(name.to_owned(), json!({"exec": {"command": command}}));
-        }
+        set(&mut hooks, name, command.as_ref().map(|command| json!({"exec": {"command": command}})));
     }
     (!hooks.is_empty()).then_some(Value::Object(hooks))
 }
 
-fn mount(volume: &Volume) -> Value {
-    let mut mount = json!({"name": volume.name, "mountPath": volume.mount_path});
-    if let Some(path) = &volume.sub_path {
-        mount["subPath"] = json!(path);
-    }
-    mount
+fn mount(volume: &Value) -> Value {
+    let mut mount = Map::new();
+    copy(volume, &mut mount, &["name", "mountPath", "subPath"]);
+    Value::Object(mount)
 }
 
 /// The volumes, each once: several mounts may share one.
-fn volumes(mounts: &[Volume]) -> Vec<&Volume> {
+fn volumes(mounts: &[Value]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
-    mounts.iter().filter(|volume| seen.insert(&volume.name)).collect()
-}
-
-fn volume(volume: &Volume) -> Value {
-    let (field, source) = match &volume.source {
-        VolumeSource::Claim { name } => ("persistentVolumeClaim", json!({"claimName": name})),
-        VolumeSource::ConfigMap(from) => ("configMap", files(from, "name")),
-        VolumeSource::Secret(from) => ("secret", files(from, "secretName")),
-        VolumeSource::EmptyDir { medium } => {
-            let medium = match medium {
-                Medium::Disk => "",
-                Medium::Memory => "Memory",
-            };
-            ("emptyDir", json!({"medium": medium}))
-        }
-        VolumeSource::HostPath { path } => ("hostPath", json!({"path": path})),
-    };
-    json!({"name": volume.name, field: source})
-}
-
-fn files(from: &Files, name_field: &str) -> Value {
-    let mut source = json!({name_field: from.name, "defaultMode": from.default_mode});
-    if let Some(items) = &from.items {
-        source["items"] =
-            items.iter().map(|item| json!({"key": item.key, "path": item.path, "mode": item.mode})).collect();
-    }
-    source
-}
-
-fn probe(probe: &Probe) -> Value {
-    let (field, handler) = match &probe.handler {
-        ProbeHandler::Exec { command } => ("exec", json!({"command": command})),
-        ProbeHandler::TcpSocket { port } => ("tcpSocket", json!({"port": port})),
-        ProbeHandler::HttpGet { path, port, host, scheme, headers } => {
-            let mut get = json!({"path": path, "port": port});
-            if let Some(host) = host {
-                get["host"] = json!(host);
-            }
-            if let Some(scheme) = scheme {
-                get["scheme"] = json!(scheme.as_str());
-            }
-            if !headers.is_empty() {
-                get["httpHeaders"] =
-                    headers.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
-            }
-            ("httpGet", get)
-        }
-    };
-    json!({
-        field: handler,
-        "initialDelaySeconds": probe.initial_delay_seconds,
-        "periodSeconds": probe.period_seconds,
-        "timeoutSeconds": probe.timeout_seconds,
-        "successThreshold": probe.success_threshold,
-        "failureThreshold": probe.failure_threshold,
-    })
-}
-
-fn host_alias(alias: &HostAlias) -> Value {
-    json!({"ip": alias.ip, "hostnames": alias.hostnames})
+    mounts.iter().filter(|volume| seen.insert(text(volume, "name"))).map(volume_of).collect()
 }

@@ -1,11 +1,11 @@
 //! Components that are applied as a whole: the objects that KubeVela's definitions of the types render.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::oam::application::{Application, Component, ComponentBody, ComponentKind};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
-use crate::oam::properties::jobs::{JobProperties, JobSchedule};
+use crate::oam::object::copy;
 use crate::oam::properties::{ExposeType, Port, Properties, Protocol};
 use crate::oam::render::{AUXILIARY, Output, Rendered, claim, pod};
 
@@ -55,8 +55,8 @@ fn workload(
         }
         ComponentKind::StatefulSet => {
             let mut spec = json!({"selector": selector, "template": template});
-            if let Some(order) = properties.pod_management {
-                spec["podManagementPolicy"] = json!(order.as_str());
+            if let Some(order) = &properties.pod_management {
+                spec["podManagementPolicy"] = json!(order);
             }
             if !properties.claims.is_empty() {
                 spec["volumeClaimTemplates"] = properties.claims.iter().map(claim).collect();
@@ -65,21 +65,18 @@ fn workload(
         }
         ComponentKind::ClonesetService => {
             let mut spec = json!({"selector": selector, "template": template});
-            if let Some(strategy) = properties.update_strategy {
-                spec["updateStrategy"] = json!({"type": strategy.as_str()});
+            if let Some(strategy) = &properties.update_strategy {
+                spec["updateStrategy"] = json!({"type": strategy});
             }
             ("apps.kruise.io/v1alpha1", "CloneSet", name, spec)
         }
         ComponentKind::Task => {
-            let spec = properties.job.as_ref().map(|job| job_spec(job, &template)).unwrap_or_default();
+            let spec = Value::Object(job_spec(properties, &template));
             ("batch/v1", "Job", job_name(&application.name, &component.name), spec)
         }
         ComponentKind::CronTask => {
             let metadata = pod::job_metadata(application, component, properties);
-            let job = properties.job.as_ref();
-            let spec =
-                job.and_then(|job| Some(cron_job_spec(job, job.schedule.as_ref()?, &metadata, &template)));
-            ("batch/v1", "CronJob", name, spec.unwrap_or_default())
+            ("batch/v1", "CronJob", name, cron_job_spec(properties, &metadata, &template))
         }
         // Their bodies are objects.
         ComponentKind::K8sObjects | ComponentKind::Raw | ComponentKind::RefObjects => return Value::Null,
@@ -94,31 +91,31 @@ pub fn job_name(application: &str, component: &str) -> String {
     format!("{application}-{component}")
 }
 
-fn job_spec(job: &JobProperties, template: &Value) -> Value {
-    json!({"parallelism": job.count, "completions": job.count, "template": template})
+fn job_spec(properties: &Properties, template: &Value) -> Map<String, Value> {
+    let mut spec = Map::new();
+    for field in ["parallelism", "completions"] {
+        pod::set(&mut spec, field, properties.count);
+    }
+    pod::set(&mut spec, "template", Some(template));
+    spec
 }
 
-fn cron_job_spec(job: &JobProperties, schedule: &JobSchedule, metadata: &Value, template: &Value) -> Value {
-    let mut job_spec = job_spec(job, template);
-    job_spec["backoffLimit"] = json!(schedule.backoff_limit);
-    if let Some(seconds) = schedule.ttl_seconds_after_finished {
-        job_spec["ttlSecondsAfterFinished"] = json!(seconds);
-    }
-    if let Some(seconds) = schedule.active_deadline_seconds {
-        job_spec["activeDeadlineSeconds"] = json!(seconds);
-    }
-    let mut spec = json!({
-        "schedule": schedule.cron,
-        "concurrencyPolicy": schedule.concurrency.as_str(),
-        "suspend": schedule.suspend,
-        "successfulJobsHistoryLimit": schedule.successful_jobs_history_limit,
-        "failedJobsHistoryLimit": schedule.failed_jobs_history_limit,
-        "jobTemplate": {"metadata": metadata, "spec": job_spec},
-    });
-    if let Some(seconds) = schedule.starting_deadline_seconds {
-        spec["startingDeadlineSeconds"] = json!(seconds);
-    }
-    spec
+fn cron_job_spec(properties: &Properties, metadata: &Value, template: &Value) -> Value {
+    let mut job_spec = job_spec(properties, template);
+    let of_job = ["backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds"];
+    copy(&properties.schedule, &mut job_spec, &of_job);
+    let mut spec = Map::new();
+    let own = [
+        "schedule",
+        "concurrencyPolicy",
+        "suspend",
+        "successfulJobsHistoryLimit",
+        "failedJobsHistoryLimit",
+        "startingDeadlineSeconds",
+    ];
+    copy(&properties.schedule, &mut spec, &own);
+    pod::set(&mut spec, "jobTemplate", Some(json!({"metadata": metadata, "spec": job_spec})));
+    Value::Object(spec)
 }
 
 /// The Service of the exposed ports.

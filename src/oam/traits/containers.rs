@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::object::{copy, list, text};
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::{self, Mark};
@@ -23,25 +24,6 @@ pub(super) fn each_container(properties: &Value) -> Result<Vec<&Value>, TraitErr
         }
     }
     Ok(several.iter().collect())
-}
-
-/// A string; empty where there is none.
-pub(super) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
-    value[field].as_str().unwrap_or_default()
-}
-
-/// A list; empty where there is none.
-pub(super) fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {
-    value[field].as_array().map_or(&[], Vec::as_slice)
-}
-
-/// Copies the fields that are there.
-pub(super) fn copy(from: &Value, to: &mut Map<String, Value>, fields: &[&str]) {
-    for field in fields {
-        if let Some(value) = from.get(*field) {
-            to.insert((*field).to_owned(), value.clone());
-        }
-    }
 }
 
 /// `env`: sets and unsets variables; what exists keeps its place, what is new follows in the order of the names.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::oam::labels;
+use crate::oam::object::{list, text};
 use crate::oam::render::Rendered;
 use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
-use crate::oam::traits::containers::{list, text};
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::oam::manifest::names::is_label;
 use crate::oam::object::ObjectRef;
+use crate::oam::object::{list, text};
 use crate::oam::render::{AUXILIARY, Output, Rendered};
 use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
-use crate::oam::traits::containers::{list, text};
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::guard::Managed;
 use crate::oam::traits::patch::shown;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::oam::traits::containers::list;
+use crate::oam::object::list;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::Mark;
 use crate::oam::traits::workload::merge_into_pod;

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::object::{copy, list, text};
 use crate::oam::render::Rendered;
 use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
-use crate::oam::traits::containers::{copy, each_container, list, text};
+use crate::oam::traits::containers::each_container;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::Mark;

@@ -4,14 +4,14 @@ pub(super) mod deprecated;
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::manifest::names;
+use crate::oam::object::{copy, list, text};
 use crate::oam::render::Rendered;
 use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
-use crate::oam::traits::containers::{copy, list, text};
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::{self, Mark};
-use crate::oam::traits::tables::LABEL;
 use crate::oam::traits::workload::{containers, merge_into_pod};
 
 /// What the volumes of one trait make of the pods.
@@ -26,8 +26,8 @@ struct TraitVolumes {
 impl TraitVolumes {
     /// A volume, once, however often it is mounted.
     fn add_volume(&mut self, name: &str, field: &str, source: &Value) -> Result<(), TraitError> {
-        if !(LABEL.accepts)(name) {
-            let message = format!("names a volume `{name}`, expected {}", LABEL.expected);
+        if !names::is_label(name) {
+            let message = format!("names a volume `{name}`, expected {}", names::LABEL.expected);
             return Err(refused(message, "choose a shorter name, without dots"));
         }
         if !self.volumes.iter().any(|volume| volume["name"] == name) {

@@ -3,15 +3,16 @@
 use serde_json::Number;
 
 use super::{
-    ADDRESS, METHODS, is_address, optional, read_duration, read_headers, read_list, read_name, without_login,
-    without_twins,
+    ADDRESS, METHODS, is_address, read_duration, read_headers, read_list, without_login, without_twins,
 };
 use crate::oam::batch_gates::{
     Bounds, Condition, Metric, PLACEHOLDERS, Provider, TEMPLATE_FIELDS, fill_in, json_pointer, placeholders,
     unknown_placeholder,
 };
+use crate::oam::manifest::names;
 use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::walk::{At, Object, Walk};
+use crate::oam::schema::Grammar;
 
 /// How many measurements in a row may have no value, unless the manifest says otherwise: as in Argo Rollouts.
 const CONSECUTIVE_ERROR_LIMIT: u32 = 4;
@@ -24,6 +25,10 @@ const MOST: u32 = 10_000;
 
 /// The longest condition, in bytes. Its parser calls itself for each level, so a longer one could exhaust the stack.
 const LONGEST_CONDITION: usize = 1_000;
+
+const JSON_PATH: Grammar = Grammar::new("a path such as `{$.data.rate}` or `{$.items[0].value}`", |text| {
+    json_pointer(text).is_some()
+});
 
 /// Which field a metric stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +57,14 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
         ("templateRef", Form::Canary) => Some("write the query in `provider`"),
         _ => None,
     })?;
-    let name = read_name(walk, &object);
-    let interval = optional(&object, "interval", |at| read_duration(walk, at));
-    let initial_delay = optional(&object, "initialDelay", |at| read_duration(walk, at));
+    let name = walk.required_text(&object, "name", names::LABEL);
+    let interval = object.optional("interval", |at| read_duration(walk, at));
+    let initial_delay = object.optional("initialDelay", |at| read_duration(walk, at));
     let mut number =
-        |name: &str, least: u32| optional(&object, name, |at| walk.integer(at, least..=MOST, "an integer"));
+        |name: &str, least: u32| object.optional(name, |at| walk.integer(at, least..=MOST, "an integer"));
     let (count, failure_limit) = (number("count", 1), number("failureLimit", 0));
     let (inconclusive_limit, errors) = (number("inconclusiveLimit", 0), number("consecutiveErrorLimit", 0));
-    let baseline = optional(&object, "baselineRange", |at| read_bounds(walk, at));
+    let baseline = object.optional("baselineRange", |at| read_bounds(walk, at));
     let condition = read_condition(walk, &object, form);
     let provider = walk
         .required(&object, "provider", "one of `prometheus`, `web`, `exec`")
@@ -89,9 +94,9 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
 }
 
 fn read_condition(walk: &mut Walk<'_>, object: &Object<'_>, form: Form) -> Option<Condition> {
-    let range = optional(object, "metricsRange", |at| read_bounds(walk, at));
-    let success = optional(object, "successCondition", |at| read_expression(walk, at));
-    let failure = optional(object, "failureCondition", |at| read_expression(walk, at));
+    let range = object.optional("metricsRange", |at| read_bounds(walk, at));
+    let success = object.optional("successCondition", |at| read_expression(walk, at));
+    let failure = object.optional("failureCondition", |at| read_expression(walk, at));
     let condition = Condition { range: range?.unwrap_or_default(), success: success?, failure: failure? };
     if condition == Condition::default() && object.get("baselineRange").is_none() {
         let expected = match form {
@@ -108,8 +113,8 @@ fn read_condition(walk: &mut Walk<'_>, object: &Object<'_>, form: Form) -> Optio
 
 fn read_bounds(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Bounds> {
     let range = walk.object_of(at, &["min", "max"], |_| None)?;
-    let min = optional(&range, "min", |at| read_bound(walk, at));
-    let max = optional(&range, "max", |at| read_bound(walk, at));
+    let min = range.optional("min", |at| read_bound(walk, at));
+    let max = range.optional("max", |at| read_bound(walk, at));
     let bounds = Bounds { min: min?, max: max? };
     if bounds.is_empty() {
         walk.refuse(at, "missing one of `min`, `max`");
@@ -221,12 +226,9 @@ fn read_web(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Provider> {
             _ => None,
         })?;
     let url = walk.required(&object, "url", ADDRESS).and_then(|at| read_address_template(walk, &at));
-    let method = optional(&object, "method", |at| walk.choice(at, &METHODS));
-    let body = optional(&object, "body", |at| read_template(walk, at, "text"));
-    let json_path = optional(&object, "jsonPath", |at| {
-        let expected = "a path such as `{$.data.rate}` or `{$.items[0].value}`";
-        walk.checked(at, expected, |text| json_pointer(text).is_some()).map(str::to_owned)
-    });
+    let method = object.optional("method", |at| walk.choice(at, &METHODS));
+    let body = object.optional("body", |at| read_template(walk, at, "text"));
+    let json_path = walk.optional_text(&object, "jsonPath", JSON_PATH);
     let headers = read_headers(walk, &object);
     Some(Provider::Web {
         url: url?,

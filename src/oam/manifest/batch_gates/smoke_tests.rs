@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{optional, read_list, read_name, without_twins};
+use super::{read_list, without_twins};
+use crate::oam::manifest::names;
 use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Object, Walk};
 use crate::oam::smoke_test::{BatchSide, SmokeTest};
@@ -19,8 +20,8 @@ fn read_smoke_test(walk: &mut Walk<'_>, at: &At<'_>) -> Option<SmokeTest> {
         "job" | "template" => Some("write the spec of the Job in `spec`"),
         _ => None,
     })?;
-    let name = read_name(walk, &object);
-    let when = optional(&object, "when", |at| walk.choice(at, &SIDES));
+    let name = walk.required_text(&object, "name", names::LABEL);
+    let when = object.optional("when", |at| walk.choice(at, &SIDES));
     let expected = "the spec of a Job";
     let spec = walk.required(&object, "spec", expected).and_then(|at| {
         let spec = read_any(walk, &at)?;

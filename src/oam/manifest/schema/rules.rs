@@ -16,6 +16,16 @@ pub(super) fn check_rules(
     for rule in table.rules {
         good &= match rule {
             Rule::ExactlyOne(names) => at_least_one(walk, object, names) && at_most_one(walk, object, names),
+            Rule::OneOf { names, none, expected } => {
+                let given: Vec<&str> =
+                    names.iter().copied().filter(|name| object.get(name).is_some()).collect();
+                if given.len() != 1 {
+                    let found = if given.is_empty() { (*none).to_owned() } else { listed(&given) };
+                    let names = listed(names);
+                    walk.refuse(&object.at, format!("found {found}, expected {expected} of {names}"));
+                }
+                given.len() == 1
+            }
             Rule::AtMostOne(names) => at_most_one(walk, object, names),
             Rule::AtLeastOne(names) => at_least_one(walk, object, names),
             Rule::Alone(name) => is_alone(walk, object, name),

@@ -2,30 +2,32 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::object::{copy, list, text};
 use crate::oam::render::Rendered;
 use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
-use crate::oam::traits::containers::{copy, list, text};
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::storage::{add_to_first, add_volumes, claim_spec, files_of};
 
 /// `volumes`: volumes that the component may mount by their names.
 pub(in crate::oam::traits) fn volumes(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
-    let volumes: Vec<Value> = list(properties, "volumes")
-        .iter()
-        .map(|one| {
-            let (field, source) = match text(one, "type") {
-                "pvc" => ("persistentVolumeClaim", json!({"claimName": one["claimName"]})),
-                "configMap" => ("configMap", files_of(one, "name", &one["cmName"])),
-                "secret" => ("secret", files_of(one, "secretName", &one["secretName"])),
-                _ => ("emptyDir", json!({"medium": one["medium"]})),
-            };
-            json!({"name": one["name"], field: source})
-        })
-        .collect();
+    let volumes: Vec<Value> = list(properties, "volumes").iter().map(volume_of).collect();
     give_way(workload, &volumes);
     add_volumes(workload, &volumes)
+}
+
+/// A volume of a component or of the trait `volumes`, as Kubernetes has it.
+#[must_use]
+pub(in crate::oam) fn volume_of(volume: &Value) -> Value {
+    let (field, source) = match text(volume, "type") {
+        "pvc" => ("persistentVolumeClaim", json!({"claimName": volume["claimName"]})),
+        "configMap" => ("configMap", files_of(volume, "name", &volume["cmName"])),
+        "secret" => ("secret", files_of(volume, "secretName", &volume["secretName"])),
+        "hostPath" => ("hostPath", json!({"path": volume["path"]})),
+        _ => ("emptyDir", json!({"medium": volume["medium"]})),
+    };
+    json!({"name": volume["name"], field: source})
 }
 
 /// A component may mount volumes that this trait declares. It then has a directory of each name by default, which gives

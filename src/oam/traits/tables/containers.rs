@@ -1,7 +1,8 @@
 //! Traits that change containers: one by its name, or several in `containers`.
 
+use crate::oam::manifest::names;
 use crate::oam::schema::{Field, Literal, PORT, Rule, Shape, TEXTS, Table, defaulted, optional, required};
-use crate::oam::traits::tables::{ADDRESS, DATA_KEY, ENV_NAME, IMAGE_TEXT, LABEL_NAME, PROTOCOL};
+use crate::oam::traits::tables::{ADDRESS, IMAGE_TEXT, LABEL_NAME, PROTOCOL};
 
 /// The container; the component's own where it is absent or empty.
 pub(super) const CONTAINER_NAME: Field = optional("containerName", Shape::Text);
@@ -16,7 +17,7 @@ pub(super) const fn several(of: &'static Shape) -> Field {
 const REPLACE: Field = defaulted("replace", Shape::Boolean, Literal::Boolean(false));
 const VARIABLES: Field = defaulted(
     "env",
-    Shape::Map { of: &Shape::Text, keys: ENV_NAME, expected: "a mapping of names to values" },
+    Shape::Map { of: &Shape::Text, keys: names::ENV, expected: "a mapping of names to values" },
     Literal::EmptyMap,
 );
 const UNSET: Field = defaulted("unset", TEXTS, Literal::Texts(&[]));
@@ -92,8 +93,8 @@ pub(in crate::oam::traits) const PORTS: Table = Table::closed(
 )
 .with_rules(&[Rule::Alone("containers")]);
 
-pub(super) const CPU: Shape = Shape::Quantity("`500m` or `0.5`");
-pub(super) const MEMORY: Shape = Shape::Quantity("`512Mi` or `1Gi`");
+pub(in crate::oam) const CPU: Shape = Shape::Quantity("`500m` or `0.5`");
+pub(in crate::oam) const MEMORY: Shape = Shape::Quantity("`512Mi` or `1Gi`");
 const AMOUNTS: Table = Table::open(
     "a mapping with `cpu` and `memory`",
     &[defaulted("cpu", CPU, Literal::Text("1")), defaulted("memory", MEMORY, Literal::Text("2048Mi"))],
@@ -117,9 +118,9 @@ pub(in crate::oam::traits) const SERVICE_BINDING: Table = Table::open(
         Shape::Map {
             of: &Shape::Object(&Table::closed(
                 "a key of a Secret, with `secret`",
-                &[required("secret", Shape::Text), optional("key", Shape::Checked(DATA_KEY))],
+                &[required("secret", Shape::Text), optional("key", Shape::Checked(names::DATA_KEY))],
             )),
-            keys: ENV_NAME,
+            keys: names::ENV,
             expected: "a mapping of variables to keys of Secrets",
         },
     )],

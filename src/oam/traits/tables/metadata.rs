@@ -1,16 +1,16 @@
 //! Traits that change labels, annotations, or anything at all.
 
+use crate::oam::manifest::names;
 use crate::oam::schema::{Shape, Table, Undeclared, optional, required};
-use crate::oam::traits::tables::{KEY, LABEL_VALUE};
 
 pub(in crate::oam::traits) const LABELS: Shape = Shape::Map {
-    of: &Shape::Nullable(&Shape::Checked(LABEL_VALUE)),
-    keys: KEY,
+    of: &Shape::Nullable(&Shape::Checked(names::LABEL_VALUE)),
+    keys: names::KEY,
     expected: "a mapping of labels",
 };
 
 pub(in crate::oam::traits) const ANNOTATIONS: Shape =
-    Shape::Map { of: &Shape::Nullable(&Shape::Text), keys: KEY, expected: "a mapping of annotations" };
+    Shape::Map { of: &Shape::Nullable(&Shape::Text), keys: names::KEY, expected: "a mapping of annotations" };
 
 /// Whether each operation has what it needs is for the patch itself.
 const OPERATION: Table = Table {

@@ -1,7 +1,7 @@
 //! Traits that make a component reachable.
 
-use crate::oam::schema::{Field, Literal, PORT, Rule, Shape, Table, defaulted, optional, required};
-use crate::oam::traits::tables::{ANNOTATIONS, ANY_KEY, HOST, LABEL_NAME, LABELS, OBJECT_NAME, PROTOCOL};
+use crate::oam::schema::{ANY_KEY, Field, Literal, PORT, Rule, Shape, Table, defaulted, optional, required};
+use crate::oam::traits::tables::{ANNOTATIONS, HOST, LABEL_NAME, LABELS, OBJECT_NAME, PROTOCOL};
 
 const EXPOSED_PORT: Table = Table::open(
     "a port with `port`",

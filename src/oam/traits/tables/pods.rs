@@ -1,21 +1,21 @@
 //! Traits that add containers, and what containers do when they start and stop.
 
 use crate::oam::schema::{
-    COUNT, Field, Literal, PORT, POSITIVE, Rule, Shape, TEXTS, Table, defaulted, optional, required,
+    COUNT, Field, Literal, PORT, POSITIVE, Rule, Shape, TEXTS, Table, defaulted, integer, optional, required,
 };
 use crate::oam::traits::tables::containers::CONTAINER_NAME;
 use crate::oam::traits::tables::{EXEC, HEADERS, IMAGE_TEXT, LABEL_NAME, PATH, SOCKET, VARIABLES};
 
 /// The numbers of a probe, which are always rendered.
-const INITIAL_DELAY: Field = defaulted("initialDelaySeconds", COUNT, Literal::Integer(0));
-const PERIOD: Field = defaulted("periodSeconds", POSITIVE, Literal::Integer(10));
-const TIMEOUT: Field = defaulted("timeoutSeconds", POSITIVE, Literal::Integer(1));
-const SUCCESSES: Field = defaulted("successThreshold", POSITIVE, Literal::Integer(1));
-const FAILURES: Field = defaulted("failureThreshold", POSITIVE, Literal::Integer(3));
+pub(in crate::oam) const INITIAL_DELAY: Field = defaulted("initialDelaySeconds", COUNT, Literal::Integer(0));
+pub(in crate::oam) const PERIOD: Field = defaulted("periodSeconds", POSITIVE, Literal::Integer(10));
+pub(in crate::oam) const TIMEOUT: Field = defaulted("timeoutSeconds", POSITIVE, Literal::Integer(1));
+pub(in crate::oam) const SUCCESSES: Field = defaulted("successThreshold", POSITIVE, Literal::Integer(1));
+pub(in crate::oam) const FAILURES: Field = defaulted("failureThreshold", POSITIVE, Literal::Integer(3));
 
 /// One success is enough for a probe that restarts its container or lets it start.
-const ONE_SUCCESS: Field =
-    defaulted("successThreshold", Shape::Integer { least: 1, most: 1 }, Literal::Integer(1));
+pub(in crate::oam) const ONE_SUCCESS: Field =
+    defaulted("successThreshold", integer(1, 1), Literal::Integer(1));
 
 const PROBE: &str = "a probe with `exec`, `httpGet` or `tcpSocket`";
 const PROBE_ACTION: &[Rule] = &[Rule::ExactlyOne(&["exec", "httpGet", "tcpSocket"])];

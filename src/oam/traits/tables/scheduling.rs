@@ -1,9 +1,10 @@
 //! Traits that say on which nodes pods run, and what they call other hosts.
 
+use crate::oam::manifest::names;
 use crate::oam::schema::{
-    COUNT, Field, Literal, POSITIVE, Shape, TEXTS, Table, defaulted, optional, required,
+    ANY_KEY, COUNT, Field, Literal, POSITIVE, Shape, TEXTS, Table, defaulted, integer, optional, required,
 };
-use crate::oam::traits::tables::{ADDRESS, ANY_KEY, SUBDOMAIN};
+use crate::oam::traits::tables::ADDRESS;
 
 const LABEL_OPERATOR: Shape = Shape::Choice(&["In", "NotIn", "Exists", "DoesNotExist"]);
 const NODE_OPERATOR: Shape = Shape::Choice(&["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]);
@@ -46,7 +47,7 @@ const POD_TERM: Shape = Shape::Object(
     .with_advice(&[("namespace", "the namespaces are `namespaces`")]),
 );
 
-const WEIGHT: Field = required("weight", Shape::Integer { least: 1, most: 100 });
+const WEIGHT: Field = required("weight", integer(1, 100));
 
 const POD_AFFINITY: Shape = Shape::Object(&Table::open(
     "a mapping with `required` or `preferred`",
@@ -178,7 +179,7 @@ const ALIAS: Table = Table::open(
         required("ip", Shape::Checked(ADDRESS)),
         required(
             "hostnames",
-            Shape::List { of: &Shape::Checked(SUBDOMAIN), expected: "a list of host names" },
+            Shape::List { of: &Shape::Checked(names::SUBDOMAIN), expected: "a list of host names" },
         ),
     ],
 );

@@ -1,6 +1,8 @@
 //! Traits that set how many pods there are and how they are replaced.
 
-use crate::oam::schema::{COUNT, Field, Literal, POSITIVE, Shape, Table, defaulted, optional, required};
+use crate::oam::schema::{
+    COUNT, Field, Literal, POSITIVE, Shape, Table, defaulted, integer, optional, required,
+};
 
 pub(in crate::oam::traits) const SCALER: Table =
     Table::open("a mapping with `replicas`", &[defaulted("replicas", COUNT, Literal::Integer(1))]);
@@ -24,7 +26,7 @@ const METRIC: Table = Table::open(
     &[
         defaulted("type", Shape::Choice(&["Utilization", "AverageValue"]), Literal::Text("Utilization")),
         // A percentage, or an amount in bytes.
-        defaulted("value", Shape::Integer { least: 1, most: i64::MAX }, Literal::Integer(50)),
+        defaulted("value", integer(1, i64::MAX), Literal::Integer(50)),
     ],
 );
 

@@ -3,8 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::oam::schema::{Field, Grammar, Literal, Rule, Shape, TEXTS, Table, defaulted, optional, required};
-use crate::oam::traits::tables::{ANY_KEY, DATA_KEY, ENV_NAME, LABEL_NAME, MODE, OBJECT_NAME, PATH};
+use crate::oam::manifest::names;
+use crate::oam::schema::{
+    ANY_KEY, Field, Grammar, Literal, Rule, Shape, TEXTS, Table, defaulted, optional, required,
+};
+use crate::oam::traits::tables::{LABEL_NAME, MODE, OBJECT_NAME, PATH};
 
 const MOUNT_ONLY: Field = defaulted("mountOnly", Shape::Boolean, Literal::Boolean(false));
 const SUB_PATH: Field = optional("subPath", Shape::Text);
@@ -16,7 +19,7 @@ const ITEMS: Field = optional(
         of: &Shape::Object(&Table::open(
             "an entry with `key` and `path`",
             &[
-                required("key", Shape::Checked(DATA_KEY)),
+                required("key", Shape::Checked(names::DATA_KEY)),
                 required("path", Shape::Text),
                 defaulted("mode", MODE, Literal::Integer(0o777)),
             ],
@@ -25,12 +28,13 @@ const ITEMS: Field = optional(
     },
 );
 
-const DATA: Shape = Shape::Map { of: &Shape::Text, keys: DATA_KEY, expected: "a mapping of keys to strings" };
+const DATA: Shape =
+    Shape::Map { of: &Shape::Text, keys: names::DATA_KEY, expected: "a mapping of keys to strings" };
 
 /// The data of a Secret, as it is.
 const PLAIN: Shape = Shape::Map {
     of: &Shape::Secret(Grammar { expected: "a string", accepts: |_| true }),
-    keys: DATA_KEY,
+    keys: names::DATA_KEY,
     expected: "a mapping of keys to strings",
 };
 
@@ -40,7 +44,7 @@ const ENCODED: Shape = Shape::Map {
         expected: "base64 data; plain text belongs in `stringData`",
         accepts: |text| STANDARD.decode(text).is_ok(),
     }),
-    keys: DATA_KEY,
+    keys: names::DATA_KEY,
     expected: "a mapping of keys to base64 data",
 };
 
@@ -111,16 +115,16 @@ const CLAIM: Table = Table::open(
     ("size", "the size is `resources.requests.storage`"),
 ]);
 
-const ENV_NAME_FIELD: Field = required("envName", Shape::Checked(ENV_NAME));
+const ENV_NAME_FIELD: Field = required("envName", Shape::Checked(names::ENV));
 
 const CONFIG_MAP_ENV: Shape = Shape::Object(&Table::open(
     "a mapping with `envName` and `configMapKey`",
-    &[ENV_NAME_FIELD, required("configMapKey", Shape::Checked(DATA_KEY))],
+    &[ENV_NAME_FIELD, required("configMapKey", Shape::Checked(names::DATA_KEY))],
 ));
 
 const SECRET_ENV: Shape = Shape::Object(&Table::open(
     "a mapping with `envName` and `secretKey`",
-    &[ENV_NAME_FIELD, required("secretKey", Shape::Checked(DATA_KEY))],
+    &[ENV_NAME_FIELD, required("secretKey", Shape::Checked(names::DATA_KEY))],
 ));
 
 const READ_ONLY: Field = optional("readOnly", Shape::Boolean);
