@@ -98,6 +98,12 @@ pub enum ComponentBody {
 }
 
 impl Component {
+    /// How it is released.
+    #[must_use]
+    pub fn release(&self) -> Release {
+        if self.rollout.is_some() { Release::InBatches } else { Release::AsAWhole }
+    }
+
     /// The properties of its container; `None` where it consists of objects.
     #[must_use]
     pub fn properties(&self) -> Option<&Properties> {

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::application::Release;
 use crate::oam::apply_order::apply_rank;
 use crate::oam::convert::analysis::{ConvertedAnalysis, is_analysis_template};
 use crate::oam::convert::difference::{Difference, Patches, Segment, differences};
@@ -24,16 +25,6 @@ use crate::oam::convert::workload::{fit, further_traits, template};
 use crate::oam::convert::write::{WrittenComponent, written, written_gates, written_object};
 use crate::oam::manifest::{Source, names, parse_manifest};
 use crate::oam::render::render_objects;
-
-/// What a conversion makes of workloads that can be rolled out in batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ConvertedRelease {
-    /// Components that are applied as a whole.
-    #[default]
-    Whole,
-    /// Components with the `rollout` trait.
-    Batches,
-}
 
 /// Why objects cannot become an application.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,7 +52,7 @@ pub fn is_same_template(one: &Value, other: &Value) -> bool {
 pub fn convert(
     objects: &[Value],
     name: Option<&str>,
-    release: ConvertedRelease,
+    release: Release,
 ) -> Result<String, ConvertError> {
     let (applications, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_application(object));
@@ -77,7 +68,7 @@ pub fn convert(
 fn converted(
     objects: &[&Value],
     name: Option<&str>,
-    release: ConvertedRelease,
+    release: Release,
 ) -> Result<String, ConvertError> {
     let mut comments = Vec::new();
     let (templates, objects): (Vec<&Value>, Vec<&Value>) =
@@ -87,7 +78,7 @@ fn converted(
     if objects.is_empty() && !analysis.is_empty() {
         return Ok(written_gates(&comments, &analysis.properties()));
     }
-    if !analysis.is_empty() && release == ConvertedRelease::Whole {
+    if !analysis.is_empty() && release == Release::AsAWhole {
         comments.push(
             "AnalysisTemplates become gates of the `rollout` trait: convert with `--rollout`".to_owned(),
         );
@@ -142,17 +133,13 @@ struct Conversion {
     given: Vec<Value>,
     /// The same objects as they are compared.
     objects: Vec<Value>,
-    release: ConvertedRelease,
+    release: Release,
     /// Gates between the batches, as properties of the `rollout` trait.
     gates: Map<String, Value>,
 }
 
 impl Conversion {
-    fn new(
-        mut given: Vec<Value>,
-        name: Option<&str>,
-        release: ConvertedRelease,
-    ) -> Result<Self, ConvertError> {
+    fn new(mut given: Vec<Value>, name: Option<&str>, release: Release) -> Result<Self, ConvertError> {
         let Some(first) = given.first() else { return Err(ConvertError::Nothing) };
         let mut labels = if given.len() > 1 { labels_of(first) } else { Map::new() };
         for object in &given {
@@ -343,8 +330,8 @@ impl Conversion {
     /// Replaces the scaler by the `rollout` trait, where the component takes it.
     fn add_rollout(&self, component: &mut WrittenComponent, object: &Value) {
         let is_wanted = match self.release {
-            ConvertedRelease::Whole => false,
-            ConvertedRelease::Batches => {
+            Release::AsAWhole => false,
+            Release::InBatches => {
                 matches!(component.kind, "webservice" | "worker" | "statefulset" | "cloneset-service")
             }
         };

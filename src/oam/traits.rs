@@ -30,7 +30,6 @@ use crate::oam::application::Origin;
 pub use apply::{TraitContext, apply_trait, apply_traits};
 pub use combine::{TraitPair, refused_beside_rollout};
 pub use error::{TraitError, TraitProblem};
-pub use guard::Managed;
 pub use kind::{TraitKind, advice_for_addon_trait};
 pub(in crate::oam) use storage::deprecated::volume_of;
 

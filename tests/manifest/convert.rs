@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rollout::oam::convert::{ConvertError, ConvertedRelease, convert};
+use rollout::oam::application::Release;
+use rollout::oam::convert::{ConvertError, convert};
 use rollout::oam::manifest::{Source, parse_manifest, parse_objects};
 use rollout::oam::render::render_objects;
 use serde_json::{Value, json};
@@ -14,10 +15,10 @@ fn source(name: &str, text: &str) -> Source {
 }
 
 fn converted(text: &str) -> String {
-    converted_as(text, ConvertedRelease::Whole)
+    converted_as(text, Release::AsAWhole)
 }
 
-fn converted_as(text: &str, release: ConvertedRelease) -> String {
+fn converted_as(text: &str, release: Release) -> String {
     let objects = parse_objects(&[source("objects.yaml", text)]).unwrap_or_else(|errors| panic!("{errors}"));
     convert(&objects, None, release).unwrap()
 }
@@ -124,7 +125,7 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: 'web:1', ports: [{containerPort: 80}]}]}
 ";
-    let text = converted_as(deployment, ConvertedRelease::Batches);
+    let text = converted_as(deployment, Release::InBatches);
     assert!(
         text.contains("        - type: rollout\n          properties:\n            targetSize: 4\n"),
         "{text}"
@@ -141,7 +142,7 @@ kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
 ";
-    let text = converted_as(&mapped, ConvertedRelease::Batches);
+    let text = converted_as(&mapped, Release::InBatches);
     assert!(
         text.contains("- containerPort: 80\n            expose: true\n            port: 8080\n"),
         "{text}"
@@ -149,7 +150,7 @@ spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
 
     // What cannot be rolled out in batches is reported.
     let paused = deployment.replace("replicas: 4", "replicas: 4\n  paused: true");
-    let text = converted_as(&paused, ConvertedRelease::Batches);
+    let text = converted_as(&paused, Release::InBatches);
     assert!(text.contains("#   not rolled out in batches: "), "{text}");
 }
 
@@ -167,7 +168,7 @@ kind: HorizontalPodAutoscaler
 metadata: {name: web}
 spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 5}
 ",
-        ConvertedRelease::Batches,
+        Release::InBatches,
     );
     let reason = "not rolled out in batches: a HorizontalPodAutoscaler sets the number of its replicas";
     assert!(
@@ -229,10 +230,10 @@ fn what_is_no_object_is_refused_with_its_place() {
         "objects.yaml:3:11: metadata.name: missing, expected a name"
     );
     assert!(refused("a: [").starts_with("objects.yaml:1:4: not valid YAML"));
-    assert_eq!(convert(&[], None, ConvertedRelease::Whole), Err(ConvertError::Nothing));
+    assert_eq!(convert(&[], None, Release::AsAWhole), Err(ConvertError::Nothing));
     let objects =
         parse_objects(&[source("", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")]).unwrap();
-    assert!(matches!(convert(&objects, Some("A"), ConvertedRelease::Whole), Err(ConvertError::Name(_))));
+    assert!(matches!(convert(&objects, Some("A"), Release::AsAWhole), Err(ConvertError::Name(_))));
 }
 
 /// Every part of an object, with one of them replaced by something else.
@@ -305,7 +306,7 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
                 if text == pair {
                     together[index] = changed;
                 }
-                drop(convert(&together, Some("shop"), ConvertedRelease::Batches));
+                drop(convert(&together, Some("shop"), Release::InBatches));
             }
         }
     }
@@ -386,7 +387,7 @@ smokeTests:
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 4\n  selector: \
          {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: 'web:1'}]}\n";
     let both = format!("{deployment}---\n{}", TEMPLATE.replace("{{args.service}}", "web"));
-    let application = converted_as(&both, ConvertedRelease::Batches);
+    let application = converted_as(&both, Release::InBatches);
     let parsed = parse_manifest(&[source("app.yaml", &application)]);
     let parsed = parsed.unwrap_or_else(|errors| panic!("{errors}\n{application}"));
     let gates = &parsed[0].components[0].rollout.as_ref().unwrap().gates;

@@ -5,7 +5,7 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::ManifestArgs;
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::convert::{ConvertedRelease, convert, parse_objects};
+use crate::ops::convert::{Release, convert, parse_objects};
 
 /// Print an Application that renders the given objects
 ///
@@ -45,7 +45,7 @@ Examples:
 pub fn run(args: &ConvertArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let objects = parse_objects(&sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))?;
-    let release = if args.rollout { ConvertedRelease::Batches } else { ConvertedRelease::Whole };
+    let release = if args.rollout { Release::InBatches } else { Release::AsAWhole };
     let application = convert(&objects, args.name.as_deref(), release);
     ui.data(&application.map_err(|error| CommandError::new(Kind::Usage, error))?);
     Ok(exit::SUCCESS)

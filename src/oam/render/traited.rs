@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::oam::application::{Application, Component};
 use crate::oam::render::services::render_services_for;
 use crate::oam::render::{Output, Rendered, bare_workload, whole};
-use crate::oam::traits::{Managed, TraitContext, TraitProblem, apply_traits};
+use crate::oam::traits::{TraitContext, TraitProblem, apply_traits};
 
 /// The namespace that traits are checked in where a manifest names none.
 pub const CHECKED_NAMESPACE: &str = "default";
@@ -80,9 +80,9 @@ fn apply(
     namespace: &str,
     rendered: &mut Rendered,
 ) -> Result<(), TraitProblem> {
-    let managed = if component.rollout.is_some() { Managed::InBatches } else { Managed::Whole };
+    let release = component.release();
     let context =
-        TraitContext { application: &application.name, component: &component.name, namespace, managed };
+        TraitContext { application: &application.name, component: &component.name, namespace, release };
     apply_traits(&component.traits, rendered, &context)
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::oam::application::Release;
 use crate::oam::render::Rendered;
 use crate::oam::traits::error::{Conflict, TraitError, TraitProblem};
-use crate::oam::traits::guard::{Managed, check_change};
+use crate::oam::traits::guard::check_change;
 use crate::oam::traits::{
     Trait, TraitKind, containers, metadata, network, nocalhost, pods, scheduling, security, size, storage,
     workload,
@@ -22,7 +23,7 @@ pub struct TraitContext<'a> {
     /// The namespace that the application goes to.
     pub namespace: &'a str,
     /// How the component is released.
-    pub managed: Managed,
+    pub release: Release,
 }
 
 /// Applies the traits in order; reports the first that does not apply. What was rendered is then incomplete.
@@ -37,7 +38,7 @@ pub fn apply_traits(
         let workload = rendered.workload.clone();
         let applied = apply_trait(one, rendered, context)
             .and_then(|()| hooks.follow(one, rendered))
-            .and_then(|()| check_change(&workload, &rendered.workload, context.managed));
+            .and_then(|()| check_change(&workload, &rendered.workload, context.release));
         if let Err(error) = applied {
             return Err(explained(traits, index, error, before, context));
         }

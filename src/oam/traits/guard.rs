@@ -2,18 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::oam::application::Release;
 use crate::oam::labels;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::shown;
-
-/// How the component is released.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Managed {
-    /// Its objects are applied as a whole.
-    Whole,
-    /// Its revisions are exchanged in batches.
-    InBatches,
-}
 
 /// What every object has to keep, or it would be another one or none.
 const IDENTITY: [&str; 4] = ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"];
@@ -31,13 +23,13 @@ const DRIVEN: [&str; 8] = [
 ];
 
 /// Refuses what a trait changed and must not.
-pub(super) fn check_change(before: &Value, after: &Value, managed: Managed) -> Result<(), TraitError> {
+pub(super) fn check_change(before: &Value, after: &Value, release: Release) -> Result<(), TraitError> {
     let changed = |path: &&&str| before.pointer(path) != after.pointer(path);
     if let Some(path) = IDENTITY.iter().find(changed) {
         return Err(refused(format!("changes `{}`", dotted(path)), "a trait cannot make it another object"));
     }
     check_shape(before, after)?;
-    if managed == Managed::InBatches
+    if release == Release::InBatches
         && let Some(path) = DRIVEN.iter().find(changed)
     {
         return Err(refused(
@@ -45,7 +37,7 @@ pub(super) fn check_change(before: &Value, after: &Value, managed: Managed) -> R
             "omit it, or the `rollout` trait",
         ));
     }
-    if managed == Managed::InBatches {
+    if release == Release::InBatches {
         check_marks(before, after)?;
     }
     check_selector(after)

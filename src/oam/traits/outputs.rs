@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::oam::application::Release;
 use crate::oam::manifest::names::is_label;
 use crate::oam::object::ObjectRef;
 use crate::oam::object::{list, text};
@@ -11,7 +12,6 @@ use crate::oam::render::{AUXILIARY, Output, Rendered};
 use crate::oam::traits::TraitKind;
 use crate::oam::traits::apply::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
-use crate::oam::traits::guard::Managed;
 use crate::oam::traits::patch::shown;
 
 /// An object of a trait.
@@ -107,7 +107,7 @@ pub(super) fn add_output(
         return Ok(());
     }
     if wanted.kind == "Service" {
-        return merge_service(existing, context.managed, kind, name, object);
+        return merge_service(existing, context.release, kind, name, object);
     }
     let hint = if kind == TraitKind::Gateway && existing.trait_type == kind.as_str() {
         "give one of them a `name`"
@@ -135,7 +135,7 @@ fn creator(output: &Output, kind: TraitKind) -> String {
 /// One Service for two that create it. The paths of an Ingress need its ports, and leave the rest to the other.
 fn merge_service(
     existing: &mut Output,
-    managed: Managed,
+    release: Release,
     kind: TraitKind,
     name: &str,
     mut wanted: Value,
@@ -174,7 +174,7 @@ fn merge_service(
     };
     let annotations = annotations.as_object().cloned().unwrap_or_default();
     // During a rollout in batches, the component's Service follows its pods and has nothing of its traits.
-    let is_driven = managed == Managed::InBatches && existing.trait_type == AUXILIARY;
+    let is_driven = release == Release::InBatches && existing.trait_type == AUXILIARY;
     if agrees && is_driven && !annotations.is_empty() {
         return Err(refused(
             format!("has annotations for Service `{service}`, which {from} creates without them"),
