@@ -11,7 +11,6 @@ mod documents;
 mod file_overrides;
 mod fleet;
 mod kinds;
-mod loose;
 pub(crate) mod names;
 mod node;
 mod objects;
@@ -28,9 +27,9 @@ mod workflow;
 
 pub use file_overrides::FileOverrides;
 pub use fleet::parse_fleet;
-pub use loose::parse_objects;
-pub(in crate::oam) use problem::nearest;
+pub use objects::parse_objects;
 pub use problem::{MAX_PROBLEMS, ManifestErrors, Problem};
+pub(in crate::oam) use problem::{nearest, quoted};
 
 use crate::oam::application::Application;
 use crate::oam::manifest::documents::Document;

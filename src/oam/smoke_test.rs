@@ -36,7 +36,7 @@ pub enum BatchSide {
 pub type SmokeVariables = Vec<(&'static str, String)>;
 
 /// The longest name of a Job: its pods have it in a label.
-const MOST_CHARACTERS: usize = 63;
+const MAX_CHARACTERS: usize = 63;
 
 /// Digits of the hash at the end of a Job's name.
 const DIGITS: usize = 10;
@@ -49,7 +49,7 @@ const TTL_SECONDS: u32 = 3600;
 pub fn smoke_job_name(component: &str, test: &str, key: &str) -> String {
     let hash = format!("{:016x}", fnv1a(key));
     let prefix = format!("{component}-{test}");
-    let most = MOST_CHARACTERS - DIGITS - 1;
+    let most = MAX_CHARACTERS - DIGITS - 1;
     let prefix: String = prefix.chars().take(most).collect();
     format!("{}-{}", prefix.trim_end_matches(['-', '.']), &hash[..DIGITS])
 }
@@ -120,6 +120,6 @@ mod tests {
         assert!(name.starts_with("web-ping-") && name.len() == "web-ping-".len() + DIGITS, "{name}");
         assert_ne!(name, smoke_job_name("web", "ping", "shop/web/2"));
         let long = "x".repeat(60);
-        assert_eq!(smoke_job_name(&long, "ping", "key").len(), MOST_CHARACTERS);
+        assert_eq!(smoke_job_name(&long, "ping", "key").len(), MAX_CHARACTERS);
     }
 }

@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::oam::application::ComponentKind;
 use crate::oam::manifest::names;
+use crate::oam::object::copy;
+use crate::oam::properties::tables::{CRON_JOB_FIELDS, CRON_JOB_SPEC_FIELDS, fields};
 
 /// A workload as a component, as far as its type goes.
 pub(super) struct MatchedType {
@@ -99,6 +101,11 @@ struct TypeMatcher<'w> {
 }
 
 impl TypeMatcher<'_> {
+    /// Whether the type has a property.
+    fn has(&self, property: &str) -> bool {
+        fields(self.kind).iter().any(|field| field.name == property)
+    }
+
     fn serves(&self) -> bool {
         matches!(self.kind, ComponentKind::Webservice | ComponentKind::StatefulSet | ComponentKind::Daemon)
     }
@@ -112,10 +119,7 @@ impl TypeMatcher<'_> {
         copy("image", "image");
         copy("imagePullPolicy", "imagePullPolicy");
         copy("command", "cmd");
-        if matches!(
-            self.kind,
-            ComponentKind::Webservice | ComponentKind::StatefulSet | ComponentKind::ClonesetService
-        ) {
+        if self.has("args") {
             copy("args", "args");
         }
         let env = self.container.get("env").and_then(Value::as_array);
@@ -181,23 +185,15 @@ impl TypeMatcher<'_> {
             if let Some(name) = port.get("name").or_else(|| offer.get("name")) {
                 entry.insert("name".to_owned(), name.clone());
             }
-            if let Some(protocol) = port.get("protocol") {
-                entry.insert("protocol".to_owned(), protocol.clone());
-            }
-            if let Some(port) = offer.get("nodePort") {
-                entry.insert("nodePort".to_owned(), port.clone());
-            }
+            copy(port, &mut entry, &["protocol"]);
+            copy(offer, &mut entry, &["nodePort"]);
             entry.insert("expose".to_owned(), json!(true));
             entries.push(Value::Object(entry));
         }
         for port in ports.iter().filter(|port| !covered.contains(port)) {
             let mut entry = Map::new();
             entry.insert("port".to_owned(), port["containerPort"].clone());
-            for field in ["name", "protocol"] {
-                if let Some(value) = port.get(field) {
-                    entry.insert(field.to_owned(), value.clone());
-                }
-            }
+            copy(port, &mut entry, &["name", "protocol"]);
             entries.push(Value::Object(entry));
         }
         if !entries.is_empty() {
@@ -290,10 +286,8 @@ impl TypeMatcher<'_> {
             let names: Vec<Value> = secrets.iter().map(|secret| secret["name"].clone()).collect();
             properties.insert("imagePullSecrets".to_owned(), Value::Array(names));
         }
-        if let Some(aliases) = self.pod.get("hostAliases")
-            && !matches!(self.kind, ComponentKind::Worker | ComponentKind::Task)
-        {
-            properties.insert("hostAliases".to_owned(), aliases.clone());
+        if self.has("hostAliases") {
+            copy(self.pod, properties, &["hostAliases"]);
         }
     }
 
@@ -326,17 +320,10 @@ impl TypeMatcher<'_> {
                 let job = &spec["jobTemplate"]["spec"];
                 copy(job.get("parallelism").filter(|count| Some(*count) == job.get("completions")), "count");
                 copy(self.restart(), "restart");
-                for name in [
-                    "schedule",
-                    "concurrencyPolicy",
-                    "suspend",
-                    "successfulJobsHistoryLimit",
-                    "failedJobsHistoryLimit",
-                    "startingDeadlineSeconds",
-                ] {
+                for name in CRON_JOB_FIELDS {
                     copy(spec.get(name), name);
                 }
-                for name in ["ttlSecondsAfterFinished", "activeDeadlineSeconds", "backoffLimit"] {
+                for name in CRON_JOB_SPEC_FIELDS {
                     copy(job.get(name), name);
                 }
             }

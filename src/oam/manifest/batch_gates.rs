@@ -237,10 +237,7 @@ fn read_source(walk: &mut Walk<'_>, at: &At<'_>) -> Option<HeaderValue> {
 
 fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
     let object = walk.object_of(at, &["days", "from", "to", "zone", "whenClosed"], |_| None)?;
-    let days = match object.get("days") {
-        None => Some(DAYS[..5].iter().map(|(_, day)| *day).collect()),
-        Some(at) => read_days(walk, &at),
-    };
+    let days = object.optional("days", |at| read_days(walk, at));
     let mut time = |name: &str| {
         let expected = "a time of day such as \"09:00\", in quotes";
         let at = walk.required(&object, name, expected)?;
@@ -257,7 +254,7 @@ fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
         .and_then(|at| walk.checked(&at, ZONE));
     let when_closed = object.optional("whenClosed", |at| walk.choice(at, &WHEN_CLOSED));
     let window = Window {
-        days: days?,
+        days: days?.unwrap_or_else(|| DAYS[..5].iter().map(|(_, day)| *day).collect()),
         from: from?,
         to: to?,
         zone: zone?.to_owned(),
@@ -271,13 +268,12 @@ fn read_window(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Window> {
 }
 
 fn read_days(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Vec<Weekday>> {
-    let items = walk.list(at, "a list of days such as [Mon, Tue]")?;
-    if items.is_empty() {
+    let expected = "a list of days such as [Mon, Tue]";
+    let mut days = walk.list_of(at, expected, |walk, item| walk.choice(item, &DAYS))?;
+    if days.is_empty() {
         walk.refuse(at, "found an empty list, expected at least one day");
         return None;
     }
-    let days: Vec<Option<Weekday>> = items.iter().map(|item| walk.choice(item, &DAYS)).collect();
-    let mut days = days.into_iter().collect::<Option<Vec<Weekday>>>()?;
     days.sort_unstable();
     days.dedup();
     Some(days)

@@ -47,13 +47,11 @@ pub(super) fn read_component(
         names.note(walk, &at, SharedName::Component, namespace, &name);
         Some(name)
     });
-    let external_revision = match object.get("externalRevision") {
-        None => Some(None),
-        Some(at) => walk.checked(&at, names::SHORT_SUBDOMAIN).map(|revision| {
-            names.note(walk, &at, SharedName::ExternalRevision, namespace, revision);
-            Some(revision.to_owned())
-        }),
-    };
+    let external_revision = object.optional("externalRevision", |at| {
+        let revision = walk.checked(at, names::SHORT_SUBDOMAIN)?;
+        names.note(walk, at, SharedName::ExternalRevision, namespace, revision);
+        Some(revision.to_owned())
+    });
     let depends_on = read_depends_on(walk, &object);
     walk.set_release(release(&object));
     // An unknown type's properties are not judged: there is nothing to judge them by.
@@ -195,15 +193,16 @@ pub(super) fn refuse_filled(walk: &mut Walk<'_>, object: &Object<'_>, field: &st
 
 /// A Job is named like its application and its component, and its pods have that name in a label.
 pub(super) fn check_job_names(walk: &mut Walk<'_>, items: &[At<'_>], application: &str) {
-    const LONGEST: usize = 63;
+    const MAX_CHARACTERS: usize = 63;
     for item in items {
         let kind = item.node.field("type").and_then(Node::as_text);
         let is_task = kind.is_some_and(|kind| names::definition(kind).0 == "task");
         let Some(node) = item.node.field("name").filter(|_| is_task) else { continue };
         let name = job_name(application, node.as_text().unwrap_or_default());
-        if name.len() > LONGEST {
+        if name.len() > MAX_CHARACTERS {
             let at = At { node, path: format!("{}.name", item.path) };
-            let message = format!("the Job's name {} is longer than {LONGEST} characters", quoted(&name));
+            let message =
+                format!("the Job's name {} is longer than {MAX_CHARACTERS} characters", quoted(&name));
             walk.refuse_with(&at, message, "shorten the name of the component or of the application");
         }
     }

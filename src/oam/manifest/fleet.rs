@@ -67,30 +67,30 @@ impl FleetReader<'_> {
         };
         let object = self.walk.object_of(root, &["waves"], explain)?;
         let at = self.walk.required(&object, "waves", "a list of waves")?;
-        let waves = self.filled_list(&at, "a list of waves")?;
-        let waves: Vec<Option<FleetWave>> = waves.iter().map(|at| self.wave(at)).collect();
-        Some(Fleet { waves: waves.into_iter().collect::<Option<_>>()? })
+        Some(Fleet { waves: self.filled_list(&at, "a list of waves", Self::wave)? })
     }
 
     fn wave(&mut self, at: &At<'_>) -> Option<FleetWave> {
         let object = self.walk.object_of(at, &["clusters", "soak"], |_| None)?;
         let soak_seconds = object.optional("soak", |at| read_duration(&mut self.walk, at));
         let at = self.walk.required(&object, "clusters", "a list of clusters")?;
-        let clusters = self.filled_list(&at, "a list of clusters")?;
-        let clusters: Vec<Option<FleetCluster>> = clusters.iter().map(|at| self.cluster(at)).collect();
-        Some(FleetWave {
-            clusters: clusters.into_iter().collect::<Option<_>>()?,
-            soak_seconds: soak_seconds?,
-        })
+        let clusters = self.filled_list(&at, "a list of clusters", Self::cluster)?;
+        Some(FleetWave { clusters, soak_seconds: soak_seconds? })
     }
 
-    fn filled_list<'n>(&mut self, at: &At<'n>, expected: &str) -> Option<Vec<At<'n>>> {
+    fn filled_list<T>(
+        &mut self,
+        at: &At<'_>,
+        expected: &str,
+        mut read: impl FnMut(&mut Self, &At<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let items = self.walk.list(at, expected)?;
         if items.is_empty() {
             self.walk.mismatch(at, expected);
             return None;
         }
-        Some(items)
+        let items: Vec<Option<T>> = items.iter().map(|item| read(self, item)).collect();
+        items.into_iter().collect()
     }
 
     fn cluster(&mut self, at: &At<'_>) -> Option<FleetCluster> {

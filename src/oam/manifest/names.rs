@@ -45,9 +45,14 @@ pub(crate) const PORT: Grammar = Grammar::new(
 );
 
 pub(crate) fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_part(text)
+}
+
+/// Whether a text is a label of any length: a subdomain's parts have no limit of their own in Kubernetes, only the
+/// whole has.
+fn is_part(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    text.len() <= 63
-        && text.bytes().all(|byte| inner(byte) || byte == b'-')
+    text.bytes().all(|byte| inner(byte) || byte == b'-')
         && text.bytes().next().is_some_and(inner)
         && text.bytes().last().is_some_and(inner)
 }
@@ -74,14 +79,7 @@ pub(super) fn definition(text: &str) -> (&str, Option<&str>) {
 }
 
 pub(crate) fn is_subdomain(text: &str) -> bool {
-    // A subdomain's parts have no limit of their own in Kubernetes, only the whole has.
-    let part = |part: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        part.bytes().all(|byte| inner(byte) || byte == b'-')
-            && part.bytes().next().is_some_and(inner)
-            && part.bytes().last().is_some_and(inner)
-    };
-    text.len() <= 253 && text.split('.').all(part)
+    text.len() <= 253 && text.split('.').all(is_part)
 }
 
 pub(crate) fn is_short_subdomain(text: &str) -> bool {
@@ -106,16 +104,16 @@ pub(crate) fn is_label_value(text: &str) -> bool {
 }
 
 pub(crate) fn is_env(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    text.bytes().all(inner)
-        && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
-        && text != "."
-        && !text.starts_with("..")
+    is_file_name(text) && !text.starts_with(|first: char| first.is_ascii_digit())
 }
 
 pub(crate) fn is_data_key(text: &str) -> bool {
+    text.len() <= 253 && is_file_name(text)
+}
+
+fn is_file_name(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    !text.is_empty() && text.len() <= 253 && text.bytes().all(inner) && text != "." && !text.starts_with("..")
+    !text.is_empty() && text.bytes().all(inner) && text != "." && !text.starts_with("..")
 }
 
 pub(crate) fn is_port_name(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Components that consist of objects: `k8s-objects`, `raw` and `ref-objects`.
+//! Objects of any kind: those of the components `k8s-objects`, `raw` and `ref-objects`, and those of other files.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::oam::labels;
 use crate::oam::manifest::application::EXPORTED;
-use crate::oam::manifest::names;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Object, Walk, joined, listed};
+use crate::oam::manifest::{ManifestErrors, Problem, Source, documents, names, node, syntax, text};
 use crate::oam::revision::remove_last_applied;
 use crate::oam::schema::Grammar;
 
@@ -49,10 +49,39 @@ pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>, component: &str)
     read_all(walk, items, component)
 }
 
-/// The objects of a document that holds nothing else.
-pub(super) fn read_loose(walk: &mut Walk<'_>, root: At<'_>) -> Vec<Value> {
-    let items = flattened(vec![root]).into_iter().filter(|item| item.node.value != NodeValue::Null);
-    items.filter_map(|item| read_identity(walk, &item, None).and_then(|_| read_any(walk, &item))).collect()
+/// Reads all objects of all sources, in order, the items of lists in place of the lists: objects of any kind, as files,
+/// `kubectl get -o yaml`, `helm template` and `kustomize build` have them.
+///
+/// # Errors
+/// What is no YAML, and objects without a kind or a name.
+pub fn parse_objects(sources: &[Source]) -> Result<Vec<Value>, ManifestErrors> {
+    let mut all = Vec::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    for source in sources {
+        let text = match text(source) {
+            Ok(text) => text,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        for document in documents::split(text) {
+            match node::parse(document.text) {
+                Err(error) => problems.push(syntax(source, document, &error)),
+                Ok(root) => {
+                    let mut walk = Walk::new(&source.name, document.text, document.lines_before);
+                    for item in flattened(vec![At { node: &root, path: String::new() }]) {
+                        let is_there = item.node.value != NodeValue::Null;
+                        if is_there && read_identity(&mut walk, &item, None).is_some() {
+                            all.extend(read_any(&mut walk, &item));
+                        }
+                    }
+                    problems.extend(walk.finish());
+                }
+            }
+        }
+    }
+    if problems.is_empty() { Ok(all) } else { Err(ManifestErrors { problems }) }
 }
 
 fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<Vec<Value>> {

@@ -70,14 +70,14 @@ impl fmt::Display for Problem {
 }
 
 /// Quotes a text from the manifest, shortened where it is long.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::oam) fn quoted(text: &str) -> String {
     format!("`{}`", shortened(text))
 }
 
 /// The text's first characters, as many as a line of output bears.
 pub(super) fn shortened(text: &str) -> String {
-    const LONGEST: usize = 80;
-    match text.char_indices().nth(LONGEST) {
+    const MAX_CHARACTERS: usize = 80;
+    match text.char_indices().nth(MAX_CHARACTERS) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
     }

@@ -37,25 +37,19 @@ pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind)
     let target_size = walk
         .required(&object, "targetSize", "an integer from 0 to 2147483647")
         .and_then(|at| walk.integer(&at, 0..=MAX_REPLICAS, "an integer"));
-    let batches = match object.get("rolloutBatches") {
-        None => Some((None, BTreeMap::new())),
-        Some(at) => read_batches(walk, &at).map(|(batches, gates)| (Some(batches), gates)),
-    };
+    let batches = object.optional("rolloutBatches", |at| read_batches(walk, at));
     let batch_partition = object.optional("batchPartition", |at| read_partition(walk, at));
-    let strategy = match object.get("rolloutStrategy") {
-        None => Some(Strategy::default()),
-        Some(at) => walk.choice(&at, &STRATEGIES),
-    };
+    let strategy = object.optional("rolloutStrategy", |at| walk.choice(at, &STRATEGIES));
     let gates = batch_gates::read_gates(walk, &object);
-    let (batches, of_batches) = batches?;
+    let (batches, of_batches) = batches?.unzip();
     Some(RolloutTrait {
         kind,
         target_revision: target_revision?,
         target_size: target_size?,
         batches,
         batch_partition: batch_partition?,
-        strategy: strategy?,
-        gates: BatchGates { batches: of_batches, ..gates? },
+        strategy: strategy?.unwrap_or_default(),
+        gates: BatchGates { batches: of_batches.unwrap_or_default(), ..gates? },
     })
 }
 
@@ -85,8 +79,8 @@ fn read_batches(walk: &mut Walk<'_>, at: &At<'_>) -> Option<(Vec<Batch>, BTreeMa
         walk.refuse(at, format!("found {} batches, expected at most {MAX_BATCHES}", items.len()));
         return None;
     }
-    let read: Vec<Option<(Batch, OneBatchGates)>> = items.iter().map(|item| read_batch(walk, item)).collect();
-    let (batches, gates): (Vec<Batch>, Vec<OneBatchGates>) = read.into_iter().collect::<Option<_>>()?;
+    let (batches, gates): (Vec<Batch>, Vec<OneBatchGates>) =
+        walk.list_of(at, "a list of batches", read_batch)?.into_iter().unzip();
     check_percentages(walk, at, &batches)?;
     let gates = (0..).zip(gates).filter(|(_, gates)| *gates != OneBatchGates::default()).collect();
     Some((batches, gates))
@@ -102,12 +96,12 @@ fn read_batch(walk: &mut Walk<'_>, at: &At<'_>) -> Option<(Batch, OneBatchGates)
     let replicas = walk
         .required(&object, "replicas", "an integer of 0 or more, or a percentage such as \"20%\"")
         .and_then(|at| read_amount(walk, &at));
-    let max_unavailable = match object.get("maxUnavailable") {
-        None => Some(Amount::Count(0)),
-        Some(at) => read_amount(walk, &at),
-    };
+    let max_unavailable = object.optional("maxUnavailable", |at| read_amount(walk, at));
     let gates = batch_gates::read_batch_gates(walk, &object);
-    Some((Batch { replicas: replicas?, max_unavailable: max_unavailable? }, gates?))
+    Some((
+        Batch { replicas: replicas?, max_unavailable: max_unavailable?.unwrap_or(Amount::Count(0)) },
+        gates?,
+    ))
 }
 
 fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {

@@ -379,6 +379,20 @@ const CRON: Grammar = Grammar::new("five fields such as `0 3 * * *`, or a name s
     text.starts_with('@') || (fields.len() == 5 && fields.into_iter().all(field))
 });
 
+/// The properties of a `cron-task` that are fields of the CronJob.
+pub const CRON_JOB_FIELDS: [&str; 6] = [
+    "schedule",
+    "concurrencyPolicy",
+    "suspend",
+    "successfulJobsHistoryLimit",
+    "failedJobsHistoryLimit",
+    "startingDeadlineSeconds",
+];
+
+/// Those that are fields of its Jobs.
+pub const CRON_JOB_SPEC_FIELDS: [&str; 3] =
+    ["ttlSecondsAfterFinished", "activeDeadlineSeconds", "backoffLimit"];
+
 const SCHEDULE: [Field; 9] = [
     required("schedule", Shape::Checked(CRON)).missing("a schedule such as `0 3 * * *`"),
     defaulted("concurrencyPolicy", Shape::Choice(&["Allow", "Forbid", "Replace"]), Literal::Text("Allow")),

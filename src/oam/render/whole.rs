@@ -6,6 +6,7 @@ use crate::oam::application::{Application, Component, ComponentBody, ComponentKi
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::copy;
+use crate::oam::properties::tables::{CRON_JOB_FIELDS, CRON_JOB_SPEC_FIELDS};
 use crate::oam::properties::{ExposeType, Port, Properties, Protocol};
 use crate::oam::render::{AUXILIARY, Output, Rendered, claim, pod};
 
@@ -102,18 +103,9 @@ fn job_spec(properties: &Properties, template: &Value) -> Map<String, Value> {
 
 fn cron_job_spec(properties: &Properties, metadata: &Value, template: &Value) -> Value {
     let mut job_spec = job_spec(properties, template);
-    let of_job = ["backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds"];
-    copy(&properties.schedule, &mut job_spec, &of_job);
+    copy(&properties.schedule, &mut job_spec, &CRON_JOB_SPEC_FIELDS);
     let mut spec = Map::new();
-    let own = [
-        "schedule",
-        "concurrencyPolicy",
-        "suspend",
-        "successfulJobsHistoryLimit",
-        "failedJobsHistoryLimit",
-        "startingDeadlineSeconds",
-    ];
-    copy(&properties.schedule, &mut spec, &own);
+    copy(&properties.schedule, &mut spec, &CRON_JOB_FIELDS);
     pod::set(&mut spec, "jobTemplate", Some(json!({"metadata": metadata, "spec": job_spec})));
     Value::Object(spec)
 }

@@ -170,9 +170,9 @@ fn add(difference: String, found: &mut Vec<String>) {
 }
 
 fn shown(value: &Value) -> String {
-    const LONGEST: usize = 120;
+    const MAX_CHARACTERS: usize = 120;
     let text = value.as_str().map_or_else(|| value.to_string(), |text| format!("`{text}`"));
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),
     }

@@ -11,7 +11,7 @@ use crate::oam::revision::{StoredRevision, body, number};
 use crate::oam::{labels, render};
 
 /// Characters that a name may have which is also a label's value.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_CHARACTERS: usize = 63;
 
 /// Which revision a component is.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +108,7 @@ pub enum RevisionError {
         name: String,
     },
     /// The next automatic name is too long.
-    #[error("revision name `{name}` is longer than {LONGEST_NAME} characters")]
+    #[error("revision name `{name}` is longer than {MAX_NAME_CHARACTERS} characters")]
     NameTooLong {
         /// The name.
         name: String,
@@ -183,7 +183,7 @@ impl RevisionRequest<'_> {
         let mut number = self.next_number()?;
         loop {
             let name = format!("{component}-v{number}");
-            if name.len() > LONGEST_NAME {
+            if name.len() > MAX_NAME_CHARACTERS {
                 return Err(RevisionError::NameTooLong { name });
             }
             if !self.stored.iter().any(|revision| revision.name == name) {

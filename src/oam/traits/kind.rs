@@ -4,7 +4,7 @@ use crate::oam::schema::Shape;
 use crate::oam::traits::tables;
 
 macro_rules! trait_kinds {
-    ($($kind:ident = $name:literal, $table:expr;)*) => {
+    ($($kind:ident = $name:literal, $table:expr $(, replaced by $replacement:literal)?;)*) => {
         /// The traits of KubeVela beside `rollout`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum TraitKind {
@@ -26,6 +26,15 @@ macro_rules! trait_kinds {
                 }
             }
 
+            /// What to use instead of a trait that still works.
+            #[must_use]
+            pub fn replacement(self) -> Option<&'static str> {
+                let replacements: &[&'static str] = match self {
+                    $(Self::$kind => &[$($replacement)?],)*
+                };
+                replacements.first().copied()
+            }
+
             /// What the trait's properties are.
             #[must_use]
             pub fn properties(self) -> Shape {
@@ -41,7 +50,7 @@ trait_kinds! {
     Affinity = "affinity", Shape::Object(&tables::scheduling::AFFINITY);
     Annotations = "annotations", tables::metadata::ANNOTATIONS;
     Command = "command", Shape::Object(&tables::containers::COMMAND);
-    ConfigMap = "configmap", Shape::Object(&tables::storage::CONFIG_MAP_TRAIT);
+    ConfigMap = "configmap", Shape::Object(&tables::storage::CONFIG_MAP_TRAIT), replaced by "`storage`";
     ContainerImage = "container-image", Shape::Object(&tables::containers::IMAGE);
     ContainerPorts = "container-ports", Shape::Object(&tables::containers::PORTS);
     CpuScaler = "cpuscaler", Shape::Object(&tables::size::CPU_SCALER);
@@ -50,8 +59,8 @@ trait_kinds! {
     Gateway = "gateway", Shape::Object(&tables::network::GATEWAY);
     HostAlias = "hostalias", Shape::Object(&tables::scheduling::HOST_ALIAS);
     Hpa = "hpa", Shape::Object(&tables::size::HPA);
-    Ingress = "ingress", Shape::Object(&tables::network::INGRESS);
-    Ingress120 = "ingress-1-20", Shape::Object(&tables::network::INGRESS_1_20);
+    Ingress = "ingress", Shape::Object(&tables::network::INGRESS), replaced by "`gateway`";
+    Ingress120 = "ingress-1-20", Shape::Object(&tables::network::INGRESS_1_20), replaced by "`gateway`";
     InitContainer = "init-container", Shape::Object(&tables::pods::INIT_CONTAINER);
     JsonMergePatch = "json-merge-patch", Shape::AnyObject;
     JsonPatch = "json-patch", Shape::Object(&tables::metadata::JSON_PATCH);
@@ -59,20 +68,20 @@ trait_kinds! {
     Labels = "labels", tables::metadata::LABELS;
     Lifecycle = "lifecycle", Shape::Object(&tables::pods::LIFECYCLE);
     Nocalhost = "nocalhost", Shape::Object(&tables::nocalhost::NOCALHOST);
-    NodeAffinity = "node-affinity", Shape::Object(&tables::scheduling::NODE_AFFINITY);
+    NodeAffinity = "node-affinity", Shape::Object(&tables::scheduling::NODE_AFFINITY), replaced by "`affinity`";
     PodSecurityContext = "podsecuritycontext", Shape::Object(&tables::security::POD_SECURITY_CONTEXT);
-    PureIngress = "pure-ingress", Shape::Object(&tables::network::INGRESS);
-    Claim = "pvc", Shape::Object(&tables::storage::CLAIM_TRAIT);
+    PureIngress = "pure-ingress", Shape::Object(&tables::network::INGRESS), replaced by "`gateway`";
+    Claim = "pvc", Shape::Object(&tables::storage::CLAIM_TRAIT), replaced by "`storage`";
     Resource = "resource", Shape::Object(&tables::containers::RESOURCE);
     Scaler = "scaler", Shape::Object(&tables::size::SCALER);
     SecurityContext = "securitycontext", Shape::Object(&tables::security::SECURITY_CONTEXT);
     ServiceAccount = "service-account", Shape::Object(&tables::security::SERVICE_ACCOUNT);
-    ServiceBinding = "service-binding", Shape::Object(&tables::containers::SERVICE_BINDING);
+    ServiceBinding = "service-binding", Shape::Object(&tables::containers::SERVICE_BINDING), replaced by "`storage` with `secret[].mountToEnv`";
     Sidecar = "sidecar", Shape::Object(&tables::pods::SIDECAR);
     StartupProbe = "startup-probe", Shape::Object(&tables::pods::STARTUP_PROBE);
     Storage = "storage", Shape::Object(&tables::storage::STORAGE);
     TopologySpread = "topologyspreadconstraints", Shape::Object(&tables::scheduling::TOPOLOGY_SPREAD);
-    Volumes = "volumes", Shape::Object(&tables::storage::VOLUMES_TRAIT);
+    Volumes = "volumes", Shape::Object(&tables::storage::VOLUMES_TRAIT), replaced by "`storage`";
 }
 
 const GATEWAY_API: &str = "routes of the Gateway API go into a `k8s-objects` component";
@@ -113,43 +122,5 @@ impl TraitKind {
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
-    }
-
-    /// What to use instead of a trait that still works.
-    #[must_use]
-    pub fn replacement(self) -> Option<&'static str> {
-        match self {
-            Self::Ingress | Self::Ingress120 | Self::PureIngress => Some("`gateway`"),
-            Self::Volumes | Self::ConfigMap | Self::Claim => Some("`storage`"),
-            Self::NodeAffinity => Some("`affinity`"),
-            Self::ServiceBinding => Some("`storage` with `secret[].mountToEnv`"),
-            Self::Affinity
-            | Self::Annotations
-            | Self::Command
-            | Self::ContainerImage
-            | Self::ContainerPorts
-            | Self::CpuScaler
-            | Self::Env
-            | Self::Expose
-            | Self::Gateway
-            | Self::HostAlias
-            | Self::Hpa
-            | Self::InitContainer
-            | Self::JsonMergePatch
-            | Self::JsonPatch
-            | Self::UpdateStrategy
-            | Self::Labels
-            | Self::Lifecycle
-            | Self::Nocalhost
-            | Self::PodSecurityContext
-            | Self::Resource
-            | Self::Scaler
-            | Self::SecurityContext
-            | Self::ServiceAccount
-            | Self::Sidecar
-            | Self::StartupProbe
-            | Self::Storage
-            | Self::TopologySpread => None,
-        }
     }
 }

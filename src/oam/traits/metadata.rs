@@ -45,10 +45,10 @@ pub(super) fn json_merge_patch(properties: &Value, workload: &mut Value) -> Resu
 }
 
 /// What the operations of a patch may put into an object, in bytes. No API server stores one so large.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// How deep operations may nest an object, well beyond every kind of Kubernetes.
-const MOST_LEVELS: usize = 100;
+const MAX_LEVELS: usize = 100;
 
 /// `json-patch`: RFC 6902 on the whole workload. After an error, the workload is as the operations before have left it.
 pub(super) fn json_patch(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
@@ -59,13 +59,13 @@ pub(super) fn json_patch(properties: &Value, workload: &mut Value) -> Result<(),
         if let Some(placed) = placed(operation, workload).map(extent) {
             bytes += placed.bytes;
             let number = index + 1;
-            if bytes > MOST_BYTES {
+            if bytes > MAX_BYTES {
                 let message = format!("makes the object too large with operation {number}");
                 return Err(refused(message, "let the operations add and copy less"));
             }
-            if operation.path().count() + placed.levels > MOST_LEVELS {
+            if operation.path().count() + placed.levels > MAX_LEVELS {
                 let message =
-                    format!("nests the object deeper than {MOST_LEVELS} levels with operation {number}");
+                    format!("nests the object deeper than {MAX_LEVELS} levels with operation {number}");
                 return Err(refused(message, "let the operations nest less"));
             }
         }

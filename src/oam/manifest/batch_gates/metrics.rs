@@ -21,10 +21,10 @@ const CONSECUTIVE_ERROR_LIMIT: u32 = 4;
 const INTERVAL_SECONDS: u64 = 60;
 
 /// The most measurements of a metric.
-const MOST: u32 = 10_000;
+const MAX_NUMBER: u32 = 10_000;
 
 /// The longest condition, in bytes. Its parser calls itself for each level, so a longer one could exhaust the stack.
-const LONGEST_CONDITION: usize = 1_000;
+const MAX_CONDITION_BYTES: usize = 1_000;
 
 const JSON_PATH: Grammar = Grammar::new("a path such as `{$.data.rate}` or `{$.items[0].value}`", |text| {
     json_pointer(text).is_some()
@@ -60,8 +60,9 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
     let name = walk.required_text(&object, "name", names::LABEL);
     let interval = object.optional("interval", |at| read_duration(walk, at));
     let initial_delay = object.optional("initialDelay", |at| read_duration(walk, at));
-    let mut number =
-        |name: &str, least: u32| object.optional(name, |at| walk.integer(at, least..=MOST, "an integer"));
+    let mut number = |name: &str, least: u32| {
+        object.optional(name, |at| walk.integer(at, least..=MAX_NUMBER, "an integer"))
+    };
     let (count, failure_limit) = (number("count", 1), number("failureLimit", 0));
     let (inconclusive_limit, errors) = (number("inconclusiveLimit", 0), number("consecutiveErrorLimit", 0));
     let baseline = object.optional("baselineRange", |at| read_bounds(walk, at));
@@ -140,9 +141,9 @@ fn read_bound(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Number> {
 fn read_expression(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     let expected = "an expression over `result`, such as `result[0] < 0.05`";
     let text = walk.text(at, expected)?;
-    if text.len() > LONGEST_CONDITION {
+    if text.len() > MAX_CONDITION_BYTES {
         let message =
-            format!("found {} bytes, expected an expression of at most {LONGEST_CONDITION}", text.len());
+            format!("found {} bytes, expected an expression of at most {MAX_CONDITION_BYTES}", text.len());
         walk.refuse(at, message);
         return None;
     }
