@@ -139,6 +139,50 @@ pub enum ComponentKind {
     RefObjects,
 }
 
+impl ComponentKind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Webservice,
+        Self::Worker,
+        Self::ClonesetService,
+        Self::StatefulSet,
+        Self::Daemon,
+        Self::Task,
+        Self::CronTask,
+        Self::K8sObjects,
+        Self::Raw,
+        Self::RefObjects,
+    ];
+
+    /// The type as manifests spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webservice => "webservice",
+            Self::Worker => "worker",
+            Self::ClonesetService => "cloneset-service",
+            Self::StatefulSet => "statefulset",
+            Self::Daemon => "daemon",
+            Self::Task => "task",
+            Self::CronTask => "cron-task",
+            Self::K8sObjects => "k8s-objects",
+            Self::Raw => "raw",
+            Self::RefObjects => "ref-objects",
+        }
+    }
+
+    /// The kind of workload that it runs as; `None` where it cannot be rolled out in batches.
+    pub fn workload(self) -> Option<WorkloadKind> {
+        match self {
+            Self::Webservice | Self::Worker => Some(WorkloadKind::Deployment),
+            Self::ClonesetService => Some(WorkloadKind::CloneSet),
+            Self::StatefulSet => Some(WorkloadKind::StatefulSet),
+            Self::Daemon | Self::Task | Self::CronTask | Self::K8sObjects | Self::Raw | Self::RefObjects => {
+                None
+            }
+        }
+    }
+}
+
 /// The `rollout` trait of a component.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolloutTrait {

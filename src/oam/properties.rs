@@ -157,15 +157,3 @@ pub enum ExposeType {
     /// An alias; of no use together with exposed ports.
     ExternalName,
 }
-
-impl ExposeType {
-    /// Kubernetes' spelling.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClusterIp => "ClusterIP",
-            Self::NodePort => "NodePort",
-            Self::LoadBalancer => "LoadBalancer",
-            Self::ExternalName => "ExternalName",
-        }
-    }
-}

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::oam::application::{Application, Component, ComponentKind};
+use crate::oam::application::{Application, Component};
 use crate::oam::hash::hash_json;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
@@ -23,36 +23,6 @@ use crate::oam::workflow::StepGate;
 
 pub use services::render_services;
 pub use traited::{CHECKED_NAMESPACE, check_traits, render_trait_outputs};
-
-impl ComponentKind {
-    /// The type as manifests spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webservice => "webservice",
-            Self::Worker => "worker",
-            Self::ClonesetService => "cloneset-service",
-            Self::StatefulSet => "statefulset",
-            Self::Daemon => "daemon",
-            Self::Task => "task",
-            Self::CronTask => "cron-task",
-            Self::K8sObjects => "k8s-objects",
-            Self::Raw => "raw",
-            Self::RefObjects => "ref-objects",
-        }
-    }
-
-    /// The kind of workload that it runs as; `None` where it cannot be rolled out in batches.
-    pub fn workload(self) -> Option<WorkloadKind> {
-        match self {
-            Self::Webservice | Self::Worker => Some(WorkloadKind::Deployment),
-            Self::ClonesetService => Some(WorkloadKind::CloneSet),
-            Self::StatefulSet => Some(WorkloadKind::StatefulSet),
-            Self::Daemon | Self::Task | Self::CronTask | Self::K8sObjects | Self::Raw | Self::RefObjects => {
-                None
-            }
-        }
-    }
-}
 
 /// The objects of a component.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,19 +5,6 @@ use crate::oam::manifest::names::definition;
 use crate::oam::manifest::problem::{nearest, quoted};
 use crate::oam::manifest::walk::{At, Walk, listed};
 
-const KINDS: [(&str, ComponentKind); 10] = [
-    ("webservice", ComponentKind::Webservice),
-    ("worker", ComponentKind::Worker),
-    ("cloneset-service", ComponentKind::ClonesetService),
-    ("statefulset", ComponentKind::StatefulSet),
-    ("daemon", ComponentKind::Daemon),
-    ("task", ComponentKind::Task),
-    ("cron-task", ComponentKind::CronTask),
-    ("k8s-objects", ComponentKind::K8sObjects),
-    ("raw", ComponentKind::Raw),
-    ("ref-objects", ComponentKind::RefObjects),
-];
-
 /// What the type is called in other versions of KubeVela.
 const ALIASES: [(&str, ComponentKind); 2] =
     [("cloneset", ComponentKind::ClonesetService), ("clonesetservice", ComponentKind::ClonesetService)];
@@ -46,18 +33,20 @@ const OTHERS: [(&str, &str); 15] = [
 
 /// Reads a component's type.
 pub(super) fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKind> {
-    let names = KINDS.map(|(name, _)| name);
+    let names = ComponentKind::ALL.map(ComponentKind::as_str);
     let expected = format!("one of {}", listed(&names));
     let text = walk.text_for(at, &expected, |text| names.contains(&text))?;
     let (name, revision) = definition(text);
     if let Some(revision) = revision {
         walk.warn(at, format!("revision `{revision}` of the type is ignored, as there is only one"));
     }
-    if let Some((_, kind)) = KINDS.iter().chain(&ALIASES).find(|(known, _)| *known == name) {
-        if *kind == ComponentKind::Raw {
-            walk.warn(at, "deprecated, use the type `k8s-objects`".to_owned());
-        }
-        return Some(*kind);
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, kind)| *kind);
+    let kind = ComponentKind::ALL.into_iter().find(|kind| kind.as_str() == name).or(alias);
+    if kind == Some(ComponentKind::Raw) {
+        walk.warn(at, "deprecated, use the type `k8s-objects`".to_owned());
+    }
+    if kind.is_some() {
+        return kind;
     }
     let is_other = |other: &str| name == other || (other.ends_with('-') && name.starts_with(other));
     if let Some((_, advice)) = OTHERS.iter().find(|(other, _)| is_other(other)) {

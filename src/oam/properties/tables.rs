@@ -1,263 +1,26 @@
 //! What the properties of each component type may be, as KubeVela's definitions declare them, and why a type lacks what
 //! another one has. Defaults are those that are rendered.
 
+mod container;
+mod volumes;
+
 use crate::oam::application::{ComponentKind, Release};
 use crate::oam::manifest::names;
-use crate::oam::schema::{COUNT, Field, Grammar, Literal, Rule, Shape, Table, defaulted, optional, required};
+use crate::oam::properties::tables::container::{
+    COMMAND, DAEMON_PORT, ENV, MAPPED_PORT, PORT_NUMBER, PROBES, SHORT_PROBES, WORDS,
+};
+use crate::oam::properties::tables::volumes::{CLAIM_TEMPLATE, VOLUME_MOUNTS, VOLUMES};
+use crate::oam::schema::{COUNT, Field, Grammar, Literal, Shape, Table, defaulted, optional, required};
 use crate::oam::traits::tables::containers::{CPU, MEMORY};
-use crate::oam::traits::tables::pods::{FAILURES, INITIAL_DELAY, ONE_SUCCESS, PERIOD, SUCCESSES, TIMEOUT};
-use crate::oam::traits::tables::{ADDRESS, LABEL_NAME, OBJECT_NAME, PATH, PROTOCOL};
+use crate::oam::traits::tables::{ADDRESS, OBJECT_NAME};
 
-const COMMAND_WORDS: &str = "a list of strings, such as [\"sleep\", \"60\"]";
-const WORDS: Shape = Shape::List { of: &Shape::Text, expected: COMMAND_WORDS };
-/// A command that something runs, which Kubernetes requires to have a word.
-const COMMAND: Shape = Shape::Filled { of: &WORDS, expected: COMMAND_WORDS };
-const PORT_NUMBER: Shape = Shape::Integer { noun: "a port", least: 1, most: 65_535 };
-const MODE: Shape = Shape::Integer { noun: "permission bits", least: 0, most: 0o777 };
+pub use volumes::VOLUME_TYPES;
 
 /// Labels of pods, or of an application.
 pub const LABELS: Shape =
     Shape::Map { of: &Shape::Checked(names::LABEL_VALUE), keys: names::KEY, expected: "a mapping" };
 /// Annotations of pods, or of an application.
 pub const ANNOTATIONS: Shape = Shape::Map { of: &Shape::Text, keys: names::KEY, expected: "a mapping" };
-
-const KEY_REFERENCE: Shape = Shape::Object(&Table::closed(
-    "a mapping",
-    &[
-        required("name", OBJECT_NAME),
-        required("key", Shape::Checked(names::DATA_KEY)),
-        optional("optional", Shape::Boolean),
-    ],
-));
-const FIELD_REFERENCE: Shape = Shape::Object(&Table::closed(
-    "a mapping",
-    &[required("fieldPath", Shape::Text), optional("apiVersion", Shape::Text)],
-));
-const RESOURCE_REFERENCE: Shape = Shape::Object(&Table::closed(
-    "a mapping",
-    &[
-        required("resource", Shape::Text),
-        optional("containerName", Shape::Text),
-        optional("divisor", Shape::Text),
-    ],
-));
-
-/// KubeVela does not declare the last two sources and copies them: they are in use.
-const SOURCE: Table = Table::closed(
-    "a mapping",
-    &[
-        optional("secretKeyRef", KEY_REFERENCE),
-        optional("configMapKeyRef", KEY_REFERENCE),
-        optional("fieldRef", FIELD_REFERENCE),
-        optional("resourceFieldRef", RESOURCE_REFERENCE),
-    ],
-)
-.with_rules(&[Rule::OneOf {
-    names: &["secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"],
-    none: "no source",
-    expected: "one",
-}]);
-
-const ENV: Shape = Shape::List {
-    of: &Shape::Object(&Table::of_component(&[
-        required("name", Shape::Checked(names::ENV)),
-        optional("value", Shape::Text),
-        optional("valueFrom", Shape::Object(&SOURCE)),
-    ])),
-    expected: "a list of variables, each with `name` and `value`",
-};
-
-const WITHIN: Grammar =
-    Grammar::new("a path within the volume, without `..`", |path| !path.is_empty() && is_within(path));
-/// As for Kubernetes, an empty path is the whole volume.
-const SUB_PATH_OR_NONE: Grammar = Grammar::new("a path within the volume, without `..`", is_within);
-const NODE_PATH: Grammar = Grammar::new("a path on the node, without `..`", |path| {
-    !path.is_empty() && path.split('/').all(|part| part != "..")
-});
-
-fn is_within(path: &str) -> bool {
-    !path.starts_with('/') && path.split('/').all(|part| part != "..")
-}
-
-const NAME: Field = required("name", LABEL_NAME);
-const MOUNT_PATH: Field = required("mountPath", PATH);
-const SUB_PATH: Field = optional("subPath", Shape::Checked(SUB_PATH_OR_NONE));
-const CLAIM_NAME: Field = required("claimName", OBJECT_NAME);
-const CONFIG_MAP_NAME: Field = required("cmName", Shape::ObjectName);
-const SECRET_NAME: Field = required("secretName", Shape::ObjectName);
-const DEFAULT_MODE: Field = defaulted("defaultMode", MODE, Literal::Integer(0o644));
-const MEDIUM: Field = defaulted("medium", Shape::Choice(&["", "Memory"]), Literal::Text(""));
-const ITEMS: Field = optional(
-    "items",
-    Shape::List {
-        of: &Shape::Object(&Table::of_component(&[
-            required("key", Shape::Checked(names::DATA_KEY)),
-            required("path", Shape::Checked(WITHIN)),
-            defaulted("mode", MODE, Literal::Integer(0o777)),
-        ])),
-        expected: "a list of entries",
-    },
-);
-
-const fn mounts(name: &'static str, of: &'static Shape) -> Field {
-    optional(name, Shape::List { of, expected: "a list of volumes" })
-}
-
-const CLAIMS: Shape = Shape::Object(&Table::of_component(&[NAME, MOUNT_PATH, SUB_PATH, CLAIM_NAME]));
-const CONFIG_MAPS: Shape =
-    Shape::Object(&Table::of_component(&[NAME, MOUNT_PATH, SUB_PATH, CONFIG_MAP_NAME, DEFAULT_MODE, ITEMS]));
-const SECRETS: Shape =
-    Shape::Object(&Table::of_component(&[NAME, MOUNT_PATH, SUB_PATH, SECRET_NAME, DEFAULT_MODE, ITEMS]));
-const EMPTY_DIRS: Shape = Shape::Object(&Table::of_component(&[NAME, MOUNT_PATH, SUB_PATH, MEDIUM]));
-const HOST_PATHS: Shape = Shape::Object(
-    &Table::of_component(&[NAME, MOUNT_PATH, SUB_PATH, required("path", Shape::Checked(NODE_PATH))])
-        .with_unsupported(&[
-            ("readOnly", "KubeVela does not render it"),
-            ("mountPropagation", "KubeVela does not render it"),
-        ]),
-);
-
-/// The types of volumes, in the order in which they are rendered.
-pub const VOLUME_TYPES: [&str; 5] = ["pvc", "configMap", "secret", "emptyDir", "hostPath"];
-
-const VOLUME_MOUNTS: Field = optional(
-    "volumeMounts",
-    Shape::Object(&Table::of_component(&[
-        mounts("pvc", &CLAIMS),
-        mounts("configMap", &CONFIG_MAPS),
-        mounts("secret", &SECRETS),
-        mounts("emptyDir", &EMPTY_DIRS),
-        mounts("hostPath", &HOST_PATHS),
-    ])),
-);
-
-const TYPE: Field = defaulted("type", Shape::Text, Literal::Text("emptyDir"));
-const VOLUMES: Field = mounts(
-    "volumes",
-    &Shape::Typed(&[
-        ("pvc", Table::of_component(&[NAME, MOUNT_PATH, TYPE, CLAIM_NAME])),
-        ("configMap", Table::of_component(&[NAME, MOUNT_PATH, TYPE, CONFIG_MAP_NAME, DEFAULT_MODE, ITEMS])),
-        ("secret", Table::of_component(&[NAME, MOUNT_PATH, TYPE, SECRET_NAME, DEFAULT_MODE, ITEMS])),
-        ("emptyDir", Table::of_component(&[NAME, MOUNT_PATH, TYPE, MEDIUM])),
-    ]),
-);
-
-const HANDLER: &[Rule] =
-    &[Rule::OneOf { names: &["exec", "httpGet", "tcpSocket"], none: "no handler", expected: "exactly one" }];
-const HEADER_NAME: Grammar = Grammar::new("a header's name (letters, digits and `-`)", |text| {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-});
-const EXEC: Field = optional(
-    "exec",
-    Shape::Object(&Table::closed("a mapping", &[required("command", COMMAND).missing("a list of strings")])),
-);
-const HEALTH_PATH: &str = "a path such as `/healthz`";
-const HTTP_PATH: Field = required(
-    "path",
-    Shape::Filled { of: &Shape::Checked(Grammar::new(HEALTH_PATH, |_| true)), expected: HEALTH_PATH },
-);
-const HTTP_PORT: Field = required("port", PORT_NUMBER);
-const HTTP_HEADERS: Field = optional(
-    "httpHeaders",
-    Shape::List {
-        of: &Shape::Object(&Table::closed(
-            "a mapping",
-            &[required("name", Shape::Checked(HEADER_NAME)), required("value", Shape::Text)],
-        )),
-        expected: "a list of headers, each with `name` and `value`",
-    },
-);
-const HTTP_GET: Field = optional(
-    "httpGet",
-    Shape::Object(&Table::closed(
-        "a mapping",
-        &[
-            HTTP_PATH,
-            HTTP_PORT,
-            HTTP_HEADERS,
-            optional("host", Shape::Checked(Grammar::new("a host", |_| true))),
-            optional("scheme", Shape::Choice(&["HTTP", "HTTPS"])),
-        ],
-    )),
-);
-const SHORT_HTTP_GET: Field = optional(
-    "httpGet",
-    Shape::Object(&Table::closed("a mapping", &[HTTP_PATH, HTTP_PORT, HTTP_HEADERS]).with_unsupported(&[
-        ("host", "only a `webservice`, a `daemon` and a `statefulset` have it"),
-        ("scheme", "only a `webservice`, a `daemon` and a `statefulset` have it"),
-    ])),
-);
-const SOCKET: Field = optional("tcpSocket", Shape::Object(&Table::closed("a mapping", &[HTTP_PORT])));
-
-const PROBES: [Field; 2] = [
-    optional(
-        "livenessProbe",
-        Shape::Object(
-            &Table::closed(
-                "a mapping",
-                &[EXEC, HTTP_GET, SOCKET, INITIAL_DELAY, PERIOD, TIMEOUT, ONE_SUCCESS, FAILURES],
-            )
-            .with_rules(HANDLER),
-        ),
-    ),
-    optional(
-        "readinessProbe",
-        Shape::Object(
-            &Table::closed(
-                "a mapping",
-                &[EXEC, HTTP_GET, SOCKET, INITIAL_DELAY, PERIOD, TIMEOUT, SUCCESSES, FAILURES],
-            )
-            .with_rules(HANDLER),
-        ),
-    ),
-];
-const SHORT_PROBES: [Field; 2] = [
-    optional(
-        "livenessProbe",
-        Shape::Object(
-            &Table::closed(
-                "a mapping",
-                &[EXEC, SHORT_HTTP_GET, SOCKET, INITIAL_DELAY, PERIOD, TIMEOUT, ONE_SUCCESS, FAILURES],
-            )
-            .with_rules(HANDLER),
-        ),
-    ),
-    optional(
-        "readinessProbe",
-        Shape::Object(
-            &Table::closed(
-                "a mapping",
-                &[EXEC, SHORT_HTTP_GET, SOCKET, INITIAL_DELAY, PERIOD, TIMEOUT, SUCCESSES, FAILURES],
-            )
-            .with_rules(HANDLER),
-        ),
-    ),
-];
-
-const PORT: Field = required("port", PORT_NUMBER);
-const PORT_NAME: Field = optional("name", Shape::Checked(names::PORT));
-const PORT_PROTOCOL: Field = defaulted("protocol", PROTOCOL, Literal::Text("TCP"));
-const EXPOSED: Field = defaulted("expose", Shape::Boolean, Literal::Boolean(false));
-const TARGET_PORT: (&str, &str) = ("targetPort", "the container's port is `containerPort`");
-const ONE_NUMBER: &str = "a `daemon` has one number for a port";
-
-const MAPPED_PORT: Shape = Shape::Object(
-    &Table::of_component(&[
-        PORT,
-        PORT_NAME,
-        PORT_PROTOCOL,
-        EXPOSED,
-        optional("containerPort", PORT_NUMBER),
-        optional("nodePort", PORT_NUMBER),
-    ])
-    .with_unsupported(&[TARGET_PORT]),
-);
-const DAEMON_PORT: Shape =
-    Shape::Object(&Table::of_component(&[PORT, PORT_NAME, PORT_PROTOCOL, EXPOSED]).with_unsupported(&[
-        ("containerPort", ONE_NUMBER),
-        ("nodePort", ONE_NUMBER),
-        TARGET_PORT,
-    ]));
 
 const HOST_ALIASES: Field = optional(
     "hostAliases",
@@ -312,42 +75,6 @@ const CLONE_SET: [Field; 6] = [
     optional("preStop", COMMAND),
     optional("updateStrategyType", Shape::Choice(&["ReCreate", "InPlaceIfPossible", "InPlaceOnly"])),
 ];
-
-const CLAIM_TEMPLATE: Table = Table::closed(
-    "a mapping",
-    &[
-        NAME,
-        required(
-            "mountPath",
-            Shape::Checked(Grammar::new("an absolute path", |path| {
-                path.starts_with('/') && !path.contains(':')
-            })),
-        ),
-        required("storage", Shape::Quantity("`10Gi` or `500Mi`")).missing("a quantity such as `10Gi`"),
-        optional("storageClassName", OBJECT_NAME),
-        defaulted(
-            "accessModes",
-            Shape::Filled {
-                of: &Shape::List {
-                    of: &Shape::Choice(&[
-                        "ReadWriteOnce",
-                        "ReadOnlyMany",
-                        "ReadWriteMany",
-                        "ReadWriteOncePod",
-                    ]),
-                    expected: "a list of access modes",
-                },
-                expected: "at least one access mode",
-            },
-            Literal::Texts(&["ReadWriteOnce"]),
-        ),
-    ],
-)
-.with_unsupported(&[
-    ("size", "the storage requested is `storage`"),
-    ("capacity", "the storage requested is `storage`"),
-    ("storageClass", "the storage class is `storageClassName`"),
-]);
 
 const STATEFUL_SET: [Field; 3] = [
     ARGS,

@@ -85,7 +85,7 @@ impl Outline {
         let mut spec = json!({"selector": {labels::COMPONENT: self.component}});
         match self.offer {
             Offer::Exposed if ports.is_empty() => return None,
-            Offer::Exposed => spec["type"] = json!(service_type.as_str()),
+            Offer::Exposed => spec["type"] = json!(service_type),
             Offer::All => {
                 spec["clusterIP"] = json!("None");
                 // Peers have to find each other before they are ready.

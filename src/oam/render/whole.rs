@@ -135,7 +135,7 @@ fn service(component: &Component, properties: &Properties, namespace: &str) -> O
         "metadata": {"name": component.name, "namespace": namespace},
         "spec": {
             "selector": {labels::COMPONENT: component.name},
-            "type": service_type.as_str(),
+            "type": service_type,
             "ports": ports,
         },
     });

@@ -26,14 +26,26 @@ pub(super) fn each_container(properties: &Value) -> Result<Vec<&Value>, TraitErr
     Ok(several.iter().collect())
 }
 
+/// Changes the containers that the properties name.
+fn change_containers(
+    properties: &Value,
+    workload: &mut Value,
+    context: &TraitContext<'_>,
+    change: impl Fn(&Value, &mut Value),
+) -> Result<(), TraitError> {
+    for parameters in each_container(properties)? {
+        change(parameters, container(workload, text(parameters, "containerName"), context.component)?);
+    }
+    Ok(())
+}
+
 /// `env`: sets and unsets variables; what exists keeps its place, what is new follows in the order of the names.
 pub(super) fn env(
     properties: &Value,
     workload: &mut Value,
     context: &TraitContext<'_>,
 ) -> Result<(), TraitError> {
-    for parameters in each_container(properties)? {
-        let container = container(workload, text(parameters, "containerName"), context.component)?;
+    change_containers(properties, workload, context, |parameters, container| {
         let set = parameters["env"].as_object().cloned().unwrap_or_default();
         let unset = list(parameters, "unset");
         let is_unset = |name: &str| unset.iter().any(|other| other == name);
@@ -53,8 +65,7 @@ pub(super) fn env(
             }
         }
         container["env"] = Value::Array(variables);
-    }
-    Ok(())
+    })
 }
 
 /// `command`: replaces the command, and replaces the arguments or adds and removes some.
@@ -63,8 +74,7 @@ pub(super) fn command(
     workload: &mut Value,
     context: &TraitContext<'_>,
 ) -> Result<(), TraitError> {
-    for parameters in each_container(properties)? {
-        let container = container(workload, text(parameters, "containerName"), context.component)?;
+    change_containers(properties, workload, context, |parameters, container| {
         if parameters["command"].is_array() {
             container["command"] = parameters["command"].clone();
         }
@@ -75,8 +85,7 @@ pub(super) fn command(
         let args: Vec<Value> =
             existing.iter().chain(added).filter(|arg| !removed.contains(arg)).cloned().collect();
         container["args"] = Value::Array(args);
-    }
-    Ok(())
+    })
 }
 
 /// `container-image`: the last one wins.
@@ -85,14 +94,12 @@ pub(super) fn image(
     workload: &mut Value,
     context: &TraitContext<'_>,
 ) -> Result<(), TraitError> {
-    for parameters in each_container(properties)? {
-        let container = container(workload, text(parameters, "containerName"), context.component)?;
+    change_containers(properties, workload, context, |parameters, container| {
         container["image"] = parameters["image"].clone();
         if !text(parameters, "imagePullPolicy").is_empty() {
             container["imagePullPolicy"] = parameters["imagePullPolicy"].clone();
         }
-    }
-    Ok(())
+    })
 }
 
 /// `container-ports`: gives ports of the node to ports that exist, and adds the others.
@@ -101,8 +108,7 @@ pub(super) fn ports(
     workload: &mut Value,
     context: &TraitContext<'_>,
 ) -> Result<(), TraitError> {
-    for parameters in each_container(properties)? {
-        let container = container(workload, text(parameters, "containerName"), context.component)?;
+    change_containers(properties, workload, context, |parameters, container| {
         let mut ports = list(container, "ports").to_vec();
         for wanted in list(parameters, "ports") {
             let protocol = |port: &Value| port["protocol"].as_str().unwrap_or("TCP").to_owned();
@@ -115,8 +121,7 @@ pub(super) fn ports(
             }
         }
         container["ports"] = Value::Array(ports);
-    }
-    Ok(())
+    })
 }
 
 /// `resource`: replaces the requests and limits of the first container. One of `cpu` and `memory` alone sets nothing.
