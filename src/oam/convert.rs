@@ -49,11 +49,7 @@ pub fn is_same_template(one: &Value, other: &Value) -> bool {
 ///
 /// # Errors
 /// There is no object, or the name cannot be one.
-pub fn convert(
-    objects: &[Value],
-    name: Option<&str>,
-    release: Release,
-) -> Result<String, ConvertError> {
+pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
     let (applications, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_application(object));
     let mut documents: Vec<String> =
@@ -65,11 +61,7 @@ pub fn convert(
 }
 
 /// The Application that renders objects, none of which is one.
-fn converted(
-    objects: &[&Value],
-    name: Option<&str>,
-    release: Release,
-) -> Result<String, ConvertError> {
+fn converted(objects: &[&Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
     let mut comments = Vec::new();
     let (templates, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_analysis_template(object));

@@ -42,7 +42,7 @@ pub async fn run(args: &PauseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     let env = Env::open(global, Access::Write, ui).await?;
     let component = env.component(args.component.component.as_deref());
     let Paused { component: name, was_paused } = pause::pause(&env.context, &component).await?;
-    let resume = ui.flags().repeated(&format!("`rollout resume {name}`"));
+    let resume = ui.flags().add_to(&format!("`rollout resume {name}`"));
     ui.status(&match was_paused {
         false => format!("{name}: paused; resume it with {resume}"),
         true => format!("{name}: already paused"),
