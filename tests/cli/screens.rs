@@ -150,7 +150,7 @@ fn stopped_and_taken_up_again_in_a_narrow_terminal() {
     let mut screen = Screen::start(env.command("apply v1.yaml"), 40);
     screen.until("• web ▒▒");
     assert!(screen.text().lines().all(|line| line.chars().count() <= 40), "{}", screen.text());
-    let stopped = screen.types("\u{3}").signal(Signal::INT).end();
+    let stopped = screen.signal(Signal::INT).end();
     env.pods("- {image: '*', readyAfter: 20ms}");
     // The pod may be ready before the run is taken up.
     let told = "[   0s] web: batch 1 of 2 ready: 1 of 3\nupgraded, 1 ready\n";
