@@ -280,9 +280,13 @@ fn prepare_component(
     let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
     let desired = overridden(resolved.desired, &request.overrides);
     let mut foreign = parts.ownership.foreign(&snapshot.labelled(&component.name));
-    // Objects that are applied as they are have an owner of their own, whatever they are named.
+    // Objects that are applied as they are have an owner of their own, whatever they are named. A run in batches leaves
+    // workloads of its kind alone.
     let known_objects = parts.known_objects(&stored, known_record);
-    foreign.retain(|one| !known_objects.iter().any(|reference| one.is(reference, namespace)));
+    foreign.retain(|one| {
+        let is_left = parts.objects.is_none() && one.kind == desired.kind;
+        is_left || !known_objects.iter().any(|reference| one.is(reference, namespace))
+    });
     let mut warnings = resolved.warnings;
     warnings.extend(objects::check_foreign(&component.name, &foreign, &resolved.target, &desired)?);
     let inherited_metadata = resolved.asked.filter(|_| parts.objects.is_none()).map(|asked| {

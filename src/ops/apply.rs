@@ -1,4 +1,4 @@
-//! ApplyResult requests: the pipeline from a request to its outcome.
+//! Applying requests: the pipeline from a request to its outcome.
 //!
 //! Manifests, and every operation that drives a run, end here as a [`RolloutRequest`].
 

@@ -152,17 +152,20 @@ fn frame_run(
     }
     // What was begun in several batches does not become one batch because other batches do not add up.
     let has_sum_error = resumed.is_some() && open.is_some_and(|run| run.spec.batches.len() > 1);
-    let repairs = (same.is_some() && !has_sum_error) || leads_back(observed, desired);
+    let repairs = !has_sum_error && (same.is_some() || leads_back(observed, desired));
     new_run(observed, desired, recorded, repairs).map(|spec| (spec, false))
 }
 
-/// Whether the user wants the component as it was before the recorded run, which has not come to its end.
+/// Whether the user wants the component as it was before the recorded run, which has not come to its end, and only a
+/// part of its pods is missing.
 fn leads_back(observed: &Observed, desired: &Desired) -> bool {
-    observed.record.as_ref().is_some_and(|record| {
-        record.run.outcome.is_resumable()
-            && record.succeeded_revisions().first() == Some(&desired.target)
-            && record.run.size_before() == desired.target_size
-    })
+    let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
+    !split.has_sources
+        && observed.record.as_ref().is_some_and(|record| {
+            record.run.outcome.is_resumable()
+                && record.succeeded_revisions().first() == Some(&desired.target)
+                && record.run.size_before() == desired.target_size
+        })
 }
 
 /// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed,
@@ -237,7 +240,7 @@ fn new_run(
         objects: Vec::new(),
     };
     spec.batches = match freeze(&spec, desired) {
-        // The batches were written for the run that has finished; what is left of it to repair is one batch.
+        // The batches were written for another run; what is left of it to repair is one batch.
         Err(_) if repairs => vec![undivided(&spec, desired)],
         batches => batches?,
     };

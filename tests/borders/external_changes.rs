@@ -134,7 +134,7 @@ async fn a_target_without_its_label_is_reported_as_such() {
     let failure = &run.failures()[0];
     assert_eq!(failure.kind, FailureKind::ExternalChange, "{failure:?}");
     assert!(failure.reason.contains("is not part of component `web`"), "{failure:?}");
-    let restore = "`kubectl label deployment web-v2 app.oam.dev/component=web`";
+    let restore = "`kubectl label deployment web-v2 app.oam.dev/component=web --overwrite`";
     assert!(failure.hints.iter().any(|hint| hint.contains(restore)), "{failure:?}");
     let again = cluster.run(&process, &manifest).await;
     let failure = &again.failures()[0];

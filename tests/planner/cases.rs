@@ -487,3 +487,9 @@ fn a_changed_batch_list_resumes_from_the_recorded_size() {
     let (writes, _) = world.run(&desired("v1", 9, &[2, 1]));
     assert_eq!(trace(&writes), ["v1=8", "v1=9"], "or from what is there, where only that fits");
 }
+
+#[test]
+fn going_back_to_what_a_held_run_began_from_needs_its_own_batches_to_fit_while_both_revisions_have_pods() {
+    let world = held();
+    assert!(matches!(world.plan(&desired("v1", 5, &[1, 1])), Step::Refuse(_)));
+}

@@ -261,7 +261,7 @@ pub(crate) fn of_word(played: &Played, cluster: &TestCluster) -> Result<(), Fail
     Ok(())
 }
 
-/// ApplyResult it again writes nothing.
+/// Applying it again writes nothing.
 pub(crate) fn of_idle(played: &Played) -> Result<(), Failure> {
     of_last(played)?;
     match played.run.writes().is_empty() {

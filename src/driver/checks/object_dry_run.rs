@@ -170,7 +170,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
         // It is not applied as it is, or not at all.
         Handling::Recreate | Handling::Keep => return Ok(()),
     }
-    let mut ownership = ConflictPolicy::Report;
+    let mut on_conflict = ConflictPolicy::Report;
     loop {
         let answer = apply_object(
             session,
@@ -178,7 +178,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
             object.reference.namespace.as_deref(),
             object.stamped_body(object.before.as_ref(), epoch),
             object.before.as_ref(),
-            ownership,
+            on_conflict,
             WriteMode::DryRun,
         );
         match answer.await {
@@ -188,11 +188,11 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
                 if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
                     return Err(DryRunError::Refused(conflict_failure(object, conflict)));
                 }
-                if ownership == ConflictPolicy::Force {
+                if on_conflict == ConflictPolicy::Force {
                     return Ok(());
                 }
                 // Conflicts are found before anything else is judged.
-                ownership = ConflictPolicy::Force;
+                on_conflict = ConflictPolicy::Force;
             }
             Err(error) if error.is_missing_namespace() => {
                 let namespace = object.reference.namespace.as_deref().unwrap_or_default();

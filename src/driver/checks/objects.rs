@@ -102,7 +102,9 @@ pub(in crate::driver) fn check_foreign(
 /// How a workload that somebody has taken out of a component comes back.
 pub(in crate::driver) fn restore_label(kind: WorkloadKind, name: &str, component: &str) -> String {
     let (noun, label) = (kind.noun(), labels::COMPONENT);
-    format!("if it is the component's, restore its label: `kubectl label {noun} {name} {label}={component}`")
+    format!(
+        "if it is the component's, restore its label: `kubectl label {noun} {name} {label}={component} --overwrite`"
+    )
 }
 
 fn another_name(kind: WorkloadKind, name: &str) -> String {

@@ -299,17 +299,18 @@ impl ComponentRun<'_> {
         if is_same {
             return Ok(());
         }
-        if let Some(object) = self.workloads().find(workload).await?
+        if let Some(object) = self.read_target().await?
             && self.claim.known_target.as_ref() == Some(&observe_workload(*kind, &object).uid)
         {
             let labelled = [LabelledWorkload::of(*kind, &object)];
             if let Some(foreign) = self.prepared.ownership.foreign(&labelled).pop() {
                 let reason = format!("{}: it was modified by another client", foreign.reason);
-                return Err(Failure::new(FailureKind::ExternalChange, reason).hint(restore_label(
-                    *kind,
-                    workload,
-                    &self.prepared.component,
-                )));
+                let failure = Failure::new(FailureKind::ExternalChange, reason);
+                let component = &self.prepared.component;
+                return Err(match labelled[0].is_labelled(component) {
+                    true => failure,
+                    false => failure.hint(restore_label(*kind, workload, component)),
+                });
             }
         }
         Err(Failure::new(

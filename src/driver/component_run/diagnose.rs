@@ -156,11 +156,13 @@ impl ComponentRun<'_> {
         (!is_counted).then(|| version.clone())
     }
 
-    /// Checks the pods that are waited for, and reports problems that are new.
+    /// Checks the pods that are waited for, and reports problems that are new. The next such check of the process is paced
+    /// as one of `pace`.
     pub(super) async fn check_pods(
         &mut self,
         waiting: &Waiting,
         look: PodCheck,
+        pace: PodCheck,
     ) -> Result<ReadyCount, Failure> {
         let is_about_pods = match waiting {
             Waiting::Ready { .. } | Waiting::Object { has_pods: true, .. } => true,
@@ -172,7 +174,7 @@ impl ComponentRun<'_> {
         if !is_about_pods {
             return Ok(ReadyCount::Unchanged);
         }
-        let between = match (look, self.context.limits.fail_fast) {
+        let between = match (pace, self.context.limits.fail_fast) {
             (PodCheck::First, _) => BETWEEN_FIRST_CHECKS,
             (PodCheck::Repeat, FailFast::On) => BETWEEN_CHECKS_FAIL_FAST,
             (PodCheck::Repeat, FailFast::Off) => BETWEEN_CHECKS,
@@ -181,7 +183,7 @@ impl ComponentRun<'_> {
             self.note_signs_unwritten().await;
         }
         let clock = self.context.session.clock();
-        look.next(&self.context.next_checks).set(Some(clock.moment().plus(between)));
+        pace.next(&self.context.next_checks).set(Some(clock.moment().plus(between)));
         // A check that fails or takes too long reports nothing and delays nothing.
         let found = tokio::select! {
             biased;

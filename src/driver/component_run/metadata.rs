@@ -50,7 +50,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    async fn read_target(&self) -> Result<Option<DynamicObject>, ClusterError> {
+    pub(super) async fn read_target(&self) -> Result<Option<DynamicObject>, ClusterError> {
         let session = &self.context.session;
         let resource = crate::cluster::workload::workload_resource(self.prepared.desired.kind);
         let api = session.dynamic(&self.prepared.namespace, &resource);

@@ -152,15 +152,16 @@ impl ComponentRun<'_> {
             self.emit(EventKind::Waiting { progress: self.progress(observed), on: phrase });
             notice.due = now.plus(REMIND_EVERY);
         }
-        // The status of a StatefulSet does not show all ready pods, so each change of it has them counted.
+        // The status of a StatefulSet does not show all ready pods, so each change of it has them counted, which is
+        // paced as a first check is.
         let version = self.uncounted_version(observed);
+        let pace = if version.is_some() { PodCheck::First } else { notice.next };
         if version.is_some() && notice.version != version {
             notice.check = notice.check.min(now.plus(FIRST_CHECK));
-            notice.next = PodCheck::First;
             notice.version = version;
         }
         // A check too soon after another component's is postponed, not skipped.
-        let next = notice.next.next(&self.context.next_checks).get();
+        let next = pace.next(&self.context.next_checks).get();
         notice.check = next.map_or(notice.check, |next| notice.check.max(next));
         let check = (now >= notice.check).then_some(notice.next);
         if let Some(check) = check {
@@ -176,7 +177,7 @@ impl ComponentRun<'_> {
         let remind = Some(notice.due.min(notice.check));
         self.notice = Some(notice);
         if let Some(check) = check
-            && self.check_pods(waiting, check).await? == ReadyCount::Updated
+            && self.check_pods(waiting, check, pace).await? == ReadyCount::Updated
         {
             return Ok(());
         }
