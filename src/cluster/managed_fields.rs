@@ -79,6 +79,56 @@ pub fn with_updates_applied(live: &DynamicObject, manager: &str, before: &[&str]
     serde_json::to_value(kept).ok()
 }
 
+/// The managed fields of an object of which others no longer own what is about to be applied; `None` where they own none
+/// of it. A field that an apply drops later is removed only if no other manager has it.
+///
+/// The size is left out, as in [`with_updates_applied`]; and so are subresources, which controllers write.
+#[must_use]
+pub fn without_applied(live: &DynamicObject, manager: &str, applied: &Value) -> Option<Value> {
+    let mut kept = Vec::new();
+    for entry in live.managed_fields() {
+        let is_others = entry.subresource.as_deref().unwrap_or_default().is_empty()
+            && entry.manager.as_deref() != Some(manager);
+        let Some(fields) = entry.fields_v1.as_ref().filter(|_| is_others) else {
+            kept.push(entry.clone());
+            continue;
+        };
+        let (size, others) = split_size(fields.0.clone());
+        let mut rest = without(&others, applied);
+        merge_fields(&mut rest, size.unwrap_or_else(|| json!({})));
+        if has_steps(&rest) {
+            kept.push(ManagedFieldsEntry { fields_v1: Some(FieldsV1(rest)), ..entry.clone() });
+        }
+    }
+    (kept != live.managed_fields()).then(|| serde_json::to_value(kept).ok()).flatten()
+}
+
+/// A set of owned fields without those that a value says. The identity of an object is nobody's.
+fn without(owned: &Value, applied: &Value) -> Value {
+    let mut rest = Map::new();
+    for (step, below) in owned.as_object().into_iter().flatten() {
+        let said = match step.strip_prefix("f:") {
+            Some(field) => applied.get(field),
+            None => applied.as_array().and_then(|items| items.iter().find(|item| is_step_of(step, item))),
+        };
+        let left = match said.filter(|said| !said.is_null()) {
+            None => below.clone(),
+            Some(_) if !has_steps(below) => continue,
+            Some(said) => without(below, said),
+        };
+        let is_all_said =
+            said.is_some() && left.as_object().is_some_and(|steps| steps.keys().all(|step| step == "."));
+        if step != "." && !is_all_said {
+            rest.insert(step.clone(), left);
+        }
+    }
+    // An item of a list stays with those that own one of its fields.
+    if !rest.is_empty() && owned.get(".").is_some() {
+        rest.insert(".".to_owned(), json!({}));
+    }
+    Value::Object(rest)
+}
+
 /// The size among the fields that a manager owns, and the others.
 fn split_size(mut fields: Value) -> (Option<Value>, Value) {
     let size =
@@ -288,5 +338,48 @@ mod tests {
         assert_eq!(found(port), Some(json!(80)));
         assert_eq!(found(".spec.template.spec.containers[name=\"other\"].image"), None);
         assert_eq!(found(".spec.paused"), None);
+    }
+
+    #[test]
+    fn others_keep_what_is_not_applied() {
+        let fields = json!({
+            "f:metadata": {"f:labels": {"f:team": {}, "f:tier": {}}},
+            "f:spec": {
+                "f:replicas": {},
+                "f:template": {"f:spec": {"f:containers": {
+                    "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:image": {}, "f:tty": {}},
+                    "k:{\"name\":\"old\"}": {".": {}, "f:name": {}, "f:image": {}},
+                }}},
+            },
+        });
+        let object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "managedFields": [
+                {"manager": "helm", "operation": "Update", "fieldsV1": fields},
+                {"manager": "hpa", "operation": "Update", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+            ]},
+        }))
+        .unwrap();
+        let applied = json!({
+            "metadata": {"labels": {"team": "a"}},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "web:2"}]}}},
+        });
+        let rest = without_applied(&object, "rollout", &applied).unwrap();
+        assert_eq!(
+            rest[0]["fieldsV1"],
+            json!({
+                "f:metadata": {"f:labels": {"f:tier": {}}},
+                "f:spec": {
+                    "f:replicas": {},
+                    "f:template": {"f:spec": {"f:containers": {
+                        "k:{\"name\":\"web\"}": {".": {}, "f:tty": {}},
+                        "k:{\"name\":\"old\"}": {".": {}, "f:name": {}, "f:image": {}},
+                    }}},
+                },
+            })
+        );
+        assert_eq!(rest[1]["subresource"], "scale");
+        let everything = json!({"metadata": {"labels": {"x": "y"}}});
+        assert_eq!(without_applied(&object, "rollout", &everything), None);
     }
 }

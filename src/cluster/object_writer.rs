@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::managed_fields::with_updates_applied;
+use crate::cluster::managed_fields::{with_updates_applied, without_applied};
 use crate::cluster::served_kind::ServedKind;
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{delete_params, json_patch, patch_params};
@@ -132,16 +132,37 @@ pub async fn take_over_updates(
     let Some(fields) = with_updates_applied(seen, keys::FIELD_MANAGER, &KUBEVELA_MANAGERS) else {
         return Ok(None);
     };
+    replace_managed_fields(session, kind, seen, &fields).await.map(Some)
+}
+
+/// Has other managers no longer own what is about to be applied to an object that is taken over, see
+/// [`without_applied`]. Returns the object as it is then; `None` where they own none of it.
+///
+/// # Errors
+/// A conflict means that it has changed since it was seen.
+pub async fn disown_fields(
+    session: &Session,
+    kind: &ServedKind,
+    seen: &DynamicObject,
+    applied: &Value,
+) -> Result<Option<DynamicObject>, ClusterError> {
+    let Some(fields) = without_applied(seen, keys::FIELD_MANAGER, applied) else { return Ok(None) };
+    replace_managed_fields(session, kind, seen, &fields).await.map(Some)
+}
+
+async fn replace_managed_fields(
+    session: &Session,
+    kind: &ServedKind,
+    seen: &DynamicObject,
+    fields: &Value,
+) -> Result<DynamicObject, ClusterError> {
     let operations = json!([
         {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
         {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
         {"op": "replace", "path": "/metadata/managedFields", "value": fields},
     ]);
     let api = session.objects(&kind.resource, seen.namespace().as_deref());
-    session
-        .request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?))
-        .await
-        .map(Some)
+    session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await
 }
 
 /// Gives a workload a size, if it still is as it was seen. The size is not applied, so that others may change it.
@@ -158,6 +179,24 @@ pub async fn resize_object(
         {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
         {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
         {"op": "add", "path": "/spec/replicas", "value": replicas},
+    ]);
+    let api = session.objects(&kind.resource, seen.namespace().as_deref());
+    session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await
+}
+
+/// Has a Deployment recreate its pods, if it still is as it was seen, without what its strategy had before.
+///
+/// # Errors
+/// A conflict means that it has changed since.
+pub async fn reset_strategy(
+    session: &Session,
+    kind: &ServedKind,
+    seen: &DynamicObject,
+) -> Result<DynamicObject, ClusterError> {
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
+        {"op": "replace", "path": "/spec/strategy", "value": {"type": "Recreate"}},
     ]);
     let api = session.objects(&kind.resource, seen.namespace().as_deref());
     session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use kube::api::DynamicObject;
+use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lookup::find_objects;
-use crate::cluster::served_kind::{ServedKind, ServedKinds, find_kinds};
+use crate::cluster::served_kind::{KindScope, ServedKind, ServedKinds, find_kinds};
 use crate::cluster::session::Session;
 use crate::oam::object::ObjectRef;
 
@@ -17,6 +18,8 @@ pub struct LiveObjects {
     kinds: ServedKinds,
     /// By reference, with the namespace that each is in.
     objects: BTreeMap<ObjectRef, DynamicObject>,
+    /// Kinds that are yet to be served, by group and kind.
+    defined: BTreeMap<(String, String), KindScope>,
 }
 
 impl LiveObjects {
@@ -30,7 +33,7 @@ impl LiveObjects {
         references: &BTreeSet<ObjectRef>,
     ) -> Result<Self, ClusterError> {
         let kinds = find_kinds(session, references).await?;
-        let mut live = Self { kinds, objects: BTreeMap::new() };
+        let mut live = Self { kinds, ..Self::default() };
         // One request, or one list, for each kind and namespace.
         let mut groups: BTreeMap<(&str, &str, Option<String>), BTreeSet<String>> = BTreeMap::new();
         for reference in references {
@@ -59,6 +62,29 @@ impl LiveObjects {
         Ok(live)
     }
 
+    /// The same, with the kinds that the CustomResourceDefinitions among these objects define.
+    #[must_use]
+    pub fn with_definitions<'a>(self, objects: impl IntoIterator<Item = &'a Value>) -> Self {
+        let definitions = objects.into_iter().filter(|object| object["kind"] == "CustomResourceDefinition");
+        let defined = definitions.filter_map(|definition| {
+            let text = |pointer: &str| Some(definition.pointer(pointer)?.as_str()?.to_owned());
+            let is_cluster_scoped = definition["spec"]["scope"] == "Cluster";
+            let scope = if is_cluster_scoped { KindScope::Cluster } else { KindScope::Namespaced };
+            Some(((text("/spec/group")?, text("/spec/names/kind")?), scope))
+        });
+        Self { defined: defined.collect(), ..self }
+    }
+
+    /// Whether a kind is among those that [`LiveObjects::with_definitions`] has noted.
+    #[must_use]
+    pub fn defines(&self, reference: &ObjectRef) -> bool {
+        self.defined_scope(reference).is_some()
+    }
+
+    fn defined_scope(&self, reference: &ObjectRef) -> Option<KindScope> {
+        self.defined.get(&(reference.group().to_owned(), reference.kind.clone())).copied()
+    }
+
     /// How a kind is served; `None` where it is not.
     #[must_use]
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<&ServedKind> {
@@ -68,8 +94,13 @@ impl LiveObjects {
     /// The reference with the namespace that the object is in: this one where it names none and has one.
     #[must_use]
     pub fn locate(&self, reference: &ObjectRef, namespace: &str) -> ObjectRef {
-        let kind = self.kind(&reference.api_version, &reference.kind);
-        let found = kind.and_then(|kind| kind.namespace_of(reference, namespace)).map(str::to_owned);
+        let served = self.kind(&reference.api_version, &reference.kind).map(|kind| kind.scope);
+        let found = match served.or_else(|| self.defined_scope(reference)) {
+            Some(KindScope::Namespaced) => {
+                Some(reference.namespace.as_deref().unwrap_or(namespace).to_owned())
+            }
+            Some(KindScope::Cluster) | None => None,
+        };
         ObjectRef { namespace: found, ..reference.clone() }
     }
 

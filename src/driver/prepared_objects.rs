@@ -81,7 +81,8 @@ impl PreparedObjects {
             objects.push(PreparedObject::new(owner, body, earlier, live)?);
         }
         let defines_kinds = objects.iter().any(|one| one.reference.kind == "CustomResourceDefinition");
-        if let Some(unserved) = objects.iter().find(|one| one.kind.is_none() && !defines_kinds) {
+        let is_unserved = |one: &&PreparedObject| one.kind.is_none() && !live.defines(&one.reference);
+        if let Some(unserved) = objects.iter().find(is_unserved).filter(|_| !defines_kinds) {
             let ObjectRef { api_version, kind, .. } = &unserved.reference;
             return Err(Failure::refused(format!("the cluster has no kind `{kind}` in `{api_version}`"))
                 .hint("install what defines it, or correct the object's `apiVersion` and `kind`"));
@@ -320,6 +321,15 @@ impl PreparedObject {
                 body["spec"]["serviceName"] = json!(name);
             }
         }
+        // The server fills in the deprecated alias, from which a name that the manifest drops would come back.
+        for pods in ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec"] {
+            if let Some(pods) = body.pointer_mut(pods)
+                && let Some(account) = pods.get("serviceAccountName").cloned()
+                && self.reference.group() != "apps.kruise.io"
+            {
+                pods["serviceAccount"] = account;
+            }
+        }
         body["metadata"]["annotations"][keys::APPLIED] = json!(self.hash);
         body["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
         body
@@ -339,6 +349,16 @@ impl PreparedObject {
 
     fn is_stateful_set(&self) -> bool {
         self.reference.group() == "apps" && self.reference.kind == "StatefulSet"
+    }
+
+    /// Whether an apply has to be preceded by a reset of the Deployment's strategy: the server has filled in what goes
+    /// with the present type, nobody owns it, and the new type forbids it.
+    #[must_use]
+    pub fn resets_strategy(&self, live: &DynamicObject) -> bool {
+        let is_deployment = self.reference.group() == "apps" && self.reference.kind == "Deployment";
+        is_deployment
+            && self.body["spec"]["strategy"]["type"] == "Recreate"
+            && !live.data["spec"]["strategy"]["rollingUpdate"].is_null()
     }
 
     /// Whether this still is the object that has to be deleted before it is created again.

@@ -353,7 +353,10 @@ impl<'a> Snapshot<'a> {
                 references.extend(objects_of_batches(component, stored, resolved.desired.kind));
             }
         }
-        self.objects = LiveObjects::read(session, &request.namespace, &references).await?;
+        let objects = LiveObjects::read(session, &request.namespace, &references).await?;
+        let resolved = self.resolved.values().filter_map(|resolved| resolved.as_ref().ok());
+        let of_targets = resolved.flat_map(|resolved| resolved.target.whole_objects());
+        self.objects = objects.with_definitions(of_targets);
         Ok(())
     }
 

@@ -22,6 +22,7 @@ mod control;
 mod control_plane;
 mod diagnosis;
 mod engine;
+mod field_changes;
 mod fleet;
 mod gates;
 mod in_place;
@@ -63,9 +64,12 @@ const PODS_AND_PROGRAMS: &[Need] = &[Need::Pods, Need::Programs];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 70] = [
+const TESTS: [(&str, &[Need], TestFn); 73] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
+    ("a_field_of_an_object_that_was_taken_over_can_go", PODS, field_changes::after_a_takeover),
+    ("a_service_account_and_a_strategy_can_go", PODS, field_changes::service_account_and_strategy),
+    ("a_definition_comes_with_its_object", PODS_AND_DEFINITIONS, field_changes::a_definition_and_its_object),
     ("revisions_outlive_the_views", PODS_AND_DEFINITIONS, seed::revisions_outlive_the_views),
     ("components_without_the_trait_have_views", PODS_AND_DEFINITIONS, seed::views_of_whole_components),
     ("an_upgrade_writes_no_more_than_it_has_to", PODS_AND_AUDIT, write_counts::an_upgrade_is_frugal),

@@ -170,6 +170,10 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
         // It is not applied as it is, or not at all.
         Handling::Recreate | Handling::Keep => return Ok(()),
     }
+    // The server would refuse it as the object is.
+    if object.before.as_ref().is_some_and(|before| object.resets_strategy(before)) {
+        return Ok(());
+    }
     let mut on_conflict = ConflictPolicy::Report;
     loop {
         let answer = apply_object(

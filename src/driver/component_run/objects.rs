@@ -13,7 +13,7 @@ use crate::cluster::managed_fields::field_at;
 use crate::cluster::object_watch::{ObjectScope, ReadMode};
 use crate::cluster::object_writer::{
     ApplyResult, ConflictPolicy, FieldConflict, KUBEVELA_MANAGERS, WriteMode, apply_object, delete_object,
-    resize_object, take_over_updates,
+    disown_fields, reset_strategy, resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
 use crate::driver::component_run::services::WriteEffect;
@@ -229,10 +229,20 @@ impl ComponentRun<'_> {
             return Err(ClusterError::transient(format!("{} is being recreated", object.reference)));
         }
         let existed = live.is_some();
-        let live = match live {
-            Some(seen) => Some(take_over_updates(session, &kind, &seen).await?.unwrap_or(seen)),
-            None => None,
-        };
+        let mut live = live;
+        if let Some(seen) = &live
+            && let Some(taken_over) = take_over_updates(session, &kind, seen).await?
+        {
+            live = Some(taken_over);
+        }
+        if let (Some(seen), Handling::Adopt) = (&live, object.handling)
+            && let Some(disowned) = disown_fields(session, &kind, seen, &object.body).await?
+        {
+            live = Some(disowned);
+        }
+        if let Some(seen) = live.as_ref().filter(|seen| object.resets_strategy(seen)) {
+            live = Some(reset_strategy(session, &kind, seen).await?);
+        }
         let apply = |on_conflict| {
             let body = object.stamped_body(live.as_ref(), epoch);
             apply_object(session, &kind, namespace, body, live.as_ref(), on_conflict, WriteMode::Persist)

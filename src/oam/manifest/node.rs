@@ -4,6 +4,7 @@
 //! field means. Duplicate keys stay in the tree: the code that walks it reports them, so that one of them does
 //! not hide the next problem.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -94,20 +95,25 @@ impl Node {
         entries.iter_mut().find(|(key, _)| key.as_text() == Some(name)).map(|(_, node)| node)
     }
 
-    /// The mappings that a merge key refers to: one, or each item of a list; `None` where one of them is none.
-    fn merge_sources(&self) -> Option<Vec<&[(Self, Self)]>> {
-        let one = std::slice::from_ref(self);
-        let sources = if let NodeValue::List(items) = &self.value { items } else { one };
-        let entries = sources.iter().map(|source| match &source.value {
-            NodeValue::Map(entries) => Some(entries.as_slice()),
-            NodeValue::Null
-            | NodeValue::Bool(_)
-            | NodeValue::Int(_)
-            | NodeValue::Float(_)
-            | NodeValue::Text(_)
-            | NodeValue::List(_) => None,
-        });
-        entries.collect()
+    /// The mappings that a merge key refers to: one, or each item of a list. The node itself where one of them is none.
+    fn into_merge_sources(self) -> Result<Vec<Vec<(Self, Self)>>, Self> {
+        let is_map = |node: &Self| matches!(node.value, NodeValue::Map(_));
+        let is_list = matches!(&self.value, NodeValue::List(items) if items.iter().all(is_map));
+        if !is_list && !is_map(&self) {
+            return Err(self);
+        }
+        let mut maps = Vec::new();
+        let mut add = |value| {
+            if let NodeValue::Map(entries) = value {
+                maps.push(entries);
+            }
+        };
+        if let NodeValue::List(items) = self.value {
+            items.into_iter().for_each(|item| add(item.value));
+        } else {
+            add(self.value);
+        }
+        Ok(maps)
     }
 
     /// The text, if the value is one.
@@ -245,24 +251,23 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 and kubectl read them: its own
-/// entries come before merged ones, and those of an earlier mapping before those of a later one. A merge key of
-/// something else stays.
+/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 says: its own entries come before merged
+/// ones, and those of an earlier mapping before those of a later one. A merge key of something else stays.
 fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     let is_merge = |(key, _): &(Node, Node)| key.as_text() == Some(MERGE_KEY);
     if !entries.iter().any(is_merge) {
         return entries;
     }
     let (merges, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
-    for (key, node) in merges {
-        let Some(sources) = node.merge_sources() else {
-            entries.push((key, node));
-            continue;
-        };
-        for (key, node) in sources.into_iter().flatten().cloned() {
-            if !entries.iter().any(|(known, _)| known.value == key.value) {
-                entries.push((key, node));
+    let name = |key: &Node| format!("{:?}", key.value);
+    let mut known: HashSet<String> = entries.iter().map(|(key, _)| name(key)).collect();
+    for (merge, node) in merges {
+        match node.into_merge_sources() {
+            Ok(sources) => {
+                let new = sources.into_iter().flatten().filter(|(key, _)| known.insert(name(key)));
+                entries.extend(new);
             }
+            Err(node) => entries.push((merge, node)),
         }
     }
     entries
