@@ -166,7 +166,10 @@ pub(crate) fn a_manifest_that_grants_rights(env: &RealEnv) {
     });
     let refused = run(env, env.command(&["apply", file]));
     assert_eq!(refused.code, Some(4), "{refused:#?}");
-    assert!(refused.stderr.contains("`rollout rbac FILE` prints what is needed"), "{refused:#?}");
+    assert!(
+        refused.stderr.contains("grants rights that you do not have: `rollout rbac FILE"),
+        "{refused:#?}"
+    );
     env.kubectl(&["delete", "rolebinding", "driver"]);
     grant_printed(env, &[file]);
     let logs = Right { verb: "get", group: "", resource: "pods/log" };
