@@ -178,6 +178,32 @@ async fn a_closed_window_holds_the_run_where_that_is_asked_for() {
     assert_eq!(paths, ["start", "before", "after", "before", "after", "end"]);
 }
 
+/// A run that ends at its first gate, before any pod is the target's, is continued without its manifest.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ends_at_its_first_gate_can_be_continued() {
+    for kind in ["webservice", "statefulset", "cloneset-service"] {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        cluster.apply(&[web(1, 4).of(kind)]).await;
+        let in_two_days = cluster.clock.now() + 48.hours();
+        let day = in_two_days.strftime("%a");
+        let window =
+            format!("window: {{days: [{day}], from: \"00:00\", to: \"24:00\", zone: UTC, whenClosed: hold}}");
+        let closed = gated(2, &window).of(kind);
+        let run = cluster.run(&Process::new(IDENTITY), &request_for(&[closed])).await;
+        assert!(matches!(gate_of(&run), HoldPoint::Gate { .. }), "{}", run.transcript());
+        let run = Command::Promote.run(&cluster, &Process::new(IDENTITY)).await.succeeded();
+        let words = "before batch 2 of 2, the window is closed";
+        let is_next =
+            |at: HoldPoint| matches!(at, HoldPoint::Gate { reason, .. } if reason.starts_with(words));
+        assert!(is_next(gate_of(&run)), "{}", run.transcript());
+
+        let refused = ScriptedProbe::new(|_| answer(409, ""));
+        let run = cluster.run(&process(&refused), &request_for(&[gated(3, HOOKS).of(kind)])).await;
+        assert_eq!(run.failures()[0].kind, FailureKind::GateFailed, "{}", run.transcript());
+        Command::Resume.run(&cluster, &Process::new(IDENTITY)).await.succeeded();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_target_is_compared_with_its_source() {
     const COMPARED: &str = "analysis: [{name: errors, baselineRange: {max: 2}, provider: {exec: {command: [errors, \

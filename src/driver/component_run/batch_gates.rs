@@ -86,6 +86,8 @@ impl ComponentRun<'_> {
         let Some(probe) = self.context.probe.clone().filter(|_| !run.spec.gates.is_empty()) else {
             return Ok(GateTurn::Open);
         };
+        // A run that ends at a gate is continued without its manifest.
+        self.record_target().await?;
         // The record can be written by others, also while the run is under way.
         if self.context.limits.gates == GateTrust::Untrusted
             && let Some(what) = run.spec.gates.local_access()

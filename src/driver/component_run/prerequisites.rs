@@ -128,6 +128,7 @@ impl ComponentRun<'_> {
         else {
             return Ok(());
         };
+        self.ensure_leader().await?;
         if let Some(adopted) = &self.prepared.adopted_revision {
             self.record_revision(adopted).await?;
         }
