@@ -8,6 +8,7 @@ use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verb};
 use serde_json::{Value, json};
 
+use crate::support::command::Command;
 use crate::support::fault::{Fate, PASS, is_effect};
 use crate::support::manifest::{Component, request_for, web};
 use crate::support::pod_rules;
@@ -133,6 +134,39 @@ async fn a_test_that_does_not_end_is_removed_after_its_limit() {
     });
     assert!(waits.count() > 0, "{}", run.transcript());
     assert_eq!(jobs(&cluster), Vec::<Value>::new());
+}
+
+/// A run that another replaces leaves none of its Jobs: whether its process lives, or is long dead.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_replaces_another_removes_its_tests() {
+    for replacing in [None, Some(tested(3)), Some(web(3, 3))] {
+        for is_alive in [true, false] {
+            let cluster = open().await;
+            cluster.set_pod_rules(pod_rules::failing("curl:2", "ImagePullBackOff"));
+            let (first, second) = (Process::new(IDENTITY), Process::new("jane"));
+            let request = request_for(&[tested(2)]);
+            let replace = async {
+                let is_waiting =
+                    |what: &EventKind| matches!(what, EventKind::Waiting { on, .. } if on.contains("ping"));
+                first.heard(1, is_waiting).await;
+                assert_eq!(jobs(&cluster).len(), 1);
+                if !is_alive {
+                    first.stopper.stop();
+                    cluster.clock.pause(Duration::from_secs(60)).await;
+                }
+                match &replacing {
+                    None => Command::Abort.run(&cluster, &second).await,
+                    Some(component) => {
+                        cluster.set_pod_rules(pod_rules::READY);
+                        cluster.run(&second, &request_for(&[component.clone()])).await
+                    }
+                }
+            };
+            let (run, replaced) = tokio::join!(cluster.run(&first, &request), replace);
+            assert!(replaced.is_success(), "{}\n{}", run.transcript(), replaced.transcript());
+            assert_eq!(jobs(&cluster), Vec::<Value>::new(), "{}", replaced.transcript());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use crate::plan::action::{Action, Rolling, Side};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Uid, Workload};
-use crate::plan::run::Mode;
+use crate::plan::run::{Mode, Outcome};
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
@@ -37,6 +37,11 @@ impl ComponentRun<'_> {
     pub(super) async fn act(&mut self, observed: &Observed, step: Step) -> Result<(), Failure> {
         self.ensure_leader().await?;
         let is_claim = matches!(step, Step::Claim { .. });
+        let replaced = observed.record.as_ref().map(|record| &record.run);
+        let replaces_tests = matches!(step, Step::Claim { resumes: false, .. })
+            && replaced.is_some_and(|run| {
+                run.outcome != Outcome::Succeeded && run.spec.gates.all_smoke_tests().next().is_some()
+            });
         // Nothing that was decided from the record is true of a component that has been deleted since.
         if is_claim && self.record.is_none() && self.prepared.record.is_some() {
             return Err(self.superseded().await);
@@ -53,7 +58,7 @@ impl ComponentRun<'_> {
         match performed {
             Ok(()) => {
                 self.writes.accept();
-                Ok(())
+                if replaces_tests { self.remove_replaced_smoke_jobs().await } else { Ok(()) }
             }
             Err(RecordError::Cluster(error)) => {
                 if is_claim && matches!(error, ClusterError::Conflict(_) | ClusterError::AlreadyExists(_)) {

@@ -1,7 +1,7 @@
 //! Smoke tests: a Job for each, started once and found again by its name.
 //!
 //! The Job stays until its point of the run is recorded as passed: a process that dies before that finds how it ended.
-//! Jobs that a dead process has left are removed when the run is resumed.
+//! Jobs that a dead process has left are removed when the run is resumed, or when another run replaces it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::plan::gate_point::{BatchGate, GatePlace, GatePoint, gates_at, points_
 use crate::plan::observed::Observed;
 use crate::plan::run::RunSpec;
 use crate::probe::GateValues;
+use crate::report::event::EventKind;
 
 /// How often a Job under way is read.
 const READ_EVERY: Duration = Duration::from_secs(1);
@@ -134,10 +135,29 @@ impl ComponentRun<'_> {
         if std::mem::replace(&mut self.gates.has_swept_smoke_jobs, true) || is_needless {
             return Ok(());
         }
-        let (prepared, session) = (self.prepared, self.context.session.clone());
         let ahead = points_from(spec, place.passed);
         let kept: BTreeSet<String> =
             ahead.flat_map(|point| self.smoke_jobs(spec, point, &gates_at(&spec.gates, point))).collect();
+        self.remove_smoke_jobs(&kept).await
+    }
+
+    /// Removes the Jobs of a run that this one has replaced. That the user may not is no failure: the run itself may
+    /// need no right to Jobs.
+    pub(in crate::driver::component_run) async fn remove_replaced_smoke_jobs(
+        &mut self,
+    ) -> Result<(), Failure> {
+        match self.remove_smoke_jobs(&BTreeSet::new()).await {
+            Err(Failure { kind: FailureKind::Refused | FailureKind::Denied, reason, .. }) => {
+                let message = format!("jobs of earlier smoke tests were not removed: {reason}");
+                self.emit(EventKind::Warned { message });
+                Ok(())
+            }
+            removed => removed,
+        }
+    }
+
+    async fn remove_smoke_jobs(&mut self, kept: &BTreeSet<String>) -> Result<(), Failure> {
+        let (prepared, session) = (self.prepared, self.context.session.clone());
         let found = list_smoke_jobs(&session, &prepared.namespace, &prepared.component).await?;
         for job in found.iter().filter(|job| !kept.contains(&job.name)) {
             self.remove_smoke_job(&job.name).await?;
