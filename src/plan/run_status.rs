@@ -2,6 +2,7 @@
 //! (`standard.oam.dev/v1alpha1`, `RolloutStatus`).
 
 use crate::plan::action::{Action, Scaling, Side};
+use crate::plan::gate_point::{GatePoint, due_point};
 use crate::plan::in_place;
 use crate::plan::next_action::next_action;
 use crate::plan::object_readiness::Readiness;
@@ -42,12 +43,14 @@ pub fn run_status(observed: &Observed) -> Option<RunStatus> {
     let run = &observed.record.as_ref()?.run;
     let spec = &run.spec;
     let action = next_action(spec, &observed.workloads);
-    let (rolling_state, batch_state) = states(run.outcome, &action, spec);
+    // A gate after a batch is of that batch, also where the next action is of the one after it.
+    let gate = due_point(spec, run.gates.passed, &action);
+    let (rolling_state, batch_state) = states(run.outcome, &action, spec, gate);
     let split = ReplicaSplit::of(observed, spec.kind, &spec.target);
     let in_place = observed.workloads.first().filter(|_| spec.kind.is_in_place());
     let target = in_place.or_else(|| observed.workload(&spec.target));
     Some(RunStatus {
-        batch: action.batch(spec),
+        batch: gate.and_then(GatePoint::batch).unwrap_or_else(|| action.batch(spec)),
         batches: spec.batches.len(),
         target_size: spec.target_size,
         upgraded: upgraded(spec, split.target),
@@ -123,13 +126,21 @@ fn drift(action: &Action, spec: &RunSpec) -> Option<String> {
     }
 }
 
-fn states(outcome: Outcome, action: &Action, spec: &RunSpec) -> (RollingState, BatchState) {
+fn states(
+    outcome: Outcome,
+    action: &Action,
+    spec: &RunSpec,
+    gate: Option<GatePoint>,
+) -> (RollingState, BatchState) {
     match outcome {
         Outcome::Succeeded => (RollingState::RolloutSucceed, BatchState::Ready),
         Outcome::Failed => (RollingState::RolloutFailed, BatchState::VerifyFailed),
         Outcome::Superseded => (RollingState::RolloutAbandoning, BatchState::Initializing),
         Outcome::Running | Outcome::Held | Outcome::Paused | Outcome::Interrupted => match action {
             Action::Create => (RollingState::Initializing, BatchState::Initializing),
+            Action::Scale { .. } | Action::Roll { .. } if matches!(gate, Some(GatePoint::After(_))) => {
+                (RollingState::RollingInBatches, BatchState::Ready)
+            }
             Action::Scale { scaling, .. } if scaling.side == Side::Target || spec.mode != Mode::Upgrade => {
                 (RollingState::RollingInBatches, BatchState::InRolling)
             }

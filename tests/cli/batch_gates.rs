@@ -199,6 +199,19 @@ fn a_deletion_sends_a_header_from_a_variable_only_where_gates_are_trusted() {
     assert!(arrived[0].0.to_lowercase().contains("x-home: "), "{}", arrived[0].0);
 }
 
+#[test]
+fn a_gate_after_a_batch_is_of_that_batch() {
+    let (address, _) = serve(|_| (403, String::new()));
+    let hooks = format!("rolloutWebhooks: [{{type: post-batch-rollout, name: post, url: '{address}/'}}]");
+    let env = TestEnv::new();
+    env.write("app.yaml", gated(1, ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", gated(2, &hooks));
+    env.run_to("apply app.yaml --batch-timeout 1s", 3).says("failed in batch 1 of 2: not passed after 1s");
+    let status: Value = serde_json::from_str(&env.run_ok("status web -o json").stdout).unwrap();
+    assert_eq!(status["items"][0]["currentBatch"], 0, "{status}");
+}
+
 /// Four tries, as in the original.
 #[test]
 fn a_hook_that_is_away_is_tried_as_often_as_said() {
