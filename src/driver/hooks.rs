@@ -9,7 +9,8 @@ use crate::plan::record::Record;
 use crate::probe::Probe;
 use crate::probe::hook::{HookAnswer, HookCall};
 
-/// How often a hook that cannot be reached is tried at once, and the pause after the first try: as in the original.
+/// How often a hook that cannot be reached, or whose server has an error, is tried at once, and the pause after the
+/// first try: as in the original. One that does not answer in time is not.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const FACTOR: u32 = 5;
@@ -70,15 +71,17 @@ pub async fn call_hook(
     loop {
         let answer = tokio::select! {
             biased;
-            answer = context.in_time(probe.call_hook(hook, call)) => {
-                answer.unwrap_or_else(HookAnswer::Unreached)
-            }
+            answer = context.in_time(probe.call_hook(hook, call)) => answer,
             () = context.control.stopped() => {
                 return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
             }
         };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(late) => return Ok(HookAnswer::Unreached(late)),
+        };
         tries += 1;
-        if tries >= TRIES || !matches!(answer, HookAnswer::Unreached(_)) {
+        if tries >= TRIES || !matches!(answer, HookAnswer::Unreached(_) | HookAnswer::Refused(500..)) {
             return Ok(answer);
         }
         context.session.clock().pause(pause).await;

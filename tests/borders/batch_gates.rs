@@ -16,7 +16,7 @@ use crate::support::command::Command;
 use crate::support::fault::{Fate, PASS};
 use crate::support::manifest::{Component, request_for, web};
 use crate::support::pod_rules;
-use crate::support::probe::{ScriptedProbe, answer};
+use crate::support::probe::{ScriptedProbe, answer, never};
 use crate::support::process::{Process, Run};
 use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
@@ -383,5 +383,80 @@ fn gate_of(run: &Run) -> HoldPoint {
     match run.ends.as_deref() {
         Some([(_, ComponentOutcome::Held { at })]) => at.clone(),
         other => panic!("{other:?}"),
+    }
+}
+
+/// What does not answer, a hook or a provider, holds up no deadline, and is what was waited for.
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_does_not_answer_holds_up_no_deadline() {
+    let hook = "rolloutWebhooks: [{type: post-batch-rollout, name: slow, url: 'http://hooks/slow'}]";
+    let (run_limit, batch_limit) = (Duration::from_secs(12), Duration::from_secs(14));
+    for (gates, [run, batch], wanted) in [
+        (hook, [run_limit, Duration::ZERO], "not ready after 12s (`--timeout`): hook `slow`"),
+        (METRIC, [run_limit, Duration::ZERO], "not ready after 12s (`--timeout`): measurements of `errors`"),
+        (
+            hook,
+            [Duration::ZERO, batch_limit],
+            "not passed after 14s (`--batch-timeout`): hook `slow`, which cannot be reached (no answer after 10s),",
+        ),
+        (
+            hook,
+            [Duration::ZERO, Duration::from_secs(9)],
+            "not passed after 9s (`--batch-timeout`): hook `slow`, which does not answer,",
+        ),
+    ] {
+        let cluster = open().await;
+        let mut process = process(&ScriptedProbe::new(|_| never()));
+        (process.limits.run, process.limits.batch) = (run, batch);
+        let began = cluster.clock.elapsed();
+        let run = cluster.run(&process, &request_for(&[gated(2, gates)])).await;
+        let took = (cluster.clock.elapsed() - began).unsigned_abs();
+        let reason = &run.failures()[0].reason;
+        assert!(reason.starts_with(wanted) && reason.ends_with(" after batch 1 of 2"), "{reason}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        let is_notice = |what: &EventKind| matches!(what, EventKind::Waiting { on, .. } if on.ends_with(" after batch 1 of 2"));
+        assert!(run.events.iter().any(|event| is_notice(&event.what)), "it waits in silence: {wanted}");
+        let is_of_first = |what: &EventKind| matches!(what, EventKind::Failed { progress: Some(progress), .. } if progress.batch == 0);
+        assert!(run.events.iter().any(|event| is_of_first(&event.what)), "{}", run.transcript());
+    }
+}
+
+/// A pause, or another run, does not wait for the answer to a call.
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_does_not_answer_holds_up_no_other_command() {
+    const SLOW: &str = "rolloutWebhooks: [{type: post-batch-rollout, name: slow, url: 'http://hooks/slow'}]";
+    for gates in [SLOW, METRIC] {
+        for command in [Command::Pause, Command::Abort] {
+            let cluster = open().await;
+            let (process, jane) = (process(&ScriptedProbe::new(|_| never())), Process::new("jane"));
+            let request = request_for(&[gated(2, gates)]);
+            let interfere = async {
+                process.heard(1, |what| matches!(what, EventKind::BatchReady { .. })).await;
+                cluster.clock.pause(Duration::from_secs(1)).await;
+                let began = cluster.clock.elapsed();
+                command.run(&cluster, &jane).await.succeeded();
+                if command == Command::Pause {
+                    assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Paused");
+                    assert!((cluster.clock.elapsed() - began).unsigned_abs() < Duration::from_secs(2));
+                    process
+                        .heard(
+                            1,
+                            |what| matches!(what, EventKind::Paused { progress, .. } if progress.batch == 0),
+                        )
+                        .await;
+                    process.stopper.stop();
+                }
+                began
+            };
+            let work = async {
+                let run = cluster.run(&process, &request).await;
+                (run, cluster.clock.elapsed())
+            };
+            let ((run, ended), began) = tokio::join!(work, interfere);
+            let kind =
+                if command == Command::Pause { FailureKind::Interrupted } else { FailureKind::Superseded };
+            assert_eq!(run.failures()[0].kind, kind, "{}", run.transcript());
+            assert!((ended - began).unsigned_abs() < Duration::from_secs(5), "{}", run.transcript());
+        }
     }
 }

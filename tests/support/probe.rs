@@ -40,8 +40,18 @@ impl Transport for ScriptedProbe {
     fn send(&self, request: ProbeRequest) -> LocalBoxFuture<'_, Result<ProbeResponse, ProbeError>> {
         let answer = (self.script.borrow_mut())(&request);
         self.asked.borrow_mut().push(request);
-        async { answer }.boxed_local()
+        match answer {
+            Err(ProbeError(reason)) if reason == NEVER => std::future::pending().boxed_local(),
+            answer => async { answer }.boxed_local(),
+        }
     }
+}
+
+/// The reason that stands for no answer at all, however long it is waited for.
+const NEVER: &str = "never";
+
+pub(crate) fn never() -> Result<ProbeResponse, ProbeError> {
+    Err(ProbeError(NEVER.to_owned()))
 }
 
 pub(crate) fn answer(status: i32, body: &str) -> Result<ProbeResponse, ProbeError> {

@@ -28,6 +28,9 @@ use crate::report::event::{EventKind, Progress};
 
 use metrics::MetricProgress;
 
+/// How long an answer from outside the cluster may take before the wait for it is reported.
+const SLOW_ANSWER: Duration = Duration::from_secs(2);
+
 /// What the gates say about an action.
 pub(super) enum GateTurn {
     /// It may be taken.
@@ -234,12 +237,15 @@ impl ComponentRun<'_> {
         Ok(GateTurn::Again)
     }
 
+    /// When the gate under way has taken as long as a batch may.
+    fn gate_deadline(&self) -> Option<Moment> {
+        self.gates.visit.as_ref()?.since.after(self.context.limits.batch)
+    }
+
     /// The limit of a batch, in words, where the gate under way has taken longer.
     fn exceeded_limit(&self) -> Option<String> {
-        let limit = self.context.limits.batch;
-        let deadline = self.gates.visit.as_ref()?.since.after(limit)?;
-        let is_late = self.context.session.clock().moment() >= deadline;
-        is_late.then(|| format_duration(limit.try_into().unwrap_or_default()))
+        let is_late = self.context.session.clock().moment() >= self.gate_deadline()?;
+        is_late.then(|| format_duration(self.context.limits.batch.try_into().unwrap_or_default()))
     }
 
     pub(super) fn advance_gate(&mut self, gates: usize) {
@@ -248,6 +254,55 @@ impl ComponentRun<'_> {
             visit.advance(gates, now);
         }
         self.gates.wait = None;
+    }
+
+    /// Waits for an answer from outside the cluster, and reports that where it is slow. `None` where the run has to
+    /// plan again before there is one: the record says something else, such as that the run is paused or replaced, the
+    /// run has to stop, or this moment has passed.
+    async fn ask_at_gate<T>(
+        &mut self,
+        observed: &Observed,
+        point: GatePoint,
+        on: String,
+        answer: impl Future<Output = T>,
+        until: Option<Moment>,
+    ) -> Result<Option<T>, Failure> {
+        let on = format!("{on} {}", place(observed, point));
+        self.deadlines.check(&on)?;
+        self.gates.wait = Some(on.clone());
+        let clock = self.context.session.clock().clone();
+        let reported = self.gates.visit.as_ref().and_then(|visit| visit.notice.as_ref());
+        let slow = clock.moment().plus(SLOW_ANSWER);
+        let mut remind = reported.map_or(slow, |(_, due)| slow.max(*due));
+        tokio::pin!(answer);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(Some(answer)),
+                () = self.record_changed() => return Ok(None),
+                () = self.context.control.stopped() => return Ok(None),
+                () = self.lease_refused() => return Ok(None),
+                () = clock.until(until) => return Ok(None),
+                () = clock.until(Some(remind)) => {
+                    let progress = Progress { batches: 0, ..self.progress(observed) };
+                    self.emit(EventKind::Waiting { progress, on: on.clone() });
+                    remind = clock.moment().plus(REMIND_EVERY);
+                    if let Some(visit) = &mut self.gates.visit {
+                        visit.notice = Some((on.clone(), remind));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the watch knows a newer record than this run.
+    async fn record_changed(&self) {
+        let mut changes = self.watch.records.changes_of(&self.prepared.component);
+        while !self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some()) {
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Waits at a gate, until something changes or for so long, and reports for what.

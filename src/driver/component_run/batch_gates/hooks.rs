@@ -45,16 +45,24 @@ impl ComponentRun<'_> {
         }
         let Some(record) = &observed.record else { return Ok(GateTurn::Open) };
         let call = call_about(&self.prepared.namespace, record, hook, phase(point), point.batch());
-        let obstacle = match call_hook(self.context, probe, hook, &call).await? {
-            HookAnswer::Accepted => {
+        let (name, limit) = (&hook.name, self.gate_deadline());
+        let answer = call_hook(self.context, probe, hook, &call);
+        let answer = self.ask_at_gate(observed, point, format!("hook `{name}`"), answer, limit).await?;
+        let obstacle = match answer.transpose()? {
+            Some(HookAnswer::Accepted) => {
                 self.advance_gate(1);
                 return Ok(GateTurn::Again);
             }
-            HookAnswer::Refused(status) => {
-                format!("hook `{}`, which answers with status {status},", hook.name)
+            Some(HookAnswer::Refused(status)) => {
+                format!("hook `{name}`, which answers with status {status},")
             }
-            HookAnswer::Unreached(reason) => {
-                format!("hook `{}`, which cannot be reached ({reason}),", hook.name)
+            Some(HookAnswer::Unreached(reason)) => {
+                format!("hook `{name}`, which cannot be reached ({reason}),")
+            }
+            None if self.exceeded_limit().is_none() => return Ok(GateTurn::Again),
+            None => {
+                let earlier = self.gates.visit.as_ref().and_then(|visit| visit.obstacle.clone());
+                earlier.unwrap_or_else(|| format!("hook `{name}`, which does not answer,"))
             }
         };
         if let Some(limit) = self.exceeded_limit() {

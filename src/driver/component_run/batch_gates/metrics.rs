@@ -62,7 +62,13 @@ impl ComponentRun<'_> {
             return Ok(GateTurn::Open);
         };
         let mut progress = self.metrics_under_way(metrics);
-        self.take_measurements(probe, observed, point, (metrics, &mut progress)).await?;
+        let Some(measured) = self.measure(probe, observed, point, (metrics, &progress)).await? else {
+            if let Some(visit) = &mut self.gates.visit {
+                visit.metrics = progress;
+            }
+            return Ok(GateTurn::Again);
+        };
+        self.take_measurements(measured, observed, point, (metrics, &mut progress));
         match metrics_phase(&progress) {
             MetricsPhase::Failed(at) => {
                 let results = self.results(point, metrics, &progress);
@@ -85,9 +91,7 @@ impl ComponentRun<'_> {
                 Ok(GateTurn::Again)
             }
             MetricsPhase::Running(next) => {
-                let open = metrics.iter().zip(&progress).filter(|(_, one)| one.end.is_none());
-                let names: Vec<&str> = open.map(|(metric, _)| metric.name.as_str()).collect();
-                let on = format!("measurements of {}", list_literals(&names));
+                let on = measurements(metrics, &progress);
                 if let Some(visit) = &mut self.gates.visit {
                     visit.metrics = progress;
                 }
@@ -117,45 +121,52 @@ impl ComponentRun<'_> {
         metrics.iter().map(begun).collect()
     }
 
-    /// Takes the measurements that are due, all at once.
-    async fn take_measurements(
-        &self,
+    /// Measures what is due, all at once; each result has the index of its metric. `None` where the run has to plan
+    /// again before there are results.
+    async fn measure(
+        &mut self,
         probe: &dyn Probe,
         observed: &Observed,
         point: GatePoint,
-        (metrics, progress): (&[&Metric], &mut [MetricProgress]),
-    ) -> Result<(), Failure> {
-        let now = self.context.session.clock().moment();
+        (metrics, progress): (&[&Metric], &[MetricProgress]),
+    ) -> Result<Option<Vec<(usize, Measurement)>>, Failure> {
+        let context = self.context;
+        let now = context.session.clock().moment();
         let due: Vec<usize> =
             (0..metrics.len()).filter(|at| progress[*at].end.is_none() && progress[*at].due <= now).collect();
         if due.is_empty() {
-            return Ok(());
+            return Ok(Some(Vec::new()));
         }
         let of_target = self.gate_values(observed, point);
         let of_source = self.source_values(observed, &of_target);
         let measured = join_all(due.iter().map(|at| async {
             let metric = metrics[*at];
             let measure = async |values| {
-                self.context.in_time(probe.measure(metric, values)).await.and_then(|measured| measured)
+                context.in_time(probe.measure(metric, values)).await.and_then(|measured| measured)
             };
-            match of_source.as_ref().filter(|_| metric.baseline.is_some()) {
+            let measurement = match of_source.as_ref().filter(|_| metric.baseline.is_some()) {
                 None => Measurement::new(metric, measure(&of_target).await, None),
                 Some(of_source) => {
                     let (target, source) = join(measure(&of_target), measure(of_source)).await;
                     Measurement::new(metric, target, Some(source))
                 }
-            }
+            };
+            (*at, measurement)
         }));
-        let measured = tokio::select! {
-            biased;
-            measured = measured => measured,
-            () = self.context.control.stopped() => {
-                return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
-            }
-        };
+        self.ask_at_gate(observed, point, measurements(metrics, progress), measured, None).await
+    }
+
+    /// Notes the measurements, and reports them.
+    fn take_measurements(
+        &self,
+        measured: Vec<(usize, Measurement)>,
+        observed: &Observed,
+        point: GatePoint,
+        (metrics, progress): (&[&Metric], &mut [MetricProgress]),
+    ) {
         let taken = self.context.session.clock().moment();
         let place = place(observed, point);
-        for (at, judged) in due.into_iter().zip(measured) {
+        for (at, judged) in measured {
             let (metric, one) = (metrics[at], &mut progress[at]);
             one.end = one.run.take(metric, &judged);
             one.due = taken.plus(Duration::from_secs(metric.interval_seconds));
@@ -170,7 +181,6 @@ impl ComponentRun<'_> {
             });
             one.last = Some(judged);
         }
-        Ok(())
     }
 
     /// What texts of a gate may name.
@@ -213,6 +223,13 @@ impl ComponentRun<'_> {
         };
         metrics.iter().zip(progress).filter_map(result).collect()
     }
+}
+
+/// What is waited for until the metrics have ended.
+fn measurements(metrics: &[&Metric], progress: &[MetricProgress]) -> String {
+    let open = metrics.iter().zip(progress).filter(|(_, one)| one.end.is_none());
+    let names: Vec<&str> = open.map(|(metric, _)| metric.name.as_str()).collect();
+    format!("measurements of {}", list_literals(&names))
 }
 
 fn keep_results(run: &mut Run, results: &[MetricResult]) {
