@@ -159,7 +159,13 @@ fn reached(args: &StatusArgs, items: &[ComponentStatus], clusters: &[Cluster]) -
             let names: Vec<String> = failed.clone().map(name).collect();
             let error = format!("the rollout of {} failed", list_literals(&names));
             let resume = "the run is recorded: rerun the command that drove it to resume it";
-            let abort = failed.map(|item| format!("or roll it back with `rollout abort {}`", item.component));
+            let abort = failed.map(|item| {
+                let cluster = clusters.iter().find(|cluster| cluster.name == item.cluster);
+                let command = format!("`rollout abort {}`", item.component);
+                let command =
+                    cluster.map_or_else(|| command.clone(), |cluster| cluster.flags.add_to(&command));
+                format!("or roll it back with {command}")
+            });
             Err(abort.fold(CommandError::message(Kind::Timeout, error).hint(resume), CommandError::hint))
         }
     }
