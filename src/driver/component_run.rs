@@ -8,6 +8,7 @@ mod diagnose;
 mod end;
 mod leftovers;
 mod metadata;
+mod object_sizes;
 pub(in crate::driver) mod objects;
 mod prerequisites;
 mod services;

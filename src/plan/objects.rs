@@ -7,8 +7,10 @@
 //! | all ready, an object or a workload of another revision | delete it |
 //! | nothing else | finish |
 
+use serde_json::Value;
+
 use crate::oam::object::ObjectRef;
-use crate::plan::object_readiness::{PodCount, Readiness};
+use crate::plan::object_readiness::{PodCount, Readiness, object_pods};
 
 /// An object of the target as it was last seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +109,16 @@ pub fn count_progress(objects: &[ObservedObject]) -> PodCount {
         false => PodCount { updated: 0, ready: 0, ..pods },
     };
     pods.into_iter().map(of_target).fold(PodCount::default(), PodCount::plus)
+}
+
+/// How many pods, or else objects, these objects ask for.
+#[must_use]
+pub fn wanted_size(objects: &[Value]) -> u32 {
+    let pods: Vec<u32> = objects.iter().filter_map(|object| Some(object_pods(object)?.wanted)).collect();
+    if pods.is_empty() {
+        return u32::try_from(objects.len()).unwrap_or(u32::MAX);
+    }
+    pods.into_iter().fold(0, u32::saturating_add)
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub struct PastRun {
     pub original_size: u32,
     /// Replicas wanted.
     pub target_size: u32,
-    /// The absolute batch sizes.
+    /// The absolute batch sizes; empty where a component is applied as a whole.
     pub batches: Vec<u32>,
     /// `Running`, `Held`, `Paused`, `Succeeded`, `Failed`, `Interrupted` or `Superseded`.
     pub outcome: &'static str,
@@ -100,7 +100,13 @@ impl PastRun {
             to: run.spec.target.clone(),
             original_size: run.spec.size_before(),
             target_size: run.spec.target_size,
-            batches: run.spec.batches.iter().map(|batch| batch.size).collect(),
+            batches: match run.spec.mode {
+                Mode::Release | Mode::Upgrade | Mode::Scale => {
+                    run.spec.batches.iter().map(|batch| batch.size).collect()
+                }
+                // The record counts the whole as one.
+                Mode::Apply => Vec::new(),
+            },
             outcome: match run.outcome {
                 Outcome::Running => "Running",
                 Outcome::Held => "Held",

@@ -13,6 +13,7 @@ mod exit_codes;
 mod exit_table;
 mod fleet;
 mod help;
+mod history;
 mod hostile_text;
 mod lock_queue;
 mod manifests;

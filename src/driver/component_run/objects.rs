@@ -16,6 +16,7 @@ use crate::cluster::object_writer::{
     disown_fields, reset_strategy, resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
+use crate::driver::component_run::object_sizes::{size_after, size_before};
 use crate::driver::component_run::services::WriteEffect;
 use crate::driver::component_run::{ComponentRun, TurnEnd};
 use crate::driver::object_owner::Handling;
@@ -114,10 +115,9 @@ impl ComponentRun<'_> {
         let target = &self.prepared.desired.target;
         let recorded = observed.record.as_ref().map(|record| &record.run);
         let same = recorded.filter(|run| run.spec.mode == Mode::Apply && run.spec.target == *target);
-        let seen = objects.observe(&self.watch.objects.cache, None);
         let resumed = same.filter(|run| run.outcome.is_resumable()).map(|run| run.spec.clone());
         let resumes = resumed.is_some();
-        Step::Claim { spec: resumed.unwrap_or_else(|| self.framed(objects, &seen, recorded)), resumes }
+        Step::Claim { spec: resumed.unwrap_or_else(|| self.framed(objects, recorded)), resumes }
     }
 
     /// Starts the one batch under a new claim.
@@ -128,10 +128,13 @@ impl ComponentRun<'_> {
     }
 
     /// The run to claim: one batch of everything.
-    fn framed(&self, objects: &PreparedObjects, seen: &[ObservedObject], recorded: Option<&Run>) -> RunSpec {
+    fn framed(&self, objects: &PreparedObjects, recorded: Option<&Run>) -> RunSpec {
         let target = &self.prepared.desired.target;
-        let wanted = count_progress(seen).wanted;
-        let present: u32 = self.workloads_seen().iter().map(|workload| workload.replicas).sum();
+        let size = size_after(objects);
+        let present = match recorded {
+            Some(run) if run.spec.mode == Mode::Apply => size_before(objects),
+            Some(_) | None => self.workloads_seen().iter().map(|workload| workload.replicas).sum(),
+        };
         // In the middle of a run, there are more pods than any run asks for.
         let unfinished = recorded.filter(|run| run.outcome.is_resumable());
         let before = unfinished.map_or(present, |run| run.spec.original_size);
@@ -143,8 +146,8 @@ impl ComponentRun<'_> {
             sources: source.into_iter().cloned().collect(),
             original_size: before,
             target_start: 0,
-            target_size: objects.kept_size.unwrap_or(wanted),
-            batches: vec![FrozenBatch { size: objects.kept_size.unwrap_or(wanted), max_unavailable: 0 }],
+            target_size: size,
+            batches: vec![FrozenBatch { size, max_unavailable: 0 }],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
             gates: BatchGates::default(),

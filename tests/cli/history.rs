@@ -1,0 +1,57 @@
+//! The sizes that `history` shows of components that are applied as a whole.
+
+use serde_json::{Value, json};
+
+use crate::support::test_env::TestEnv;
+
+/// An application of one component.
+fn shop(component: &str) -> String {
+    format!(
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    - {component}\n"
+    )
+}
+
+/// The size before, the size after and the batches of each run of a component, the newest first.
+fn sizes(env: &TestEnv, component: &str) -> Vec<Value> {
+    let ran = env.run_ok(&format!("history {component} -o json"));
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let runs = document["runs"].as_array().unwrap().iter();
+    runs.map(|run| json!([run["originalSize"], run["targetSize"], run["batches"]])).collect()
+}
+
+#[test]
+fn the_history_has_the_sizes_that_the_runs_applied() {
+    let env = TestEnv::new();
+    let queue = |traits: &str| {
+        shop(&format!("{{name: queue, type: worker, properties: {{image: 'queue:1'}}{traits}}}"))
+    };
+    let scaled = |size| queue(&format!(", traits: [{{type: scaler, properties: {{replicas: {size}}}}}]"));
+    for size in [2, 5, 1, 4] {
+        env.write("app.yaml", scaled(size));
+        env.run_ok("apply app.yaml");
+    }
+    env.write("app.yaml", queue(""));
+    env.run_ok("apply app.yaml");
+    assert_eq!(env.deployments(), ["queue 1/1"], "what was applied goes with the trait");
+    let expected = [json!([4, 1, []]), json!([1, 4, []]), json!([5, 1, []]), json!([2, 5, []])];
+    assert_eq!(sizes(&env, "queue"), [&expected[..], &[json!([0, 2, []])]].concat());
+}
+
+#[test]
+fn the_history_of_objects_counts_their_pods() {
+    let env = TestEnv::new();
+    let objects = |image: &str, name: &str| {
+        shop(&format!(
+            "{{name: raw, type: k8s-objects, properties: {{objects: [{{apiVersion: apps/v1, kind: Deployment, \
+             metadata: {{name: {name}}}, spec: {{replicas: 2, selector: {{matchLabels: {{app: nginx}}}}, \
+             template: {{metadata: {{labels: {{app: nginx}}}}, spec: {{containers: [{{name: nginx, \
+             image: '{image}'}}]}}}}}}}}]}}}}"
+        ))
+    };
+    for (image, name) in [("nginx:1", "front"), ("nginx:2", "front"), ("nginx:2", "edge")] {
+        env.write("app.yaml", objects(image, name));
+        env.run_ok("apply app.yaml");
+    }
+    assert_eq!(env.deployments(), ["edge 2/2"]);
+    assert_eq!(sizes(&env, "raw"), [json!([2, 2, []]), json!([2, 2, []]), json!([0, 2, []])]);
+}
