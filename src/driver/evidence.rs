@@ -105,14 +105,15 @@ fn kruise_rate_note(kind: WorkloadKind, workload: &Workload) -> Option<String> {
 }
 
 fn size(workload: &Workload) -> String {
-    let Workload { name, replicas, .. } = workload;
+    let Workload { name, replicas, ready_replicas: ready, .. } = workload;
+    let of_target = readiness::ready_replicas(workload);
     match workload.template() {
-        Some(revision) => format!(
-            "`{name}` {}/{replicas} ready, {} of `{revision}`",
-            workload.ready_replicas,
-            readiness::ready_replicas(workload)
-        ),
-        None => format!("`{name}` {}/{replicas} ready", readiness::ready_replicas(workload)),
+        Some(revision) => format!("`{name}` {ready}/{replicas} ready, {of_target} of `{revision}`"),
+        // While its template is being replaced, the pods that serve may all be of the one before.
+        None if readiness::is_fresh(workload) && *ready > of_target => {
+            format!("`{name}` {ready}/{replicas} ready, {of_target} of the new template")
+        }
+        None => format!("`{name}` {of_target}/{replicas} ready"),
     }
 }
 

@@ -77,3 +77,20 @@ async fn pods_that_have_succeeded_are_no_problem() {
     let component = TASK.replace("'web:1'", "'web:1', count: 3");
     cluster.run(&process, &request_for_entries(&[&component])).await.succeeded();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_now_counts_the_pods_that_still_serve() {
+    let cluster = TestCluster::open("- {image: 'web:2', fail: ImagePullBackOff}").await;
+    let mut process = Process::new(IDENTITY);
+    process.limits.batch = MINUTE;
+    let web = |image| {
+        format!(
+            "{{name: web, type: webservice, properties: {{image: '{image}'}}, \
+             traits: [{{type: scaler, properties: {{replicas: 5}}}}]}}"
+        )
+    };
+    cluster.run(&process, &request_for_entries(&[&web("web:1")])).await.succeeded();
+    let run = cluster.run(&process, &request_for_entries(&[&web("web:2")])).await;
+    let running = "running now: `web` 4/5 ready, 0 of the new template";
+    assert!(run.failures()[0].evidence.iter().any(|line| line == running), "{:?}", run.failures()[0]);
+}
