@@ -280,8 +280,14 @@ async fn remove_objects(
     let seen: BTreeSet<&str> = inventory.objects.iter().map(OwnedObject::uid).collect();
     let may_go = |owned: &&OwnedObject| extent == DeleteExtent::Scope || seen.contains(owned.uid());
     let mut finalization = Finalization::default();
+    // What a delete did not end at once, so that only the next inventory shows whether it is gone.
+    let mut pending: Vec<OwnedObject> = Vec::new();
     loop {
         let now = inventory::take(session, &inventory.scope).await?;
+        let is_there = |owned: &OwnedObject| now.objects.iter().any(|one| one.uid() == owned.uid());
+        for gone in pending.drain(..).filter(|owned| !is_there(owned)) {
+            say(DeleteEvent::Removed(&gone));
+        }
         let (going, staying): (Vec<&OwnedObject>, Vec<&OwnedObject>) = now.objects.iter().partition(may_go);
         if let Some(first) = staying.first() {
             let reason = format!("{first} was created after the deletion was confirmed, and is kept");
@@ -293,6 +299,7 @@ async fn remove_objects(
         }
         let (mut held, due): (Vec<&OwnedObject>, Vec<&OwnedObject>) =
             going.into_iter().partition(|owned| owned.awaits().is_some());
+        pending.extend(held.iter().copied().cloned());
         // The records name what there is, so they stay until nothing else does.
         let (records, due): (Vec<&OwnedObject>, Vec<&OwnedObject>) =
             due.into_iter().partition(|owned| owned.is_record());
@@ -327,9 +334,15 @@ async fn remove_objects(
             ensure_lease(session, lease).await?;
             match owned_objects::delete_owned(session, owned).await? {
                 Removal::Done => say(DeleteEvent::Removed(owned)),
-                Removal::Begun => held.push(owned),
+                Removal::Begun => {
+                    held.push(owned);
+                    pending.push(owned.clone());
+                }
                 // What names an object stays until that is gone, so everything is listed again.
-                Removal::Unclear => break,
+                Removal::Unclear => {
+                    pending.push(owned.clone());
+                    break;
+                }
             }
         }
     }

@@ -137,3 +137,27 @@ fn a_lease_that_a_killed_removal_left_goes_with_the_next() {
     assert_eq!(env.run_ok("delete v1.yaml").stderr, "nothing to delete\n");
     assert!(env.objects("Lease").is_empty());
 }
+
+#[test]
+fn what_a_finalizer_held_and_what_stays_is_named() {
+    let env = TestEnv::new();
+    env.write(
+        "app.yaml",
+        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n    \
+         - {name: raw, type: k8s-objects, properties: {objects: [\
+         {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: pots.example.com}, \
+         spec: {group: example.com, names: {plural: pots, kind: Pot}, scope: Namespaced, versions: [{name: v1, \
+         served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}}, \
+         {apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], \
+         resources: {requests: {storage: 1Gi}}}}]}}\n",
+    );
+    env.run_ok("apply app.yaml");
+    let kept = "persistentvolumeclaim/data is kept: delete it with kubectl, if nothing needs it";
+    let preview = env.run_ok("delete shop --dry-run=client");
+    preview.says(kept);
+    let definition = "customresourcedefinition.apiextensions.k8s.io/pots.example.com";
+    assert!(preview.stdout.contains(&format!("{definition} would be deleted\n")), "{}", preview.stdout);
+    let deleted = env.run_ok("delete shop --yes");
+    deleted.says(kept);
+    assert_eq!(deleted.stdout.matches(&format!("{definition} deleted\n")).count(), 1, "{}", deleted.stdout);
+}

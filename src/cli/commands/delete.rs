@@ -92,6 +92,7 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         return Ok(exit::SUCCESS);
     }
     if args.dry_run.is_some() {
+        inventories.iter().flat_map(|inventory| &inventory.kept).for_each(|owned| ui.status(&kept(owned)));
         let found = inventories.iter().flat_map(|inventory| &inventory.objects);
         ui.data(&found.map(|owned| format!("{} would be deleted\n", shown(owned))).collect::<String>());
         return Ok(exit::SUCCESS);
