@@ -48,6 +48,8 @@ pub struct InheritedMetadata {
     known: BTreeSet<String>,
     /// Keys that the body of the workload's revision has.
     recorded: BTreeSet<String>,
+    /// Whether keys stay that no revision records.
+    keeps_unrecorded: bool,
 }
 
 impl InheritedMetadata {
@@ -66,7 +68,29 @@ impl InheritedMetadata {
         };
         let recorded: BTreeSet<String> = keys(target).into_iter().collect();
         let earlier = stored.iter().filter(|_| kind.is_in_place()).flat_map(keys);
-        Self { wanted, known: earlier.chain(recorded.clone()).collect(), recorded }
+        let known = earlier.chain(recorded.clone()).collect();
+        Self { wanted, known, recorded, keeps_unrecorded: false }
+    }
+
+    /// The metadata that a workload gets back in place with the pods of an earlier revision: what traits give to both.
+    /// What only the workload has is not part of a revision, and stays. `None` where each revision has a workload.
+    #[must_use]
+    pub fn restored(kind: WorkloadKind, target: &StoredRevision, stored: &[StoredRevision]) -> Option<Self> {
+        let body = target.workload().filter(|_| kind.is_in_place())?;
+        let of_pods = |workload: &Value| {
+            let Inherited { labels, annotations } = Inherited::stored(workload);
+            let of_template = Inherited::stored(&workload["spec"]["template"]);
+            let labels = labels.into_keys().filter(|key| of_template.labels.contains_key(key));
+            let annotations = annotations.into_keys();
+            let annotations = annotations.filter(|key| of_template.annotations.contains_key(key));
+            labels.chain(annotations).collect::<Vec<String>>()
+        };
+        let known: BTreeSet<String> =
+            stored.iter().filter_map(StoredRevision::workload).flat_map(of_pods).collect();
+        let mut wanted = Inherited::stored(body);
+        wanted.labels.retain(|key, _| known.contains(key));
+        wanted.annotations.retain(|key, _| known.contains(key));
+        Some(Self { wanted, recorded: known.clone(), known, keeps_unrecorded: true })
     }
 
     /// The desired metadata; keys that other clients wrote stay.
@@ -75,6 +99,7 @@ impl InheritedMetadata {
         let listed: BTreeSet<String> = seen
             .annotations
             .get(keys::APPLIED)
+            .filter(|_| !self.keeps_unrecorded)
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
         let merged = |seen: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
@@ -85,6 +110,9 @@ impl InheritedMetadata {
         };
         let labels = merged(&seen.labels, &self.wanted.labels);
         let mut annotations = merged(&seen.annotations, &self.wanted.annotations);
+        if self.keeps_unrecorded {
+            return Metadata { labels, annotations };
+        }
         // The annotation lists keys that the revision does not have, so that they can be removed later.
         let handed = self.wanted.labels.keys().chain(self.wanted.annotations.keys());
         let unrecorded: BTreeSet<&String> = handed.filter(|key| !self.recorded.contains(*key)).collect();
@@ -127,7 +155,7 @@ mod tests {
     fn inherited_metadata(labels: &[(&str, &str)], recorded: &[&str]) -> InheritedMetadata {
         let recorded: BTreeSet<String> = recorded.iter().map(|key| (*key).to_owned()).collect();
         let wanted = Inherited { labels: map(labels), annotations: BTreeMap::new() };
-        InheritedMetadata { wanted, known: recorded.clone(), recorded }
+        InheritedMetadata { wanted, known: recorded.clone(), recorded, keeps_unrecorded: false }
     }
 
     #[test]

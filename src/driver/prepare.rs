@@ -289,9 +289,12 @@ fn prepare_component(
     });
     let mut warnings = resolved.warnings;
     warnings.extend(objects::check_foreign(&component.name, &foreign, &resolved.target, &desired)?);
-    let inherited_metadata = resolved.asked.filter(|_| parts.objects.is_none()).map(|asked| {
-        InheritedMetadata::new(asked.workload_metadata, desired.kind, &resolved.target, &stored)
-    });
+    let (kind, target) = (desired.kind, &resolved.target);
+    let inherited_metadata = match resolved.asked.filter(|_| parts.objects.is_none()) {
+        Some(asked) => Some(InheritedMetadata::new(asked.workload_metadata, kind, target, &stored)),
+        None if resolved.purpose == Purpose::Forward => None,
+        None => InheritedMetadata::restored(kind, target, &stored),
+    };
     if parts.objects.is_none() {
         let found = snapshot.workload(desired.kind, &desired.workload);
         if desired.kind.is_in_place() || !parts.workloads.iter().any(|one| one.name == desired.workload) {

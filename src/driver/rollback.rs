@@ -9,6 +9,7 @@ use crate::cluster::record_store;
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
+use crate::driver::inherited_metadata::InheritedMetadata;
 use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::namespace_watch::NamespaceWatch;
@@ -119,6 +120,8 @@ async fn prepared(
     let parts = TargetParts::new(basis, ownership, &resolved)?;
     let service_changes =
         parts.service_changes(Some(&stored.record), &resolved.desired, &Intent::Abort { kind })?;
+    let restored = || InheritedMetadata::restored(kind, &resolved.target, &revisions);
+    let inherited_metadata = if parts.objects.is_none() { restored() } else { None };
     Ok(Some(PreparedComponent {
         ownership: parts.ownership,
         desired: resolved.desired,
@@ -131,7 +134,7 @@ async fn prepared(
         component_services: parts.component_services,
         service_changes,
         metadata_change: None,
-        inherited_metadata: None,
+        inherited_metadata,
         policies: None,
         have_policies_changed: false,
         record: Some(stored),

@@ -1,5 +1,7 @@
 //! Traits, with the `rollout` trait beside them and without it.
 
+use serde_json::json;
+
 use crate::support::test_env::TestEnv;
 
 /// The application `shop` of the component `web` with these traits.
@@ -127,4 +129,29 @@ fn a_trait_that_fits_only_in_another_namespace_is_refused() {
     env.run_ok("plan app.yaml");
     env.run_to("plan app.yaml -n shop", 2)
         .says("app.yaml:6:7: a trait of component `web` does not fit in namespace `shop`: ");
+}
+
+#[test]
+fn undo_gives_a_workload_in_place_the_labels_of_its_traits_back() {
+    let env = TestEnv::new();
+    let write = |name: &str, traits: &[&str], team: &str| {
+        let manifest = shop(traits).replace("webservice", "statefulset").replace("team: tea", team);
+        env.write(name, manifest);
+    };
+    let note = "{type: annotations, properties: {note: here}}";
+    write("v1.yaml", &[ROLLOUT, LABELS], "team: tea");
+    write("v2.yaml", &[ROLLOUT, &LABELS.replace("front", "back"), note], "team: coffee");
+    let metadata = || {
+        let set = env.objects("StatefulSet").remove(0);
+        let of_pods = &set["spec"]["template"]["metadata"];
+        let of_both =
+            [&set["metadata"], of_pods].map(|one| json!([one["labels"]["tier"], one["annotations"]["note"]]));
+        (of_both, set["metadata"]["labels"]["team"].clone())
+    };
+    env.run_ok("apply v1.yaml");
+    env.run_ok("apply v2.yaml");
+    let [back, front] = [json!(["back", "here"]), json!(["front", null])];
+    assert_eq!(metadata(), ([back.clone(), back], json!("coffee")));
+    env.run_ok("undo web");
+    assert_eq!(metadata(), ([front.clone(), front], json!("coffee")), "the application's label stays");
 }
