@@ -8,6 +8,7 @@
 mod analysis;
 mod difference;
 mod normal;
+mod origin;
 mod service;
 mod workload;
 mod write;
@@ -21,6 +22,7 @@ use crate::oam::apply_order::apply_rank;
 use crate::oam::convert::analysis::{ConvertedAnalysis, is_analysis_template};
 use crate::oam::convert::difference::{Difference, Patches, Segment, differences};
 use crate::oam::convert::normal::{cleaned, without_server_fields};
+use crate::oam::convert::origin::is_wanted;
 use crate::oam::convert::workload::{fit, further_traits, template};
 use crate::oam::convert::write::{WrittenComponent, written, written_gates, written_object};
 use crate::oam::manifest::{Source, names, parse_manifest};
@@ -84,25 +86,6 @@ fn converted(objects: &[&Value], name: Option<&str>, release: Release) -> Result
 fn is_application(object: &Value) -> bool {
     let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/'));
     object["kind"] == "Application" && group.is_some_and(|(group, _)| group == "core.oam.dev")
-}
-
-/// Whether a user writes such an object; why not is in `comments`.
-fn is_wanted(object: &Value, comments: &mut Vec<String>) -> bool {
-    let metadata = &object["metadata"];
-    let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
-    let owner = owners.clone().find(|owner| owner["controller"] == true);
-    if let Some(owner) = owner {
-        comments.push(format!(
-            "{}: left out, as {} controls it",
-            reference(object),
-            reference(&json!({"kind": owner["kind"], "metadata": {"name": owner["name"]}}))
-        ));
-    } else if metadata["annotations"]["helm.sh/hook"].is_string() {
-        comments.push(format!("{}: left out, as it is a hook of Helm", reference(object)));
-    } else {
-        return true;
-    }
-    false
 }
 
 /// `Deployment web`, as in comments.

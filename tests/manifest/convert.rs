@@ -212,6 +212,50 @@ items:
 }
 
 #[test]
+fn what_the_cluster_makes_is_left_out() {
+    let text = converted(
+        "
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: v1
+    kind: ConfigMap
+    metadata:
+      name: settings
+      annotations: {'argocd.argoproj.io/tracking-id': 'shop:/ConfigMap:default/settings', kept: 'yes'}
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: kube-root-ca.crt}}
+  - {apiVersion: v1, kind: ServiceAccount, metadata: {name: default}}
+  - {apiVersion: v1, kind: Service, metadata: {name: kubernetes, namespace: default}}
+  - {apiVersion: v1, kind: Secret, metadata: {name: sh.helm.release.v1.a.v1}, type: helm.sh/release.v1}
+  - {apiVersion: v1, kind: Secret, metadata: {name: token, uid: '1'}, type: kubernetes.io/service-account-token}
+  - {apiVersion: v1, kind: Secret, metadata: {name: written}, type: kubernetes.io/service-account-token}
+  - {apiVersion: events.k8s.io/v1, kind: Event, metadata: {name: web.1}}
+  - {apiVersion: v1, kind: Endpoints, metadata: {name: web, uid: '2'}}
+  - {apiVersion: v1, kind: Endpoints, metadata: {name: outside}}
+  - {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web-1, uid: '3'}}
+  - {apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: leader}}
+",
+    );
+    let left_out: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once(": left out, as ")?.0.get(2..)).collect();
+    let expected = [
+        "ConfigMap kube-root-ca.crt",
+        "ServiceAccount default",
+        "Service kubernetes",
+        "Secret sh.helm.release.v1.a.v1",
+        "Secret token",
+        "Event web.1",
+        "Endpoints web",
+        "EndpointSlice web-1",
+        "Lease leader",
+    ];
+    assert_eq!(left_out, expected, "{text}");
+    let names: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("name: ")).collect();
+    assert_eq!(names, ["settings", "settings", "written", "outside"], "{text}");
+    assert!(text.contains("kept: \"yes\"") && !text.contains("tracking-id"), "{text}");
+}
+
+#[test]
 fn a_workload_that_no_component_can_be_stays_an_object() {
     let long = "a-long-name-that-leaves-no-room-for-the-suffix-of-revisions";
     let text = converted(&format!(

@@ -9,12 +9,14 @@ use crate::oam::revision::body::{without_empties, without_nulls};
 /// Fields that say something although they are empty.
 const MEANT_EMPTY: [&str; 4] = ["emptyDir", "labelSelector", "namespaceSelector", "podSelector"];
 
-/// Labels and annotations by which Helm, Kustomize and kubectl keep their own books.
-const BOOKKEEPING: [&str; 7] = [
+/// Labels and annotations by which Helm, Argo CD and controllers of Kubernetes keep their own books.
+const BOOKKEEPING: [&str; 9] = [
     "helm.sh/chart",
     "meta.helm.sh/release-name",
     "meta.helm.sh/release-namespace",
     "app.kubernetes.io/managed-by",
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/instance",
     "deployment.kubernetes.io/revision",
     "deprecated.daemonset.template.generation",
     "cronjob.kubernetes.io/instantiation",
