@@ -25,6 +25,7 @@ use crate::oam::convert::normal::{cleaned, without_server_fields};
 use crate::oam::convert::origin::is_wanted;
 use crate::oam::convert::workload::{fit, further_traits, template};
 use crate::oam::convert::write::{WrittenComponent, written, written_gates, written_object};
+use crate::oam::kind::WorkloadKind;
 use crate::oam::manifest::{Source, names, parse_manifest};
 use crate::oam::render::render_objects;
 
@@ -166,6 +167,8 @@ impl Conversion {
             let is_new = |name: &str| components.iter().all(|component| component.name != name);
             let converted = service
                 .and_then(|service| self.component(object, Some(&self.objects[service])).ok())
+                // The existing Service stays: a rollout takes none over.
+                .filter(|component| !component.is_rolled_out())
                 .map(|component| (component, service));
             let converted = match converted {
                 Some((component, service)) => Ok((component, service)),
@@ -187,12 +190,23 @@ impl Conversion {
         let rest = self.given.iter().enumerate().filter(|(index, _)| !taken.contains(index));
         let rest: Vec<&Value> = rest.map(|(_, object)| object).collect();
         let components = self.with_objects(components, &rest);
-        if components.iter().any(|component| component.has_selector) {
+        if components.iter().any(|component| component.replaces_workload) {
             comments.push(
                 "Pods are selected by `app.oam.dev/component`. Selectors are immutable: a workload of the same\nname has \
                  to be deleted before this one can be created."
                     .to_owned(),
             );
+        }
+        let joining = components.iter().filter(|component| component.joins_workload);
+        let joining: Vec<&str> = joining.map(|component| component.name.as_str()).collect();
+        if let Some(first) = joining.first() {
+            let namespace = self.namespace.as_ref().map(|name| format!(" -n {name}")).unwrap_or_default();
+            comments.push(format!(
+                "A rollout in batches makes Deployments of its own, such as `{first}-v1`. Make the first release next to\n\
+                 existing ones with `rollout apply --take-over`, then delete those:\n\
+                 kubectl delete deployment {}{namespace}",
+                joining.join(" ")
+            ));
         }
         written(&self.name, self.namespace.as_deref(), &self.labels, &comments, &components)
     }
@@ -243,7 +257,7 @@ impl Conversion {
             name: short.unwrap_or(full_name).to_owned(),
             kind: fitted.kind.as_str(),
             properties: fitted.properties,
-            has_selector: object["spec"]["selector"].is_object(),
+            replaces_workload: object["spec"]["selector"].is_object(),
             ..WrittenComponent::default()
         };
         self.add_metadata(&mut component, object, "labels");
@@ -330,6 +344,8 @@ impl Conversion {
         for (_, properties) in rolled_out.traits.iter_mut().filter(|(kind, _)| *kind == "rollout") {
             properties.as_object_mut().into_iter().for_each(|fields| fields.extend(self.gates.clone()));
         }
+        rolled_out.joins_workload = WorkloadKind::of(object).is_some_and(|kind| !kind.is_in_place());
+        rolled_out.replaces_workload &= !rolled_out.joins_workload;
         *component = rolled_out;
     }
 

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
+use serde_json::{Value, json};
+
 use crate::support::test_env::TestEnv;
 
 /// The output of a command line that reads a text from stdin.
@@ -37,6 +39,60 @@ fn what_is_printed_can_be_planned() {
     let (code, planned, said) = piped(&env, "plan - --sandbox", &printed);
     assert_eq!(code, Some(0), "{said}");
     assert!(planned.contains("web"), "{planned}");
+}
+
+/// A Deployment and its Service that belong to no application.
+fn existing() -> TestEnv {
+    let env = TestEnv::new();
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+    });
+    let objects = DEPLOYMENT.trim().replace('\n', "\n            ");
+    let application = format!(
+        "apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {{name: old}}
+spec:
+  components:
+    - name: old
+      type: k8s-objects
+      properties:
+        objects:
+          - {objects}
+          - {service}
+"
+    );
+    env.write("old.yaml", application);
+    env.run_ok("apply old.yaml");
+    env.edit(|objects| {
+        for object in objects.iter_mut().filter(|one| one["metadata"]["name"] == "web") {
+            let metadata = object["metadata"].as_object_mut().unwrap();
+            metadata.remove("annotations");
+            metadata.remove("labels");
+            metadata.insert("managedFields".to_owned(), json!([]));
+        }
+    });
+    env
+}
+
+#[test]
+fn what_exists_is_followed_by_a_rollout_next_to_it() {
+    let env = existing();
+    let mut objects = env.objects("Deployment");
+    objects.extend(env.objects("Service").into_iter().filter(|one| one["metadata"]["name"] == "web"));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
+    let (code, printed, said) = piped(&env, "convert - --rollout --name shop", &list);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    env.write("app.yaml", &printed);
+    env.run_ok("apply app.yaml --take-over");
+    assert_eq!(env.deployments(), ["web 2/2", "web-v1 2/2"], "{printed}");
+    let selectors: Vec<Value> =
+        env.objects("Service").iter().map(|one| one["spec"]["selector"].clone()).collect();
+    assert!(selectors.contains(&json!({"app": "web"})), "{selectors:?}");
+    // As `kubectl delete deployment web`.
+    env.edit(|objects| objects.retain(|one| one["kind"] != "Deployment" || one["metadata"]["name"] != "web"));
+    env.run_ok("apply app.yaml").says("web: nothing to do");
 }
 
 #[test]

@@ -134,7 +134,9 @@ spec:
     let application = parse_manifest(&[source("app.yaml", &text)]).unwrap().remove(0);
     assert_eq!(application.components[0].rollout.as_ref().unwrap().target_size, 4);
 
-    // A port keeps what it is mapped to.
+    assert!(text.contains("# kubectl delete deployment web\n") && !text.contains("immutable"), "{text}");
+
+    // The Service that exists is kept, and serves the pods of all revisions.
     let mapped = deployment.to_owned()
         + "---
 apiVersion: v1
@@ -143,10 +145,15 @@ metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
 ";
     let text = converted_as(&mapped, Release::InBatches);
+    let kept = "            spec:\n              ports:\n                - port: 8080\n                  targetPort: 80\n";
+    assert!(text.contains(kept) && !text.contains("expose: true"), "{text}");
+    // A port keeps what it is mapped to.
+    let text = converted(&mapped);
     assert!(
         text.contains("- containerPort: 80\n            expose: true\n            port: 8080\n"),
         "{text}"
     );
+    assert!(text.contains("immutable") && !text.contains("kubectl delete"), "{text}");
 
     // What cannot be rolled out in batches is reported.
     let paused = deployment.replace("replicas: 4", "replicas: 4\n  paused: true");

@@ -14,11 +14,17 @@ pub(super) struct WrittenComponent {
     pub(super) depends_on: Vec<String>,
     /// What differs from the object that it comes from.
     pub(super) comments: Vec<String>,
-    /// Whether its workload selects pods.
-    pub(super) has_selector: bool,
+    /// Whether a workload of the same name has to be deleted before this one can be created.
+    pub(super) replaces_workload: bool,
+    /// Whether its workloads are named after their revisions, and are created next to the existing one.
+    pub(super) joins_workload: bool,
 }
 
 impl WrittenComponent {
+    pub(super) fn is_rolled_out(&self) -> bool {
+        self.traits.iter().any(|(kind, _)| *kind == "rollout")
+    }
+
     /// The entry of `spec.components`.
     pub(super) fn manifest(&self) -> Value {
         let traits =
