@@ -15,6 +15,7 @@ pub mod objects;
 mod pod_dry_run;
 pub mod queries;
 mod quota;
+pub(in crate::driver) mod refusal;
 pub(crate) mod run_state;
 pub(in crate::driver) mod target;
 

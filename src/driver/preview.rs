@@ -10,7 +10,8 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::cluster::{keys, workload};
-use crate::driver::checks::object_dry_run::{NewObjects, dry_run_objects, refusal};
+use crate::driver::checks::object_dry_run::{NewObjects, dry_run_objects};
+use crate::driver::checks::refusal::refusal;
 use crate::driver::checks::{Warning, check_cluster, objects};
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
@@ -90,17 +91,18 @@ pub async fn dry_run_on_server(
     if prepared.objects.is_some() {
         return Ok(());
     }
+    let refused = |error| refusal(error, None);
     if let Some(new) = &prepared.new_revision {
         let object = new.object();
         check_size(&new.name, &object)?;
         let resource = ApiResource::erase::<ControllerRevision>(&());
-        try_create(session, &prepared.namespace, &resource, &object).await.map_err(refusal)?;
+        try_create(session, &prepared.namespace, &resource, &object).await.map_err(refused)?;
     }
     let creates = planned.steps.iter().any(|step| step.step == Step::Act(Action::Create));
     let body = revision::render_revision(&prepared.target, prepared.desired.target_size, 0);
     if let Some(body) = body.filter(|_| creates) {
         let resource = workload::workload_resource(prepared.desired.kind);
-        try_create(session, &prepared.namespace, &resource, &body).await.map_err(refusal)?;
+        try_create(session, &prepared.namespace, &resource, &body).await.map_err(refused)?;
     }
     Ok(())
 }

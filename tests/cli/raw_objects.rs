@@ -41,3 +41,29 @@ fn workloads_of_any_name_are_the_component_s_in_every_later_command() {
     env.run_ok("apply v3.yaml");
     assert_eq!(env.deployments(), ["nginx 2/2"]);
 }
+
+#[test]
+fn a_field_that_cannot_change_is_refused_without_its_value() {
+    let env = TestEnv::new();
+    let task = "{name: mig, type: task, properties: {image: 'a:1', env: [{name: KEY, value: hidden}]}}";
+    env.write("app.yaml", shop(task));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", shop(&task.replace("a:1", "a:2")));
+    let ran = env.run_to("apply app.yaml", 4);
+    ran.says("is invalid: spec.template: field is immutable")
+        .says("let a `resource-update` policy recreate it");
+    assert!(!ran.stderr.contains("hidden"), "{}", ran.stderr);
+    let bind = |role: &str| {
+        format!(
+            "{{name: rights, type: k8s-objects, properties: {{objects: [{{apiVersion: rbac.authorization.k8s.io/v1, \
+             kind: RoleBinding, metadata: {{name: rights}}, roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, \
+             name: {role}}}}}]}}}}"
+        )
+    };
+    env.write("app.yaml", shop(&bind("one")));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", shop(&bind("two")));
+    env.run_to("apply app.yaml", 4)
+        .says("roleRef: cannot change roleRef")
+        .says("an immutable field can change only in a new object");
+}

@@ -14,6 +14,7 @@ use crate::cluster::object_writer::{ApplyResult, ConflictPolicy, WriteMode, appl
 use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::smoke_job::{SmokeJobOwner, dry_run_smoke_job, smoke_job_body};
+use crate::driver::checks::refusal::refusal;
 use crate::driver::component_run::objects::{conflict_failure, may_take};
 use crate::driver::component_services::other_revisions;
 use crate::driver::object_owner::Handling;
@@ -82,21 +83,23 @@ pub async fn dry_run_objects(
             && !created.has_role_of(one)
             && !one.before.as_ref().is_some_and(is_same)
     };
-    let judged = objects(prepared).filter(is_pending).map(|object| dry_run(session, object, epoch));
+    let judged = objects(prepared)
+        .filter(is_pending)
+        .map(|object| async move { (object, dry_run(session, object, epoch).await) });
     let (judged, services, smoke_tests) = tokio::join!(
         join_all(judged),
         dry_run_services(session, prepared, observed),
         dry_run_smoke_tests(session, prepared)
     );
-    for judged in judged {
+    for (object, judged) in judged {
         match judged {
-            Err(DryRunError::Cluster(error)) => return Err(refusal(error)),
+            Err(DryRunError::Cluster(error)) => return Err(refusal(error, Some(&object.reference))),
             Err(DryRunError::Refused(failure)) => return Err(failure),
             Ok(()) => {}
         }
     }
     smoke_tests?;
-    services.map_err(refusal)
+    services.map_err(|error| refusal(error, None))
 }
 
 /// Tries the Jobs of the smoke tests.
@@ -113,26 +116,13 @@ async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) ->
         match dry_run_smoke_job(session, &prepared.namespace, &job).await {
             Ok(()) => {}
             Err(error) => {
-                let failure = refusal(error);
+                let failure = refusal(error, None);
                 let reason = format!("smoke test `{}`: {}", test.name, failure.reason);
                 return Err(Failure { reason, ..failure });
             }
         }
     }
     Ok(())
-}
-
-/// What the server has said of an object.
-pub(in crate::driver) fn refusal(error: ClusterError) -> Failure {
-    let (ClusterError::Invalid(message) | ClusterError::Rejected(message)) = error else {
-        return error.into();
-    };
-    let hint = if message.contains("field is immutable") {
-        "an immutable field can change only in a new object: delete the existing one, or rename the component"
-    } else {
-        "correct the manifest; nothing was changed"
-    };
-    Failure::refused(message).hint(hint)
 }
 
 /// Tries the changes of the Services: those while pods of other revisions live, and those at the end.
