@@ -26,6 +26,9 @@ pub enum Shape {
         /// The largest.
         most: i64,
     },
+    /// A port on every node, from 1 to 65535; one outside the range that clusters have by default is warned of, as a
+    /// server's dry run accepts it.
+    NodePort,
     /// `true` or `false`.
     Boolean,
     /// An amount of cpu, memory or storage; read as a string, also where the manifest has a number. The text is

@@ -64,11 +64,12 @@ fn what_the_server_refuses_beside_a_rollout_is_refused_before_the_first_write() 
     let before = env.bytes();
     let expose = "{type: expose, properties: {type: NodePort, ports: [{port: 80, nodePort: 80}]}}";
     env.write("app.yaml", shop(&[ROLLOUT, expose]).replace("web:1", "web:2"));
-    env.run_to("apply app.yaml", 4).says("Service \"web\" is invalid");
+    let warning = "nodePort: ports on nodes are from 30000 to 32767, unless the cluster has another range";
+    env.run_to("apply app.yaml", 4).says("Service \"web\" is invalid").says(warning);
     assert_eq!(env.bytes(), before);
     let port = "image: 'web:2', exposeType: NodePort, ports: [{port: 80, nodePort: 80, expose: true}]";
     env.write("app.yaml", shop(&[ROLLOUT]).replace("image: 'web:1'", port));
-    env.run_to("apply app.yaml", 4).says("provided port is not in the valid range");
+    env.run_to("apply app.yaml", 4).says("provided port is not in the valid range").says(warning);
     assert_eq!(env.bytes(), before);
 }
 

@@ -195,6 +195,7 @@ fn declared(shape: &Shape, path: &str, found: &mut BTreeSet<String>) {
         | Shape::ObjectName
         | Shape::Choice(_)
         | Shape::Integer { .. }
+        | Shape::NodePort
         | Shape::Boolean
         | Shape::Quantity(_)
         | Shape::Any

@@ -5,6 +5,8 @@
 
 mod rules;
 
+use std::ops::RangeInclusive;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value, json};
 
@@ -15,6 +17,9 @@ use crate::oam::manifest::problem::{nearest, quoted};
 use crate::oam::manifest::walk::{At, Object, Walk, in_range, joined, listed};
 use crate::oam::quantity::{is_quantity, likely_quantity};
 use crate::oam::schema::{Field, Grammar, Literal, Presence, Shape, Table, Undeclared};
+
+/// The default of the API server's `--service-node-port-range`.
+const NODE_PORTS: RangeInclusive<i64> = 30_000..=32_767;
 
 /// What a shape reads, as a type that has its fields; `None` where something is wrong with it.
 pub(super) fn read_as<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Option<T> {
@@ -59,6 +64,19 @@ pub(super) fn read_shape(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Opt
         Shape::ObjectName => read_object_name(walk, at),
         Shape::Integer { noun, least, most } => {
             walk.integer(at, *least..=*most, noun).map(|number| json!(number))
+        }
+        Shape::NodePort => {
+            let port: i64 = walk.integer(at, 1..=65_535, "a port")?;
+            if !NODE_PORTS.contains(&port) {
+                let (least, most) = (NODE_PORTS.start(), NODE_PORTS.end());
+                walk.warn(
+                    at,
+                    format!(
+                        "ports on nodes are from {least} to {most}, unless the cluster has another range"
+                    ),
+                );
+            }
+            Some(json!(port))
         }
         Shape::Boolean => walk.boolean(at).map(|value| json!(value)),
         Shape::Quantity(examples) => read_quantity(walk, at, examples).map(|quantity| json!(quantity)),
@@ -302,6 +320,7 @@ fn in_words(shape: &Shape) -> String {
         Shape::Choice(words) => format!("one of {}", listed(words)),
         Shape::ObjectName => names::SUBDOMAIN.expected.to_owned(),
         Shape::Integer { noun, least, most } => in_range(noun, least, most),
+        Shape::NodePort => in_range("a port", 1, 65_535),
         Shape::Boolean => "true or false".to_owned(),
         Shape::Quantity(examples) => format!("a quantity of 0 or more such as {examples}"),
         Shape::Nullable(of) | Shape::Filled { of, .. } => in_words(of),

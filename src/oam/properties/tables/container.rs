@@ -143,7 +143,7 @@ pub(super) const MAPPED_PORT: Shape = Shape::Object(
         PORT_PROTOCOL,
         EXPOSED,
         optional("containerPort", PORT_NUMBER),
-        optional("nodePort", PORT_NUMBER),
+        optional("nodePort", Shape::NodePort),
     ])
     .with_unsupported(&[TARGET_PORT]),
 );

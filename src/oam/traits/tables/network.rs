@@ -9,7 +9,7 @@ const EXPOSED_PORT: Table = Table::open(
         required("port", PORT),
         optional("name", LABEL_NAME),
         defaulted("protocol", PROTOCOL, Literal::Text("TCP")),
-        optional("nodePort", PORT),
+        optional("nodePort", Shape::NodePort),
     ],
 )
 .with_advice(&[("targetPort", "the Service has the container's `port`")]);
