@@ -93,10 +93,13 @@ impl CommandError {
         Self { reported: Reported::AsEvent, ..Self::message(kind, "the run failed") }
     }
 
-    /// Adds a hint.
+    /// Adds a hint, unless another failure has added the same.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
         self
     }
 
@@ -219,7 +222,7 @@ mod tests {
     #[test]
     fn causes_follow_the_message_and_hints_come_last() {
         let error = Err::<(), _>(anyhow::anyhow!("disk is full")).context("cannot save `x`").unwrap_err();
-        let failure = CommandError::new(Kind::Internal, error).hint("make room");
+        let failure = CommandError::new(Kind::Internal, error).hint("make room").hint("make room");
         assert_eq!(
             failure.lines(),
             [

@@ -141,6 +141,14 @@ fn check_surge(kind: &str, rolling: &Value) -> Result<(), TraitError> {
 
 /// `k8s-update-strategy`: the last one wins.
 pub(super) fn update_strategy(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
+    let kind = workload::kind(workload);
+    if !["Deployment", "StatefulSet", "DaemonSet"].contains(&kind) {
+        let hint = match kind {
+            "CloneSet" => "omit it: the strategy is `updateStrategyType` of the component",
+            _ => "omit it: only a Deployment, a StatefulSet or a DaemonSet has such a strategy",
+        };
+        return Err(refused(format!("cannot apply to a {kind}"), hint));
+    }
     require_kind(properties, workload)?;
     let strategy = &properties["strategy"];
     let rolling = &strategy["rollingStrategy"];

@@ -53,8 +53,11 @@ impl Walk<'_> {
         if accepts(text) {
             return Some(text);
         }
-        let repaired = text.trim().to_lowercase().replace(['_', ' '], "-");
-        let hint = accepts(&repaired).then(|| format!("did you mean `{repaired}`?"));
+        // What is in capitals is a variable.
+        let separator = if text.contains(char::is_lowercase) { "-" } else { "_" };
+        let lower_case = text.trim().to_lowercase().replace(['_', ' '], "-");
+        let mut repaired = [text.trim().replace(' ', separator), lower_case].into_iter();
+        let hint = repaired.find(|text| accepts(text)).map(|text| format!("did you mean `{text}`?"));
         self.report(at, format!("found {}, expected {expected}", quoted(text)), hint);
         None
     }
