@@ -158,7 +158,7 @@ async fn a_run_that_replaces_another_removes_its_tests() {
                     None => Command::Abort.run(&cluster, &second).await,
                     Some(component) => {
                         cluster.set_pod_rules(pod_rules::READY);
-                        cluster.run(&second, &request_for(&[component.clone()])).await
+                        cluster.run(&second, &request_for(std::slice::from_ref(component))).await
                     }
                 }
             };

@@ -298,7 +298,7 @@ impl ComponentRun<'_> {
     /// Waits until the watch knows a newer record than this run.
     async fn record_changed(&self) {
         let mut changes = self.watch.records.changes_of(&self.prepared.component);
-        while !self.record.as_ref().is_some_and(|known| self.watch.records.newer_than(known).is_some()) {
+        while self.record.as_ref().is_none_or(|known| self.watch.records.newer_than(known).is_none()) {
             if changes.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
