@@ -8,6 +8,7 @@
 
 mod budget;
 pub mod collisions;
+pub(in crate::driver) mod immutable;
 pub mod local_gates;
 pub mod manifest;
 pub mod object_dry_run;

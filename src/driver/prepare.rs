@@ -14,6 +14,7 @@ use crate::cluster::record_store::StoredRecord;
 use crate::cluster::served_kind::ServedKind;
 use crate::cluster::service::Change;
 use crate::cluster::workload_cache::WorkloadCache;
+use crate::driver::checks::immutable::immutable_change;
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::checks::target::{image_drift, partition_out_of_range, refuse_other_kind};
 use crate::driver::checks::{collisions, objects};
@@ -307,6 +308,7 @@ fn prepare_component(
     }
     warnings.extend(partition_out_of_range(&desired));
     warnings.extend(objects().flat_map(PreparedObjects::unrestored));
+    warnings.extend(objects().flat_map(|one| &one.objects).filter_map(immutable_change));
     let service_changes = parts.service_changes(known_record, &desired, &component.intent)?;
     let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
     let metadata_change = inherited_metadata.as_ref().zip(before).map(|(inherited_metadata, before)| {

@@ -67,3 +67,24 @@ fn a_field_that_cannot_change_is_refused_without_its_value() {
         .says("roleRef: cannot change roleRef")
         .says("an immutable field can change only in a new object");
 }
+
+#[test]
+fn a_plan_warns_of_changes_that_are_immutable() {
+    let env = TestEnv::new();
+    let task = |image: &str, policies: &str| {
+        let component = format!("{{name: migrate, type: task, properties: {{image: '{image}'}}}}");
+        shop(&component).replace("  components:", &format!("{policies}  components:"))
+    };
+    env.write("app.yaml", task("migrate:1", ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", task("migrate:2", ""));
+    let warning = "warning: job.batch/shop-migrate: `spec.template` changes, which the API server refuses: delete the \
+         object first with `kubectl delete job.batch/shop-migrate -n default`, or let a `resource-update` policy \
+         recreate it";
+    env.run_ok("plan app.yaml").says(warning);
+    let policy = "  policies: [{name: again, type: resource-update, properties: {rules: [{selector: \
+         {resourceTypes: [Job]}, strategy: {recreateFields: [spec.template]}}]}}]\n";
+    env.write("app.yaml", task("migrate:2", policy));
+    let recreated = env.run_ok("plan app.yaml").stderr;
+    assert!(!recreated.contains("warning"), "{recreated}");
+}

@@ -1,0 +1,32 @@
+//! Changes of fields that are immutable, as far as they are known without the server.
+
+use crate::driver::object_owner::{Handling, pointer};
+use crate::driver::prepared_objects::PreparedObject;
+
+/// The fields of a kind that can change only with the object, and that manifests are likely to change.
+fn immutable_fields(group: &str, kind: &str) -> &'static [&'static str] {
+    match (group, kind) {
+        ("apps", "Deployment" | "DaemonSet") => &["spec.selector"],
+        ("apps", "StatefulSet") => {
+            &["spec.selector", "spec.podManagementPolicy", "spec.volumeClaimTemplates"]
+        }
+        ("batch", "Job") => &["spec.template"],
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => &["roleRef"],
+        _ => &[],
+    }
+}
+
+/// The warning about an object with such a change to what was applied last: the server will refuse it.
+pub(in crate::driver) fn immutable_change(object: &PreparedObject) -> Option<String> {
+    let live = object.before.as_ref().filter(|_| object.handling == Handling::Apply)?;
+    let before = object.applied_before(live)?;
+    let (group, kind) = (object.reference.group(), object.reference.kind.as_str());
+    let changes = |field: &&&str| before.pointer(&pointer(field)) != object.body.pointer(&pointer(field));
+    let field = immutable_fields(group, kind).iter().find(changes)?;
+    Some(format!(
+        "{}: `{field}` changes, which the API server refuses: delete the object first with `kubectl delete {}`, or \
+         let a `resource-update` policy recreate it",
+        object.reference,
+        object.reference.kubectl_arguments()
+    ))
+}
