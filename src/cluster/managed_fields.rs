@@ -79,8 +79,8 @@ pub fn with_updates_applied(live: &DynamicObject, manager: &str, before: &[&str]
     serde_json::to_value(kept).ok()
 }
 
-/// The managed fields of an object of which others no longer own what is about to be applied; `None` where they own none
-/// of it. A field that an apply drops later is removed only if no other manager has it.
+/// The managed fields of an object of which others no longer own what is about to be applied; `None` where they own
+/// none of it. A field that an apply drops later is removed only if no other manager has it.
 ///
 /// The size is left out, as in [`with_updates_applied`]; and so are subresources, which controllers write.
 #[must_use]

@@ -156,8 +156,8 @@ impl ComponentRun<'_> {
         (!is_counted).then(|| version.clone())
     }
 
-    /// Checks the pods that are waited for, and reports problems that are new. The next such check of the process is paced
-    /// as one of `pace`.
+    /// Checks the pods that are waited for, and reports problems that are new. The next such check of the process is
+    /// paced as one of `pace`.
     pub(super) async fn check_pods(
         &mut self,
         waiting: &Waiting,

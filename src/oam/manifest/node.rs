@@ -251,8 +251,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 says: its own entries come before merged
-/// ones, and those of an earlier mapping before those of a later one. A merge key of something else stays.
+/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 says: its own entries come before
+/// merged ones, and those of an earlier mapping before those of a later one. A merge key of something else stays.
 fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     let is_merge = |(key, _): &(Node, Node)| key.as_text() == Some(MERGE_KEY);
     if !entries.iter().any(is_merge) {
