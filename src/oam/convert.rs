@@ -58,7 +58,11 @@ pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Resul
     let mut documents: Vec<String> =
         applications.iter().map(|application| written_object(application)).collect();
     if documents.is_empty() || !objects.is_empty() {
-        documents.insert(0, converted(&objects, name, release)?);
+        match converted(&objects, name, release) {
+            // Nothing of the others is carried over, such as the hooks of a chart.
+            Err(ConvertError::Nothing) if !documents.is_empty() => {}
+            converted => documents.insert(0, converted?),
+        }
     }
     Ok(documents.join("---\n"))
 }

@@ -106,6 +106,9 @@ fn an_application_among_objects_stays_one() {
     let (code, _, said) = piped(&env, "apply - --sandbox=box.json", &printed);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("secret/keys created") && said.contains("deployment.apps/web created"), "{said}");
+    let hook = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: {helm.sh/hook: test}}\n";
+    let (code, printed, said) = piped(&env, "convert -", &format!("{hook}---\n{application}"));
+    assert_eq!((code, printed.matches("kind: Application").count()), (Some(0), 1), "{said}");
     let (code, alone, _) = piped(&env, "convert -", application);
     assert_eq!((code, alone.matches("kind: Application").count()), (Some(0), 1), "{alone}");
 }
