@@ -156,10 +156,21 @@ async fn replace_managed_fields(
     seen: &DynamicObject,
     fields: &Value,
 ) -> Result<DynamicObject, ClusterError> {
+    let replacement = json!({"op": "replace", "path": "/metadata/managedFields", "value": fields});
+    patch_as_seen(session, kind, seen, &replacement).await
+}
+
+/// Changes an object, if it still is as it was seen.
+async fn patch_as_seen(
+    session: &Session,
+    kind: &ServedKind,
+    seen: &DynamicObject,
+    change: &Value,
+) -> Result<DynamicObject, ClusterError> {
     let operations = json!([
         {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
         {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
-        {"op": "replace", "path": "/metadata/managedFields", "value": fields},
+        change,
     ]);
     let api = session.objects(&kind.resource, seen.namespace().as_deref());
     session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await
@@ -175,13 +186,8 @@ pub async fn resize_object(
     seen: &DynamicObject,
     replicas: u32,
 ) -> Result<DynamicObject, ClusterError> {
-    let operations = json!([
-        {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
-        {"op": "add", "path": "/spec/replicas", "value": replicas},
-    ]);
-    let api = session.objects(&kind.resource, seen.namespace().as_deref());
-    session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await
+    let change = json!({"op": "add", "path": "/spec/replicas", "value": replicas});
+    patch_as_seen(session, kind, seen, &change).await
 }
 
 /// Has a Deployment recreate its pods, if it still is as it was seen, without what its strategy had before.
@@ -193,13 +199,8 @@ pub async fn reset_strategy(
     kind: &ServedKind,
     seen: &DynamicObject,
 ) -> Result<DynamicObject, ClusterError> {
-    let operations = json!([
-        {"op": "test", "path": "/metadata/uid", "value": seen.uid()},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version()},
-        {"op": "replace", "path": "/spec/strategy", "value": {"type": "Recreate"}},
-    ]);
-    let api = session.objects(&kind.resource, seen.namespace().as_deref());
-    session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await
+    let change = json!({"op": "replace", "path": "/spec/strategy", "value": {"type": "Recreate"}});
+    patch_as_seen(session, kind, seen, &change).await
 }
 
 /// Deletes an object as it was seen; what it owns is deleted in the background.

@@ -132,9 +132,17 @@ impl ServedKind {
     /// The namespace of an object that is given in a manifest for this namespace.
     #[must_use]
     pub fn namespace_of<'a>(&self, object: &'a ObjectRef, namespace: &'a str) -> Option<&'a str> {
-        match self.scope {
-            KindScope::Namespaced => Some(object.namespace.as_deref().unwrap_or(namespace)),
-            KindScope::Cluster => None,
+        self.scope.namespace_of(object, namespace)
+    }
+}
+
+impl KindScope {
+    /// The namespace of an object of such a kind that is given in a manifest for this namespace.
+    #[must_use]
+    pub fn namespace_of<'a>(self, object: &'a ObjectRef, namespace: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Namespaced => Some(object.namespace.as_deref().unwrap_or(namespace)),
+            Self::Cluster => None,
         }
     }
 }

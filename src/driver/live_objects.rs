@@ -95,12 +95,8 @@ impl LiveObjects {
     #[must_use]
     pub fn locate(&self, reference: &ObjectRef, namespace: &str) -> ObjectRef {
         let served = self.kind(&reference.api_version, &reference.kind).map(|kind| kind.scope);
-        let found = match served.or_else(|| self.defined_scope(reference)) {
-            Some(KindScope::Namespaced) => {
-                Some(reference.namespace.as_deref().unwrap_or(namespace).to_owned())
-            }
-            Some(KindScope::Cluster) | None => None,
-        };
+        let scope = served.or_else(|| self.defined_scope(reference));
+        let found = scope.and_then(|scope| scope.namespace_of(reference, namespace)).map(str::to_owned);
         ObjectRef { namespace: found, ..reference.clone() }
     }
 

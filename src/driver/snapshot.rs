@@ -354,8 +354,7 @@ impl<'a> Snapshot<'a> {
             }
         }
         let objects = LiveObjects::read(session, &request.namespace, &references).await?;
-        let resolved = self.resolved.values().filter_map(|resolved| resolved.as_ref().ok());
-        let of_targets = resolved.flat_map(|resolved| resolved.target.whole_objects());
+        let of_targets = resolved().flat_map(|resolved| resolved.target.whole_objects());
         self.objects = objects.with_definitions(of_targets);
         Ok(())
     }

@@ -124,7 +124,7 @@ async fn a_target_without_its_label_is_reported_as_such() {
     let (process, manifest) = (process(), request_for(&[web(2, 3)]));
     let (run, ()) = tokio::join!(cluster.run(&process, &manifest), async {
         while !cluster.sizes().iter().any(|(name, size)| name == "web-v2" && *size > 0) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            cluster.clock.pause(Duration::from_millis(100)).await;
         }
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
         let api: kube::Api<DynamicObject> = kube::Api::default_namespaced_with(cluster.client(), &resource);

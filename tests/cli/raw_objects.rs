@@ -1,11 +1,10 @@
 //! Objects of `k8s-objects` that are not named after their component.
 
+use crate::support::manifest::shop_of_entries;
 use crate::support::test_env::TestEnv;
 
 fn shop(component: &str) -> String {
-    format!(
-        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    - {component}\n"
-    )
+    shop_of_entries(&[component])
 }
 
 /// A component of objects as they are: a Service, and workloads whose names say nothing of it.

@@ -2,16 +2,9 @@
 
 use serde_json::json;
 
+use crate::support::manifest::shop_of_entries;
 use crate::support::pod_rules;
 use crate::support::test_env::TestEnv;
-
-/// An application whose components are these entries.
-fn shop(components: &[&str]) -> String {
-    let entries: String = components.iter().map(|component| format!("    - {component}\n")).collect();
-    format!(
-        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n{entries}"
-    )
-}
 
 const QUEUE: &str = "{name: queue, type: worker, properties: {image: 'queue:1'}}";
 const API: &str = "{name: api, type: webservice, properties: {image: 'api:1', ports: [{port: 80, expose: true}]}, dependsOn: [queue]}";
@@ -21,7 +14,7 @@ const WEB: &str = "{name: web, type: webservice, properties: {image: 'web:1'}, \
 /// The shop of three components, applied.
 fn open_shop() -> TestEnv {
     let env = TestEnv::new();
-    env.write("app.yaml", shop(&[QUEUE, API, WEB]));
+    env.write("app.yaml", shop_of_entries(&[QUEUE, API, WEB]));
     env.run_ok("apply app.yaml");
     env
 }
@@ -29,7 +22,7 @@ fn open_shop() -> TestEnv {
 #[test]
 fn three_components_one_of_them_in_batches() {
     let env = TestEnv::new();
-    env.write("app.yaml", shop(&[QUEUE, API, WEB]));
+    env.write("app.yaml", shop_of_entries(&[QUEUE, API, WEB]));
     let text = env.run("apply app.yaml").transcript();
     let (table, events) = text.split_once("--- stderr").unwrap();
     insta::assert_snapshot!(table, @r"
@@ -66,7 +59,7 @@ fn applying_the_same_writes_nothing() {
 #[test]
 fn a_change_is_a_revision_that_can_be_undone() {
     let env = open_shop();
-    env.write("app.yaml", shop(&[&QUEUE.replace("queue:1", "queue:2"), API, WEB]));
+    env.write("app.yaml", shop_of_entries(&[&QUEUE.replace("queue:1", "queue:2"), API, WEB]));
     let plan = env.run_ok("plan app.yaml").stdout;
     assert!(
         plan.contains("revision `queue-v2` is new") && plan.contains("+      - image: queue:2"),
@@ -94,7 +87,7 @@ fn a_change_is_a_revision_that_can_be_undone() {
 #[test]
 fn what_is_no_longer_rendered_goes_last() {
     let env = open_shop();
-    env.write("app.yaml", shop(&[QUEUE, &API.replace(", expose: true", ""), WEB]));
+    env.write("app.yaml", shop_of_entries(&[QUEUE, &API.replace(", expose: true", ""), WEB]));
     let ran = env.run_ok("apply app.yaml");
     let configured = ran.stderr.find("deployment.apps/api configured").unwrap();
     assert!(ran.stderr.find("api: service/api deleted").unwrap() > configured, "{}", ran.stderr);
@@ -105,7 +98,7 @@ fn what_is_no_longer_rendered_goes_last() {
 fn pods_that_do_not_come_are_reported_and_rolled_back() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
-    env.write("app.yaml", shop(&[&QUEUE.replace("queue:1", "queue:2"), API, WEB]));
+    env.write("app.yaml", shop_of_entries(&[&QUEUE.replace("queue:1", "queue:2"), API, WEB]));
     let ran = env.run_to("apply app.yaml --batch-timeout 300ms --on-failure undo", 3);
     ran.says(
         "queue: failed: not ready after 300ms (`--batch-timeout`): `deployment.apps/queue`: 0 of 1 ready",
@@ -135,7 +128,7 @@ fn shop_beside_another() -> TestEnv {
     });
     env.write(
         "app.yaml",
-        shop(&[QUEUE, API, &QUEUE.replace("queue", "cache").replace("cache:1", "cache:2"), WEB]),
+        shop_of_entries(&[QUEUE, API, &QUEUE.replace("queue", "cache").replace("cache:1", "cache:2"), WEB]),
     );
     env
 }
@@ -180,7 +173,7 @@ fn what_is_taken_over_can_be_restored() {
 fn under_policies(policies: &str) -> String {
     let queue =
         "{name: queue, type: webservice, properties: {image: 'queue:1', ports: [{port: 80, expose: true}]}}";
-    shop(&[queue]).replace("  components:", &format!("  policies: [{policies}]\n  components:"))
+    shop_of_entries(&[queue]).replace("  components:", &format!("  policies: [{policies}]\n  components:"))
 }
 
 #[test]
@@ -216,7 +209,7 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     env.write("app.yaml", under_policies(read_only));
     let service = "{apiVersion: v1, kind: Service, metadata: {name: queue}, spec: {ports: [{port: 80}]}}";
     let other = format!("{{name: net, type: k8s-objects, properties: {{objects: [{service}]}}}}");
-    env.write("other.yaml", shop(&[&other]).replace("name: shop", "name: other"));
+    env.write("other.yaml", shop_of_entries(&[&other]).replace("name: shop", "name: other"));
     let mut waiting = env.start("apply app.yaml --batch-timeout 60s");
     waiting.until("`service/queue`: does not exist, and is not created");
     env.run_ok("apply other.yaml");
@@ -261,8 +254,8 @@ fn policies_say_what_stays_and_what_is_left_alone() {
 fn losing_and_gaining_the_trait_moves_the_pods_over() {
     let env = TestEnv::new();
     let plain = WEB.split(", traits:").next().unwrap().to_owned() + "}";
-    env.write("batched.yaml", shop(&[WEB]));
-    env.write("plain.yaml", shop(&[&plain]));
+    env.write("batched.yaml", shop_of_entries(&[WEB]));
+    env.write("plain.yaml", shop_of_entries(&[&plain]));
     env.run_ok("apply batched.yaml");
     let plan = env.run_ok("plan plain.yaml").stdout;
     let changes: Vec<Vec<&str>> = plan.lines().map(|line| line.split_whitespace().collect()).collect();
@@ -312,7 +305,10 @@ fn the_values_of_secrets_are_in_no_revision() {
         let pasted = "{name: pasted, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: Secret, \
              metadata: {name: pasted, annotations: {kubectl.kubernetes.io/last-applied-configuration: canary}}, \
              stringData: {token: canary}}]}}";
-        shop(&[&QUEUE.replace("'queue:1'}}", &format!("'queue:1'}}, traits: [{storage}]}}")), pasted])
+        shop_of_entries(&[
+            &QUEUE.replace("'queue:1'}}", &format!("'queue:1'}}, traits: [{storage}]}}")),
+            pasted,
+        ])
     };
     env.write("app.yaml", storing("canary-one"));
     let plan = env.run_ok("plan app.yaml").stdout;
@@ -338,7 +334,7 @@ fn the_values_of_secrets_are_in_no_revision() {
 fn what_is_empty_in_an_object_is_restored() {
     let env = TestEnv::new();
     let rules = |from: &str| {
-        shop(&[&format!(
+        shop_of_entries(&[&format!(
             "{{name: rules, type: k8s-objects, properties: {{objects: [{{apiVersion: networking.k8s.io/v1, kind: \
              NetworkPolicy, metadata: {{name: rules}}, spec: {{podSelector: {{}}, ingress: [{{from: [{from}]}}]}}}}]}}}}"
         )])
@@ -362,7 +358,7 @@ fn two_components_with_one_object_are_refused() {
              metadata: {{name: settings}}, data: {{from: {name}}}}}]}}}}"
         )
     };
-    env.write("app.yaml", shop(&[&settings("one"), &settings("two")]));
+    env.write("app.yaml", shop_of_entries(&[&settings("one"), &settings("two")]));
     env.run_to("apply app.yaml", 2).says("components `one` and `two` both create configmap `settings`");
 }
 
@@ -371,7 +367,7 @@ fn a_namespace_can_be_among_the_objects() {
     let env = TestEnv::new();
     let objects = "{name: team, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: ConfigMap, \
          metadata: {name: settings, namespace: team}}, {apiVersion: v1, kind: Namespace, metadata: {name: team}}]}}";
-    env.write("app.yaml", shop(&[objects]));
+    env.write("app.yaml", shop_of_entries(&[objects]));
     let ran = env.run_ok("apply app.yaml");
     let namespace = ran.stderr.find("namespace/team created").unwrap();
     assert!(ran.stderr.find("configmap/settings created").unwrap() > namespace, "{}", ran.stderr);
@@ -412,7 +408,7 @@ fn a_mapped_port_is_carried_into_batches() {
     let whole = WEB.split(", traits:").next().unwrap().to_owned() + "}";
     let apply = |component: &str, port: &str| {
         let properties = format!("'web:1', ports: [{{{port}, expose: true}}], exposeType: NodePort");
-        env.write("app.yaml", shop(&[&component.replace("'web:1'", &properties)]));
+        env.write("app.yaml", shop_of_entries(&[&component.replace("'web:1'", &properties)]));
         env.run_ok("apply app.yaml").says("web: done");
         env.run_to("plan app.yaml --detailed-exitcode", 0);
         env.objects("Service")[0]["spec"]["ports"][0].clone()
@@ -431,7 +427,7 @@ fn a_mapped_port_is_carried_into_batches() {
 fn a_stateful_set_keeps_its_object_when_it_gains_and_loses_the_trait() {
     let env = TestEnv::new();
     let apply = |component: String| {
-        env.write("app.yaml", shop(&[&component.replace("webservice", "statefulset")]));
+        env.write("app.yaml", shop_of_entries(&[&component.replace("webservice", "statefulset")]));
         let output = env.run_ok("apply app.yaml");
         output.says("web: done");
         env.run_to("plan app.yaml --detailed-exitcode", 0);
@@ -467,8 +463,9 @@ fn an_object_moves_between_components_in_two_steps() {
         )
     };
     let env = TestEnv::new();
-    let write =
-        |one: &str, other: &str| env.write("app.yaml", shop(&[&objects("a", one), &objects("b", other)]));
+    let write = |one: &str, other: &str| {
+        env.write("app.yaml", shop_of_entries(&[&objects("a", one), &objects("b", other)]));
+    };
     write("moving", "other");
     env.run_ok("apply app.yaml");
     write("one", "moving");

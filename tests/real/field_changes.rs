@@ -1,17 +1,11 @@
 //! Fields that leave the manifest leave the cluster as well, whoever has written them before.
 
 use crate::real_env::RealEnv;
+use crate::support::manifest::shop_of_entries;
 use crate::support::test_env::CommandOutput;
 
-/// An application of one component.
-fn application(component: &str) -> String {
-    format!(
-        "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    - {component}\n"
-    )
-}
-
 fn applied(env: &RealEnv, component: &str, more: &[&str]) -> CommandOutput {
-    let file = env.file("app.yaml", &application(component));
+    let file = env.file("app.yaml", &shop_of_entries(&[component]));
     let ran = env.rollout(&[&["apply", file.to_str().unwrap()], more].concat());
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     ran

@@ -442,12 +442,17 @@ pub(crate) fn request_for_application(name: &str, components: &[Component]) -> R
     request_of(&application(name, components))
 }
 
-/// The same with components as they are written in the list.
-pub(crate) fn request_for_entries(components: &[&str]) -> RolloutRequest {
-    let entries: String = components.iter().map(|component| format!("  - {component}\n")).collect();
+/// The manifest of the application `shop` with components as they are written in the list.
+pub(crate) fn shop_of_entries(components: &[&str]) -> String {
+    let entries: String = components.iter().map(|component| format!("    - {component}\n")).collect();
     let head =
         "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n";
-    request_of(&format!("{head}{entries}"))
+    format!("{head}{entries}")
+}
+
+/// What it asks for.
+pub(crate) fn request_for_entries(components: &[&str]) -> RolloutRequest {
+    request_of(&shop_of_entries(components))
 }
 
 fn request_of(text: &str) -> RolloutRequest {

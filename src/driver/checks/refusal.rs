@@ -60,7 +60,7 @@ fn without_structures(message: &str) -> String {
 }
 
 /// The length of a structure of Go or JSON at the start of a text; `None` where there is none. One whose end is missing
-/// goes on to the end of the text.
+/// continues to the end of the text.
 fn structure_end(text: &str) -> Option<usize> {
     let is_type = |char: char| char.is_ascii_alphanumeric() || "*[]&._".contains(char);
     let open = text.find(|char| !is_type(char)).filter(|at| text[*at..].starts_with('{'))?;

@@ -232,20 +232,10 @@ impl ComponentRun<'_> {
             return Err(ClusterError::transient(format!("{} is being recreated", object.reference)));
         }
         let existed = live.is_some();
-        let mut live = live;
-        if let Some(seen) = &live
-            && let Some(taken_over) = take_over_updates(session, &kind, seen).await?
-        {
-            live = Some(taken_over);
-        }
-        if let (Some(seen), Handling::Adopt) = (&live, object.handling)
-            && let Some(disowned) = disown_fields(session, &kind, seen, &object.body).await?
-        {
-            live = Some(disowned);
-        }
-        if let Some(seen) = live.as_ref().filter(|seen| object.resets_strategy(seen)) {
-            live = Some(reset_strategy(session, &kind, seen).await?);
-        }
+        let live = match live {
+            Some(seen) => Some(self.prepare_for_apply(object, &kind, seen).await?),
+            None => None,
+        };
         let apply = |on_conflict| {
             let body = object.stamped_body(live.as_ref(), epoch);
             apply_object(session, &kind, namespace, body, live.as_ref(), on_conflict, WriteMode::Persist)
@@ -275,6 +265,24 @@ impl ComponentRun<'_> {
                 Ok(ApplyOutcome::Applied(change, Box::new(resized)))
             }
         }
+    }
+
+    /// Has an object take what is about to be applied to it. Returns it as it is then.
+    async fn prepare_for_apply(
+        &self,
+        object: &PreparedObject,
+        kind: &ServedKind,
+        mut seen: DynamicObject,
+    ) -> Result<DynamicObject, ClusterError> {
+        let session = &self.context.session;
+        seen = take_over_updates(session, kind, &seen).await?.unwrap_or(seen);
+        if object.handling == Handling::Adopt {
+            seen = disown_fields(session, kind, &seen, &object.body).await?.unwrap_or(seen);
+        }
+        if object.resets_strategy(&seen) {
+            seen = reset_strategy(session, kind, &seen).await?;
+        }
+        Ok(seen)
     }
 
     /// How the kind of an object is served; it may have been defined by a stage before.
