@@ -1,7 +1,7 @@
 //! No secret is printed: a word in every place where a credential can be is found in no output, whatever fails.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::symlink;
 use std::thread;
 
 use rustix::process::Signal;
@@ -36,14 +36,17 @@ mUe6oZP87BoN1wIhAMJcsCuVDHAWmNuoXPh5x59GDCKOd1Mf1EVlzjr8IX+j
 -----END CERTIFICATE-----
 ";
 
-/// A credential plugin that is given and prints secrets; this is the end of its script.
+/// A credential plugin that is given and prints secrets; this is the end of its script. Its program is a link to the
+/// shell: a file that was just written is busy as long as a child of another test holds it open.
 fn plugin(env: &TestEnv, end: &str) -> String {
-    let path = env.path("plugin");
-    fs::write(&path, format!("#!/bin/sh\necho canary-stderr >&2\n{end}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    "exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [canary-arg],
-       env: [{name: KEY, value: canary-env}], interactiveMode: IfAvailable}"
-        .to_owned()
+    let script = env.path("script");
+    fs::write(&script, format!("echo canary-stderr >&2\n{end}\n")).unwrap();
+    symlink("/bin/sh", env.path("plugin")).unwrap();
+    format!(
+        "exec: {{apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [{}, canary-arg],
+       env: [{{name: KEY, value: canary-env}}], interactiveMode: IfAvailable}}",
+        script.display()
+    )
 }
 
 /// Prints a token that is good for ever, or, with a time, until then.

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -102,17 +101,17 @@ pub(crate) fn certificates_that_are_not_checked(env: &RealEnv) {
 pub(crate) fn plugins_whose_tokens_expire(env: &RealEnv) {
     let count = env.file("count", "");
     let script = format!(
-        "#!/bin/sh\necho asked >> {}\nuntil=$(date -u -d '+1 second' +%Y-%m-%dT%H:%M:%SZ)\n\
+        "echo asked >> {}\nuntil=$(date -u -d '+1 second' +%Y-%m-%dT%H:%M:%SZ)\n\
          echo \"{{\\\"apiVersion\\\":\\\"client.authentication.k8s.io/v1\\\",\\\"kind\\\":\\\"ExecCredential\\\",\
          \\\"status\\\":{{\\\"token\\\":\\\"{}\\\",\\\"expirationTimestamp\\\":\\\"$until\\\"}}}}\"\n",
         count.display(),
         token(env)
     );
     let plugin = env.file("plugin", &script);
-    std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o755)).unwrap();
     let exec = json!({
         "apiVersion": "client.authentication.k8s.io/v1",
-        "command": plugin,
+        "command": "/bin/sh",
+        "args": [plugin],
         "interactiveMode": "Never",
     });
     let config = env.file("exec", &kubeconfig(&cluster(env), &json!({"exec": exec})).to_string());

@@ -215,20 +215,21 @@ fn run(exec: &ExecConfig) -> Result<Given, CredentialError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
-    /// A plugin that counts its runs, and says this with the number in place of `NUMBER`.
+    /// A plugin that counts its runs, and says this with the number in place of `NUMBER`. Its program is a link to the
+    /// shell: a file that was just written is busy as long as a child of another test holds it open.
     fn counting(directory: &tempfile::TempDir, status: &str) -> ExecConfig {
-        let path = directory.path().join("plugin");
+        let (program, path) = (directory.path().join("plugin"), directory.path().join("script"));
         let count = directory.path().join("count").display().to_string();
-        let script = format!(
-            "#!/bin/sh\necho x >> {count}\nNUMBER=$(wc -l < {count})\ncat <<END\nstatus: {status}\nEND\n"
-        );
+        let script =
+            format!("echo x >> {count}\nNUMBER=$(wc -l < {count})\ncat <<END\nstatus: {status}\nEND\n");
         fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        serde_json::from_value(json!({"command": path, "interactiveMode": "Never"})).unwrap()
+        symlink("/bin/sh", &program).unwrap();
+        serde_json::from_value(json!({"command": program, "args": [path], "interactiveMode": "Never"}))
+            .unwrap()
     }
 
     async fn sent(plugin: &Arc<Plugin>) -> String {
@@ -283,7 +284,7 @@ mod tests {
     async fn a_slow_plugin_runs_once() {
         let directory = tempfile::tempdir().unwrap();
         let exec = counting(&directory, "{token: t$NUMBER, expirationTimestamp: $EXPIRES}");
-        let path = directory.path().join("plugin");
+        let path = directory.path().join("script");
         let pipe = directory.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         // The second run waits until the pipe is written to.
