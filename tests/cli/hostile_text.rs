@@ -286,7 +286,7 @@ fn names_that_are_completed() {
             let mut command = env.bare("--");
             command.args(&words).env("ROLLOUT_COMPLETE", shell).env("ROLLOUT_SANDBOX", FILE);
             command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string()).env("_CLAP_IFS", "\n");
-            let mut ran = (0..20).map(|_| CommandOutput::of(command.output().unwrap()));
+            let mut ran = (0..100).map(|_| CommandOutput::of(command.output().unwrap()));
             // On a busy machine names may come too late.
             let ran = ran
                 .find(|ran| ran.stdout.contains("harmless"))
