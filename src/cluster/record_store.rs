@@ -197,6 +197,17 @@ impl RecordList {
     }
 }
 
+/// The namespaces of a cluster that have records.
+///
+/// # Errors
+/// See [`Session::read`].
+pub async fn namespaces_with_records(session: &Session) -> Result<BTreeSet<String>, ClusterError> {
+    let api = session.objects(&ApiResource::erase::<ConfigMap>(&()), None);
+    let params = ListParams::default().labels(keys::RECORD_COMPONENT);
+    let list = session.read(|| api.list_metadata(&params)).await?;
+    Ok(list.items.into_iter().filter_map(|object| object.metadata.namespace).collect())
+}
+
 /// Writes a claim: a new record, or the next epoch of the one that was read.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ pub(in crate::ops) mod objects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::try_join_all;
 use kube::api::ListParams;
 
 use crate::cluster::error::ClusterError;
@@ -78,6 +79,21 @@ pub async fn statuses_with_drivers(
         item.driver = holder;
     }
     Ok(items)
+}
+
+/// Those of [`statuses_with_drivers`] in every namespace of the cluster, by namespace and name.
+///
+/// # Errors
+///
+/// The server's last error.
+pub async fn statuses_in_all_namespaces(context: &Context) -> Result<Vec<ComponentStatus>, Failure> {
+    let namespaces = record_store::namespaces_with_records(&context.session).await?;
+    let read = namespaces.iter().map(|namespace| async move {
+        let items = statuses_with_drivers(context, namespace).await?;
+        let named = |item| ComponentStatus { namespace: Some(namespace.clone()), ..item };
+        Ok::<_, Failure>(items.into_iter().map(named).collect::<Vec<_>>())
+    });
+    Ok(try_join_all(read).await?.concat())
 }
 
 async fn statuses_of(

@@ -68,6 +68,29 @@ fn nothing_is_an_empty_list() {
 }
 
 #[test]
+fn all_namespaces_have_a_column() {
+    let env = open_shop();
+    env.run_ok("apply v1.yaml -q -n eu");
+    env.run_ok("apply v1.yaml -q -n us");
+    env.run_ok("apply v2.yaml -q -n us --partition 0");
+    let ran = env.run_ok("status -A -n eu");
+    insta::assert_snapshot!(redact::data(&ran.stdout), @"
+    NAMESPACE   NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
+    default     web    3        3          3       batchReady    rolloutSucceed     0s
+    eu          web    3        3          3       batchReady    rolloutSucceed     0s
+    us          web    3        1          1       batchReady    rollingInBatches   0s
+    ");
+    insta::assert_snapshot!(ran.stderr, @"us/web: held after batch 1 of 2 as requested");
+    assert_eq!(
+        env.run_ok("status -A -q -o name").stdout,
+        "default rollout/web\neu rollout/web\nus rollout/web\n"
+    );
+    let document: Value = serde_json::from_str(&env.run_ok("status -A -q -o json").stdout).unwrap();
+    assert_eq!(document["items"][2]["namespace"], "us");
+    assert!(env.run_to("status web -A", 2).stderr.contains("cannot be used with"));
+}
+
+#[test]
 fn events_are_one_object_a_line() {
     let env = open_shop();
     let ran = env.run_ok("apply v2.yaml -o ndjson");

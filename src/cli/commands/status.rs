@@ -12,7 +12,7 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::status::{select, statuses, statuses_with_drivers};
+use crate::ops::status::{select, statuses, statuses_in_all_namespaces, statuses_with_drivers};
 use crate::ops::status_watch::StatusWatch;
 use crate::ops::wait_for::{self, Until, WaitState};
 use crate::report::format::Format;
@@ -32,6 +32,12 @@ use crate::report::text::{format_duration, list_literals};
 pub struct StatusArgs {
     /// Show this component or application; default: all in the namespace
     pub name: Option<String>,
+
+    /// Show the components of all namespaces, whatever `--namespace` says
+    ///
+    /// Reads ConfigMaps, Leases and workloads in every namespace, which a Role of one namespace does not grant.
+    #[arg(short = 'A', long, conflicts_with_all = ["name", "watch", "until"])]
+    pub all_namespaces: bool,
 
     /// Print every change, until interrupted
     #[arg(short, long)]
@@ -61,6 +67,7 @@ Examples:
   $ rollout status express-server --watch
   $ rollout status express-server --until done --timeout 20m
   $ rollout status --context eu --context us
+  $ rollout status --all-namespaces
   $ rollout status -o json | jq -r '.items[].rollingState'";
 
 /// Runs the command.
@@ -75,7 +82,11 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         return Ok(exit::SUCCESS);
     }
     let read = join_all(clusters.all.iter().map(|cluster| async {
-        let items = statuses_with_drivers(&cluster.env.context, cluster.env.namespace()).await;
+        let context = &cluster.env.context;
+        let items = match args.all_namespaces {
+            true => statuses_in_all_namespaces(context).await,
+            false => statuses_with_drivers(context, cluster.env.namespace()).await,
+        };
         items.map_err(|failure| cluster.attributed(failure))
     }));
     let (mut found, mut failures) = (Vec::new(), Vec::new());
@@ -88,8 +99,11 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     let items = selected(found.clone(), args.name.as_deref(), ui)?;
     let is_table = matches!(args.output, Format::Table | Format::Wide);
     for (cluster, _) in found.iter().filter(|(_, items)| items.is_empty()) {
-        let namespace = cluster.env.namespace();
-        ui.status(&cluster.sentence(&format!("nothing has been rolled out in namespace `{namespace}`")));
+        let place = match args.all_namespaces {
+            true => "any namespace".to_owned(),
+            false => format!("namespace `{}`", cluster.env.namespace()),
+        };
+        ui.status(&cluster.sentence(&format!("nothing has been rolled out in {place}")));
     }
     // The other forms are for programs, which take an empty list, but not for what could not be read.
     if !(found.is_empty() || items.is_empty() && is_table) {
@@ -179,8 +193,13 @@ fn explain(items: &[ComponentStatus], output: Format, clusters: &[Cluster], ui: 
     for item in items {
         let cluster = clusters.iter().find(|cluster| cluster.name == item.cluster);
         if let (Some(message), Some(cluster)) = (&item.message, cluster) {
-            let message = cluster.flags.add_to(message);
-            ui.status(&format!("{}: {message}", cluster.qualified(&item.component)));
+            let (name, flags) = match &item.namespace {
+                Some(namespace) => {
+                    (format!("{namespace}/{}", item.component), cluster.flags.with_namespace(namespace))
+                }
+                None => (item.component.clone(), cluster.flags.clone()),
+            };
+            ui.status(&format!("{}: {}", cluster.qualified(&name), flags.add_to(message)));
         }
     }
 }

@@ -94,6 +94,16 @@ impl HintFlags {
         flags
     }
 
+    /// These, and the namespace in place of one that was given.
+    #[must_use]
+    pub fn with_namespace(&self, namespace: &str) -> Self {
+        let mut flags = self.clone();
+        for flags in [&mut flags.ours, &mut flags.of_kubectl] {
+            flags.retain(|flag| !flag.starts_with(NAMESPACE));
+        }
+        flags.in_namespace(namespace)
+    }
+
     /// A sentence whose commands, which stand between backticks, have the flags that they lack.
     #[must_use]
     pub fn add_to(&self, sentence: &str) -> String {
