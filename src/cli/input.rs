@@ -44,8 +44,20 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Comm
     }
     match problems.as_slice() {
         [] => Ok(sources),
-        _ => Err(CommandError::message(Kind::Manifest, problems.join("\n"))),
+        _ => {
+            let failure = CommandError::message(Kind::Manifest, problems.join("\n"));
+            Err(match paths.iter().find_map(|path| address(path)) {
+                Some(address) => failure
+                    .hint(format!("pipe in what is at an address: `curl -fsSL {address} | rollout apply -`")),
+                None => failure,
+            })
+        }
     }
+}
+
+/// The address that stands in place of a path.
+fn address(path: &Path) -> Option<&str> {
+    path.to_str().filter(|path| path.starts_with("https://") || path.starts_with("http://"))
 }
 
 /// Manifests, read and judged.
@@ -182,6 +194,12 @@ mod tests {
         let text = problem(&[dir.path().join("gone.yaml"), dir.path().to_owned()], std::io::empty());
         assert!(text.contains("gone.yaml` cannot be opened: No such file"), "{text}");
         assert!(text.contains("has no file that ends in"), "{text}");
+        let failure = read(&["https://example.com/app.yaml".into()], std::io::empty()).unwrap_err();
+        assert!(
+            failure.hints[0].contains("curl -fsSL https://example.com/app.yaml | "),
+            "{:?}",
+            failure.hints
+        );
     }
 
     #[test]
