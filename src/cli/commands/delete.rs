@@ -166,8 +166,12 @@ pub fn print_event(application: &str, event: &DeleteEvent<'_>, ui: &mut Ui) {
         DeleteEvent::Warned(component, message) => ui.warn(&format!("{component}: {message}")),
         DeleteEvent::Awaited(owned, finalizers) => {
             let (owned, finalizers) = (shown(owned), finalizers.join(", "));
-            let finalizers = sanitise(&finalizers);
-            ui.status(&format!("{owned} is being deleted, blocked by its finalizers: {finalizers}"));
+            let blocked = match sanitise(&finalizers) {
+                // Those of a namespace are in its spec.
+                none if none.is_empty() => String::new(),
+                finalizers => format!(", blocked by its finalizers: {finalizers}"),
+            };
+            ui.status(&format!("{owned} is being deleted{blocked}"));
         }
     }
 }

@@ -141,10 +141,6 @@ impl Reading {
             ("inputs", "omit it: steps pass no values on"),
             ("outputs", "omit it: steps pass no values on"),
         ] {
-            if object.get(field).is_some_and(|at| at.node.as_text().is_some()) {
-                let at = object.get(field)?;
-                walk.refuse_with(&at, "not supported", advice);
-            }
             refuse_filled(walk, &object, field, advice);
         }
         if let Some(at) = object.get("timeout") {
