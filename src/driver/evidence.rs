@@ -150,7 +150,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
         FailureKind::NotReady | FailureKind::GateFailed | FailureKind::Denied
             if drive.context.limits.on_failure == OnFailure::Undo
                 && record.run.paused.is_none()
-                && !record.is_first_release() =>
+                && !rollback::is_first_release(record, &prepared.stored) =>
         {
             vec!["rolling back now (`--on-failure undo`)".to_owned()]
         }

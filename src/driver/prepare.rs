@@ -250,9 +250,7 @@ fn prepare_component(
     check_bound(component.bound_to, known_record, &component.name)?;
     let ownership = snapshot.owner(request, component)?;
     let resolved = snapshot.resolved(&component.name)?;
-    if resolved.target.objects().is_none() {
-        refuse_other_kind(&resolved, record.as_ref(), &component.name)?;
-    }
+    refuse_other_kind(&resolved, known_record, &stored, &component.name)?;
     if let Some(owner) = resolved.target.application.as_ref().filter(|owner| **owner != request.application) {
         let reason = format!("revision `{}` belongs to application `{owner}`", resolved.target.name);
         return Err(Failure::refused(reason).hint("only revisions of the same application are rolled out"));
@@ -281,13 +279,9 @@ fn prepare_component(
     let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
     let desired = overridden(resolved.desired, &request.overrides);
     let mut foreign = parts.ownership.foreign(&snapshot.labelled(&component.name));
-    // Objects that are applied as they are have an owner of their own, whatever they are named. A run in batches leaves
-    // workloads of its kind alone.
+    // Objects that are applied as they are have an owner of their own, whatever they are named.
     let known_objects = parts.known_objects(&stored, known_record);
-    foreign.retain(|one| {
-        let is_left = parts.objects.is_none() && one.kind == desired.kind;
-        is_left || !known_objects.iter().any(|reference| one.is(reference, namespace))
-    });
+    foreign.retain(|one| !known_objects.iter().any(|reference| one.is(reference, namespace)));
     let mut warnings = resolved.warnings;
     warnings.extend(objects::check_foreign(&component.name, &foreign, &resolved.target, &desired)?);
     let (kind, target) = (desired.kind, &resolved.target);

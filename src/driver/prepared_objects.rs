@@ -96,13 +96,21 @@ impl PreparedObjects {
         })
     }
 
-    /// The objects beside workloads that are rolled out in batches. Workloads of other revisions and the Services of
-    /// exposed ports are no leftovers: they change with the batches.
+    /// The objects beside workloads that are rolled out in batches. Those workloads and the Services of exposed ports
+    /// are not leftovers: they change with the batches.
     #[must_use]
-    pub fn of_run_in_batches(mut self, kind: WorkloadKind, services: &ComponentServices) -> Self {
+    pub fn of_run_in_batches(
+        mut self,
+        kind: WorkloadKind,
+        workloads: &[Workload],
+        services: &ComponentServices,
+    ) -> Self {
         let is_batched = |reference: &ObjectRef| match reference.kind.as_str() {
             "Service" => services.names().any(|name| name == reference.name),
-            other => other == kind.as_str() && reference.api_version == kind.api_version(),
+            other => {
+                let is_of_kind = other == kind.as_str() && reference.api_version == kind.api_version();
+                is_of_kind && workloads.iter().any(|workload| workload.name == reference.name)
+            }
         };
         self.leftovers.retain(|leftover| !is_batched(&leftover.reference));
         self

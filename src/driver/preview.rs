@@ -136,8 +136,10 @@ async fn try_create(
 async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCache, Failure> {
     let kinds = request.kinds();
     let cache = WorkloadCache::of(kinds.iter().copied()).of_components(request.component_names());
-    let params = ListParams::default().labels_from(&workload::component_selector(&request.component_names()));
     for kind in kinds {
+        let names = request.components.iter().filter(|component| component.kind() == kind);
+        let names: Vec<String> = names.map(|component| component.name.clone()).collect();
+        let params = ListParams::default().labels_from(&workload::component_selector(&names));
         objects::check_served(session, &request.namespace, kind).await?;
         let api = session.dynamic(&request.namespace, &workload::workload_resource(kind));
         let mark = cache.mark();

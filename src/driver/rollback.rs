@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::cluster::record_store;
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
+use crate::driver::checks::target::refuse_other_kind;
 use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 use crate::driver::inherited_metadata::InheritedMetadata;
@@ -24,6 +25,7 @@ use crate::oam::object::ObjectRef;
 use crate::oam::render::services;
 use crate::oam::revision::StoredRevision;
 use crate::plan::epoch::Epoch;
+use crate::plan::rollback::is_first_release;
 
 /// A run that ended, and its claim.
 #[derive(Debug, Clone, Copy)]
@@ -84,11 +86,11 @@ async fn prepared(
     check_bound(Some(epoch), Some(&stored.record), component)?;
     // A process that was stopped may find its deadline passed and its run paused.
     refuse_paused(&stored.record)?;
-    if stored.record.is_first_release() {
+    let revisions = with_target(failed);
+    if is_first_release(&stored.record, &revisions) {
         return Ok(None);
     }
     let ownership = failed.ownership.with_record(Some(&stored.record));
-    let revisions = with_target(failed);
     let present = resolve::Present {
         component,
         record: Some(&stored.record),
@@ -98,6 +100,7 @@ async fn prepared(
         decision: None,
     };
     let resolved = resolve::resolve_abort(&present)?;
+    refuse_other_kind(&resolved, Some(&stored.record), &revisions, component)?;
     let kind = resolved.desired.kind;
     let earlier = earlier_objects(&revisions, Some(&stored.record));
     let mut references: BTreeSet<ObjectRef> = earlier.iter().copied().filter_map(ObjectRef::of).collect();

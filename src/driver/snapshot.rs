@@ -92,7 +92,7 @@ impl<'a> Snapshot<'a> {
         let records = records.into_iter().map(|(name, record)| (name, record.map_err(Failure::from)));
         let (revisions, unwatched) = tokio::join!(
             revision_store::list_revisions(session, namespace, &names),
-            objects::unwatched_workloads(session, namespace, &names, &kinds),
+            objects::unwatched_workloads(session, request),
         );
         // Whether there is a server at all is known from here on.
         let revisions = by_component(revisions?);

@@ -80,16 +80,6 @@ impl Record {
         names
     }
 
-    /// Whether its run is a first release, which has nothing to return to.
-    #[must_use]
-    pub fn is_first_release(&self) -> bool {
-        match self.run.spec.mode {
-            Mode::Release => true,
-            Mode::Apply => self.succeeded_revisions().is_empty(),
-            Mode::Upgrade | Mode::Scale => false,
-        }
-    }
-
     /// The record after a claim of `spec`.
     ///
     /// A claimed run is not paused. A resumed run keeps its start. A run that is replaced moves to the past, as

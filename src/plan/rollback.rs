@@ -4,7 +4,7 @@
 //! | what is rolled back | revision | size |
 //! |---|---|---|
 //! | a run in progress, held, paused, interrupted or failed | the last one that succeeded before it | from before the run |
-//! | a run that succeeded | the last other one that succeeded | unchanged |
+//! | a run that succeeded | the last other one that succeeded | unchanged; without workloads, that of its last run |
 //!
 //! A revision that never succeeded is not a rollback target, unless a user names it.
 
@@ -34,15 +34,35 @@ pub fn rollback_target<'a>(
     let succeeded = record.succeeded_revisions();
     let mut candidates = succeeded.iter().filter(|name| is_candidate(record, name)).filter_map(find);
     let revision = candidates.next().or_else(|| unproven(record, stored))?;
-    Some(Rollback { revision, size: rollback_size(record, live) })
+    Some(Rollback { revision, size: rollback_size(record, &revision.name, live) })
 }
 
-/// The size that a rollback of the last run leads to, whatever its revision.
+/// Whether the last run is a first release, which has nothing to return to. Beside objects that were applied as a
+/// whole, such as a DaemonSet, it has: they are deleted only after it.
 #[must_use]
-pub fn rollback_size(record: &Record, live: Option<u32>) -> u32 {
-    let Record { run, .. } = record;
+pub fn is_first_release(record: &Record, stored: &[StoredRevision]) -> bool {
+    match record.run.spec.mode {
+        Mode::Release => {
+            rollback_target(record, stored, None).is_none_or(|rollback| rollback.revision.objects().is_none())
+        }
+        Mode::Apply => record.succeeded_revisions().is_empty(),
+        Mode::Upgrade | Mode::Scale => false,
+    }
+}
+
+/// The size at which a rollback of the last run leaves this revision.
+#[must_use]
+pub fn rollback_size(record: &Record, revision: &str, live: Option<u32>) -> u32 {
+    let Record { run, past, .. } = record;
+    // What is applied as a whole may have no workload that is scaled, as a DaemonSet.
+    let last = || past.iter().find(|run| run.spec.target == revision && run.spec.mode != Mode::Apply);
+    let size = || match (run.spec.mode, last()) {
+        (Mode::Apply, Some(last)) => last.spec.target_size,
+        (Mode::Apply, None) => run.size_before(),
+        (Mode::Release | Mode::Upgrade | Mode::Scale, _) => run.spec.target_size,
+    };
     match (run.outcome, run.spec.mode) {
-        (Outcome::Succeeded, _) => live.unwrap_or(run.spec.target_size),
+        (Outcome::Succeeded, _) => live.unwrap_or_else(size),
         // Before the first release there was no size.
         (_, Mode::Release) => run.spec.target_size,
         (_, Mode::Upgrade | Mode::Scale | Mode::Apply) => run.size_before(),
@@ -220,6 +240,35 @@ mod tests {
         for (what, runs, wanted) in cases {
             assert_eq!(rolled_back(&record(&runs)), wanted, "{what}");
         }
+    }
+
+    #[test]
+    fn without_workloads_the_size_is_that_of_the_last_run_in_batches() {
+        use Outcome::Succeeded;
+        let whole = |target, size_before| {
+            let mut run = run(target, &[], Succeeded);
+            run.spec = RunSpec { mode: Mode::Apply, original_size: size_before, target_size: 0, ..run.spec };
+            run
+        };
+        let replaced = record(&[whole(3, 0), whole(2, 4), run(1, &[], Succeeded)]);
+        assert_eq!(rollback_size(&replaced, "web-v1", None), 4);
+        assert_eq!(rollback_size(&replaced, "web-v1", Some(7)), 7);
+        assert_eq!(rollback_size(&record(&[whole(2, 5)]), "web-v1", None), 5, "no run to it is recorded");
+    }
+
+    #[test]
+    fn a_release_beside_whole_objects_is_not_the_first() {
+        use Outcome::{Failed, Succeeded};
+        let mut whole = run(1, &[], Succeeded);
+        whole.spec.mode = Mode::Apply;
+        let beside = record(&[run(2, &[], Failed), whole]);
+        let of_objects = json!({
+            "metadata": {"name": "web-v1"}, "revision": 1,
+            "data": {"spec": {"objects": [{"kind": "DaemonSet"}]}},
+        });
+        assert!(!is_first_release(&beside, &[StoredRevision::from_object(&of_objects).unwrap()]));
+        assert!(is_first_release(&beside, &stored(2)), "its workload was deleted by hand");
+        assert!(is_first_release(&record(&[run(1, &[], Failed)]), &stored(1)));
     }
 
     #[test]

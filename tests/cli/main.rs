@@ -15,6 +15,7 @@ mod fleet;
 mod help;
 mod history;
 mod hostile_text;
+mod kind_changes;
 mod lock_queue;
 mod manifests;
 mod output_formats;

@@ -1,8 +1,6 @@
 //! What stands in the way of a component's workload: objects of others, fields that cannot change, an API that
 //! is not served. Reads only.
 
-use std::collections::BTreeSet;
-
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
@@ -12,6 +10,7 @@ use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::cluster::workload_writer::IMMUTABLE_FIELDS;
 use crate::driver::outcome::Failure;
+use crate::driver::request::RolloutRequest;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
@@ -41,21 +40,20 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
     }
 }
 
-/// Workloads of the built-in kinds that no component of the request runs as, but that carry a component's label.
-/// Where the user may not list a kind, none of it is known.
-pub async fn unwatched_workloads(
-    session: &Session,
-    namespace: &str,
-    components: &[String],
-    watched: &BTreeSet<WorkloadKind>,
-) -> Vec<LabelledWorkload> {
-    let params = ListParams::default().labels_from(&workload::component_selector(components));
+/// Workloads that carry the label of a component which does not run as their kind: of the built-in kinds, and of those
+/// of other components. Where the user may not list a kind, none of it is known.
+pub async fn unwatched_workloads(session: &Session, request: &RolloutRequest) -> Vec<LabelledWorkload> {
+    let mut kinds = request.kinds();
+    kinds.extend([WorkloadKind::Deployment, WorkloadKind::StatefulSet]);
     let mut found = Vec::new();
-    for kind in [WorkloadKind::Deployment, WorkloadKind::StatefulSet] {
-        if watched.contains(&kind) {
+    for kind in kinds {
+        let others = request.components.iter().filter(|component| component.kind() != kind);
+        let others: Vec<String> = others.map(|component| component.name.clone()).collect();
+        if others.is_empty() {
             continue;
         }
-        let api = session.dynamic(namespace, &workload::workload_resource(kind));
+        let params = ListParams::default().labels_from(&workload::component_selector(&others));
+        let api = session.dynamic(&request.namespace, &workload::workload_resource(kind));
         if let Ok(list) = session.read(|| api.list(&params)).await {
             found.extend(list.items.iter().map(|object| LabelledWorkload::of(kind, object)));
         }

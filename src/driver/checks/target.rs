@@ -1,25 +1,36 @@
 //! Whether a component can become its resolved target, and what a user should know about it.
 
-use crate::cluster::record_store::StoredRecord;
 use crate::driver::outcome::Failure;
 use crate::driver::resolve::ResolvedTarget;
 use crate::oam::revision::StoredRevision;
 use crate::plan::desired::Desired;
 use crate::plan::observed::Workload;
+use crate::plan::record::Record;
+use crate::plan::run::{Mode, RunSpec};
 use crate::report::text::plural;
 
-/// A component stays what it runs as: two kinds of workload cannot replace each other batch by batch.
+/// Rejects a change of kind where either side is rolled out in batches: two kinds of workload cannot replace each other
+/// batch by batch. A component without a workload of its own, such as a `daemon`, counts as a Deployment: its objects
+/// are deleted once a first release beside them is complete.
 pub(in crate::driver) fn refuse_other_kind(
     resolved: &ResolvedTarget,
-    record: Option<&StoredRecord>,
+    record: Option<&Record>,
+    stored: &[StoredRevision],
     component: &str,
 ) -> Result<(), Failure> {
     let wanted = resolved.desired.kind;
-    let running = record.map(|stored| stored.record.run.spec.kind);
-    if let Some(running) = running.filter(|running| *running != wanted) {
-        let (running, wanted) = (running.noun(), wanted.noun());
+    let is_whole = resolved.target.objects().is_some();
+    let run = record.map(|record| &record.run.spec);
+    let is_changed = |run: &&RunSpec| run.kind != wanted && !(is_whole && run.mode == Mode::Apply);
+    if let Some(run) = run.filter(is_changed) {
+        let current = stored.iter().find(|one| one.name == run.target);
+        let running = current.and_then(whole_noun).unwrap_or_else(|| run.kind.noun().to_owned());
+        let wanted = whole_noun(&resolved.target).unwrap_or_else(|| wanted.noun().to_owned());
         let reason = format!("component `{component}` runs as a {running} and cannot become a {wanted}");
         return Err(Failure::refused(reason).hint("give the component of the new type another name"));
+    }
+    if is_whole {
+        return Ok(());
     }
     match resolved.target.kind() {
         Some(kind) if kind == wanted => Ok(()),
@@ -34,6 +45,11 @@ pub(in crate::driver) fn refuse_other_kind(
             resolved.target.name
         ))),
     }
+}
+
+/// The kind of the first object of a revision that is applied as a whole, as messages have it.
+fn whole_noun(revision: &StoredRevision) -> Option<String> {
+    revision.objects()?.first()?["kind"].as_str().map(str::to_lowercase)
 }
 
 /// The warning that the target's Deployment runs another image than its revision has: another client changed it. The

@@ -70,11 +70,12 @@ impl TargetParts {
             let trait_objects = PreparedObjects::new(owner, &outputs, &earlier, live)?;
             let component_services = ComponentServices::new(known, asked.as_ref(), services)?
                 .without(|name| trait_objects.has("Service", name));
+            let workloads = cache.workloads(&ownership);
             return Ok(Self {
-                workloads: cache.workloads(&ownership),
+                trait_objects: trait_objects.of_run_in_batches(desired.kind, &workloads, &component_services),
+                workloads,
                 ownership,
                 objects: None,
-                trait_objects: trait_objects.of_run_in_batches(desired.kind, &component_services),
                 recorded_outputs,
                 component_services,
             });

@@ -31,7 +31,10 @@ pub(super) fn resolve_revision(
             let revision = revision::resolve_revision(reference, component, present.stored)
                 .map_err(|unknown| not_resolved(&unknown))?;
             let is_target = revision.name == run.spec.target;
-            let size = if is_target { run.spec.target_size } else { rollback::rollback_size(record, live) };
+            let size = match is_target {
+                true => run.spec.target_size,
+                false => rollback::rollback_size(record, &revision.name, live),
+            };
             Rollback { revision, size }
         }
         // A rollback that was interrupted is resumed when it is rerun; it does not turn round.
@@ -113,7 +116,7 @@ pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<Resolved
         return Err(Failure::refused(format!("component `{component}` has no run under way"))
             .hint(format!("roll back to the previous revision with `rollout undo {component}`")));
     }
-    if spec.mode == Mode::Release {
+    if spec.mode == Mode::Release && rollback::is_first_release(record, present.stored) {
         return Err(Failure::refused(format!(
             "component `{component}` cannot be rolled back: this is its first release"
         ))
