@@ -1,10 +1,9 @@
-//! What stops a run before its first write, or fights it.
+//! Checks before the first write of a run: what prevents it from succeeding, and what interferes with it.
 //!
-//! [`manifest`] judges an application in its namespace, `run_state` and `target` the recorded run and the resolved
-//! target, [`objects`] and [`collisions`] names,
-//! owners and immutable fields. [`check_cluster`] asks what only the cluster knows: quotas, autoscalers, disruption
-//! budgets, admission. What cannot succeed is refused. What may have changed by the time that it matters is a warning,
-//! and so is what this user may not ask.
+//! [`manifest`] checks an application in its namespace, `run_state` and `target` the recorded run and the resolved
+//! target, [`objects`] and [`collisions`] names, owners and immutable fields. [`check_cluster`] checks what only the
+//! cluster knows: quotas, autoscalers, disruption budgets, admission. A run that cannot succeed is refused. Conditions
+//! that may change before they matter are warnings, and so are checks that this user has no permission for.
 
 mod budget;
 pub mod collisions;
@@ -37,22 +36,22 @@ use crate::oam::kind::WorkloadKind;
 
 use pod_dry_run::PodVerdict;
 
-/// How many pods are tried at once: no more requests are under way in any case.
+/// How many pods are dry-run at once, which is as many requests as can be in flight anyway.
 const TRIALS: usize = 16;
 
 /// Something that a user should know before a run begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// The component that it is about; `None` where it is about all of them.
+    /// The component that it is about; `None` if it is about all components.
     pub component: Option<String>,
-    /// What it is.
+    /// The text of the warning.
     pub message: String,
 }
 
-/// Asks the cluster about the runs that are foreseen in a namespace. Where nothing would be written, nothing is asked.
+/// Checks the planned runs of a namespace against the cluster. Sends no request if nothing would be written.
 ///
 /// # Errors
-/// What no run can succeed against, and the server's last error.
+/// A condition under which no run can succeed, and the server's last error.
 pub async fn check_cluster(
     session: &Session,
     namespace: &str,
@@ -62,7 +61,7 @@ pub async fn check_cluster(
     if pending.is_empty() {
         return Ok(Vec::new());
     }
-    // The sizes of what is applied as a whole are its manifest's, or its autoscaler's.
+    // Components that are applied as a whole get their sizes from the manifest or an autoscaler.
     let is_batched = |planned: &&PlannedComponent| planned.prepared.objects.is_none();
     let pending: Vec<&PlannedComponent> = pending.into_iter().filter(is_batched).collect();
     let workloads = workloads(&pending);
@@ -96,7 +95,7 @@ pub async fn check_cluster(
         match known(verdict, &mut denied) {
             Some(PodVerdict::Refused(failure)) => return Err(failure),
             Some(PodVerdict::Doubtful(message)) => warnings.push(about(message)),
-            // The sums below say how many pods a quota lacks.
+            // The sums below give the exact shortfall of each quota.
             Some(PodVerdict::OverQuota(message)) if quotas.is_none() => warnings.push(about(message)),
             Some(PodVerdict::OverQuota(_) | PodVerdict::Fine) | None => {}
         }
@@ -117,18 +116,18 @@ pub async fn check_cluster(
     Ok(warnings)
 }
 
-/// What is known of a run's pods.
+/// The result of dry-running one of a run's pods.
 struct PodDryRun {
-    /// What admission says to one of them.
+    /// The verdict of admission.
     verdict: IfPermitted<PodVerdict>,
-    /// What they take; `None` where no quota limits that.
+    /// What all pods of the run take from quotas; `None` if there are no quotas.
     demand: Option<quota::Demand>,
 }
 
 /// The quotas, once they are listed.
 type ListedQuotas = Rc<Result<IfPermitted<Vec<ResourceQuota>>, ClusterError>>;
 
-/// Tries one pod of a component. The pod itself is kept no longer: there may be one for each of a thousand components.
+/// Dry-runs one pod of a component, and drops the pod afterwards: a thousand components would hold one each.
 async fn try_pod(
     session: &Session,
     namespace: &str,
@@ -146,7 +145,7 @@ async fn try_pod(
     Ok(PodDryRun { verdict, demand: are_limited.then(|| quota::demand(planned, pod.as_ref())) })
 }
 
-/// What is known; the right is noted where it was not granted.
+/// The value if the user was permitted to read it; otherwise adds the missing right to `denied`.
 fn known<T>(asked: IfPermitted<T>, denied: &mut Vec<Right<'static>>) -> Option<T> {
     match asked {
         IfPermitted::Known(value) => Some(value),

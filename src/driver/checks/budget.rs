@@ -1,5 +1,5 @@
-//! Disruption budgets. They bound evictions, which no run makes; what matters is that a run may leave so few pods that
-//! none of them can be evicted any more.
+//! Disruption budgets. They limit evictions, and a run evicts no pods; but it may leave so few pods that none of them
+//! can be evicted any more.
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -9,7 +9,7 @@ use kube::core::{Selector, SelectorExt};
 use crate::driver::preview::PlannedComponent;
 use crate::oam::revision;
 
-/// What budgets mean for a component that becomes smaller.
+/// Warnings about budgets that block every eviction once the component has become smaller.
 pub(super) fn warnings(budgets: &[PodDisruptionBudget], planned: &PlannedComponent) -> Vec<String> {
     let now: u32 = planned.observed.workloads.iter().map(|workload| workload.replicas).sum();
     let size = planned.steps.last().map_or(now, |last| last.target.saturating_add(last.sources));
@@ -33,7 +33,7 @@ pub(super) fn warnings(budgets: &[PodDisruptionBudget], planned: &PlannedCompone
     tight.collect()
 }
 
-/// Whether a budget is about the pods of the target.
+/// Whether a budget selects the pods of the target.
 fn selects(budget: &PodDisruptionBudget, planned: &PlannedComponent) -> bool {
     let workload = revision::render_revision(&planned.prepared.target, 0, 0);
     let labels = workload.and_then(|workload| {

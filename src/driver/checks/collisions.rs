@@ -1,7 +1,7 @@
 //! Collisions between the manifests of one command: two objects of one kind, namespace and name.
 //!
-//! What other components of the namespace own is found when each component is prepared, and automatic names are
-//! compared once they are known.
+//! Objects that other components of the namespace own are found when each component is prepared, and automatic names
+//! are compared once they are known.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::oam::exposure::{Exposure, Offer};
 use crate::oam::object::ObjectRef;
 use crate::oam::render::{render_objects, render_trait_objects, services};
 
-/// The first collision, in words; `None` where there is none.
+/// Describes the first collision; `None` if there is none.
 #[must_use]
 pub fn find_collision(requests: &[RolloutRequest]) -> Option<String> {
     let mut applications: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -41,8 +41,8 @@ pub fn find_collision(requests: &[RolloutRequest]) -> Option<String> {
     None
 }
 
-/// The objects of a component that are applied as a whole: namespace, kind and name. One that names no namespace is in
-/// the application's, or in none.
+/// The objects of a component that are applied as a whole: namespace, kind and name. An object without a namespace
+/// counts under the application's.
 fn whole_objects(
     application: &Application,
     component: &Component,
@@ -54,7 +54,7 @@ fn whole_objects(
     };
     let key = |reference: ObjectRef| {
         let of_group = match reference.group() {
-            // As the workloads and Services of rollouts are called.
+            // The same form as for the workloads and Services of rollouts.
             "" | "apps" | "apps.kruise.io" => reference.kind.to_lowercase(),
             group => format!("{}.{group}", reference.kind.to_lowercase()),
         };
@@ -63,8 +63,8 @@ fn whole_objects(
     objects.iter().filter_map(ObjectRef::of).map(key).collect::<Vec<_>>().into_iter()
 }
 
-/// Two components that would create one revision or one Deployment, in words, with the second of them: an automatic
-/// name is known only when the revisions that are there are.
+/// The second of two components that would create the same revision or Deployment, and a description of the collision.
+/// Checked separately because automatic names are known only once the existing revisions are.
 #[must_use]
 pub fn find_automatic_collision<'a>(
     kind: &str,
@@ -93,8 +93,8 @@ fn components(request: &RolloutRequest) -> impl Iterator<Item = (&Application, &
     })
 }
 
-/// The objects that a component makes under names that its manifest gives, by kind. The names of its record and of its
-/// application's Lease are as unique as its own.
+/// The kinds and names of the objects that a component creates under names given by its manifest. The names of its
+/// record and of its application's Lease are as unique as its own.
 fn objects(component: &Component) -> Vec<(&'static str, String)> {
     let mut objects = Vec::new();
     if component.rollout.is_none() {

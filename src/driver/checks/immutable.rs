@@ -1,9 +1,9 @@
-//! Changes of fields that are immutable, as far as they are known without the server.
+//! Changes of immutable fields, as far as they can be detected without the server.
 
 use crate::driver::object_owner::{Handling, pointer};
 use crate::driver::prepared_objects::PreparedObject;
 
-/// The fields of a kind that can change only with the object, and that manifests are likely to change.
+/// The immutable fields of a kind that manifests are likely to change.
 fn immutable_fields(group: &str, kind: &str) -> &'static [&'static str] {
     match (group, kind) {
         ("apps", "Deployment" | "DaemonSet") => &["spec.selector"],
@@ -16,7 +16,7 @@ fn immutable_fields(group: &str, kind: &str) -> &'static [&'static str] {
     }
 }
 
-/// The warning about an object with such a change to what was applied last: the server will refuse it.
+/// Warns about an object that changes an immutable field since it was last applied: the server will reject it.
 pub(in crate::driver) fn immutable_change(object: &PreparedObject) -> Option<String> {
     let live = object.before.as_ref().filter(|_| object.handling == Handling::Apply)?;
     let before = object.applied_before(live)?;

@@ -1,12 +1,12 @@
-//! Gates that use the machine of `rollout`: a manifest of somebody else must not run commands there, or read its
-//! variables and files.
+//! Gates that use the machine that `rollout` runs on: somebody else's manifest must not run commands on it, or read its
+//! environment variables and files.
 
 use crate::driver::context::{Context, GateTrust};
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::{PreparedComponent, Rejection};
 use crate::driver::rejected::Rejected;
 
-/// The components whose gates the user would have to trust.
+/// Rejections of the components whose gates the user would have to trust.
 pub fn untrusted_gates(context: &Context, components: &[PreparedComponent]) -> Vec<Rejection> {
     if context.limits.gates == GateTrust::Trusted || context.probe.is_none() {
         return Vec::new();
@@ -23,7 +23,7 @@ pub fn untrusted_gates(context: &Context, components: &[PreparedComponent]) -> V
 /// Refuses gates that the user would have to trust.
 ///
 /// # Errors
-/// Those of [`untrusted_gates`].
+/// The rejections of [`untrusted_gates`].
 pub fn refuse_untrusted_gates(context: &Context, components: &[PreparedComponent]) -> Result<(), Rejected> {
     let untrusted = untrusted_gates(context, components);
     if untrusted.is_empty() { Ok(()) } else { Err(untrusted.into()) }

@@ -1,5 +1,4 @@
-//! What is wrong with an application in the namespace that it goes to. The manifest alone does not show it, but nothing
-//! has to be read from the cluster.
+//! Checks that need the namespace of an application besides its manifest, but nothing from the cluster.
 
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::oam::application::{Application, Origin};
@@ -25,7 +24,7 @@ pub fn check_manifest(application: &Application, namespace: &str) -> Result<(), 
     Ok(())
 }
 
-/// A step that waits for the application that it is a step of.
+/// Describes a step that waits for its own application.
 fn self_dependency(application: &Application, namespace: &str) -> Option<String> {
     let is_itself = |step: &&WorkflowStep| match &step.action {
         StepAction::DependsOnApp { name, namespace: of } => *name == application.name && of == namespace,
@@ -36,7 +35,7 @@ fn self_dependency(application: &Application, namespace: &str) -> Option<String>
     Some(format!("{file}:{line}:{column}: step `{name}` waits for the application that it belongs to"))
 }
 
-/// A trait that does not fit where the application goes: the manifest does not say it all.
+/// The failure for a trait that does not fit in the namespace of the application.
 fn unfit_trait(application: &Application, namespace: &str) -> Option<Failure> {
     if application.namespace.as_deref().unwrap_or(render::CHECKED_NAMESPACE) == namespace {
         return None;
@@ -53,8 +52,8 @@ fn unfit_trait(application: &Application, namespace: &str) -> Option<Failure> {
     })
 }
 
-/// A Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain its
-/// values.
+/// Describes a Secret that would be applied after a promotion: `promote` has no manifest, and revisions do not contain
+/// a Secret's values.
 fn secret_behind_promotion(application: &Application, namespace: &str) -> Option<String> {
     application.components.iter().find_map(|component| {
         let gates = gates_before(&application.steps, &component.name);

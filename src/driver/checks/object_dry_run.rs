@@ -1,8 +1,8 @@
-//! What the server says of the objects of a component, before any of them is written: it validates each, asks its
+//! A server-side dry run of a component's objects before any of them is written: the server validates each, calls its
 //! webhooks, and finds the fields that other managers own.
 //!
-//! These are all objects of a component that is applied as a whole. Of one that is rolled out in batches, they are its
-//! Services and the objects of its traits.
+//! It covers all objects of a component that is applied as a whole. For a component that is rolled out in batches, it
+//! covers the Services and the objects of the traits.
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,8 @@ use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
 
-/// What the components of an application create that others of its objects need: before, the server cannot judge what
-/// is in such a namespace, or binds such a Role.
+/// Objects that the components of an application create and that other objects of the application need: until they
+/// exist, the server cannot validate objects in such a namespace, or bindings of such a Role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewObjects {
     namespaces: BTreeSet<String>,
@@ -37,7 +37,7 @@ pub struct NewObjects {
 }
 
 impl NewObjects {
-    /// Those of all components of an application.
+    /// Collects them from all components of an application.
     pub fn of<'a>(components: impl IntoIterator<Item = &'a PreparedComponent>) -> Self {
         let mut new = Self::default();
         let created = components.into_iter().flat_map(objects).filter(|object| object.before.is_none());
@@ -61,15 +61,15 @@ impl NewObjects {
     }
 }
 
-/// All objects of a component, those of its traits included.
+/// All objects of a component, including those of its traits.
 fn objects(prepared: &PreparedComponent) -> impl Iterator<Item = &PreparedObject> {
     prepared.objects.iter().chain([&prepared.trait_objects]).flat_map(|all| &all.objects)
 }
 
-/// Has the server judge every object that would be written; it keeps nothing.
+/// Validates every object that would be written with a server-side dry run.
 ///
 /// # Errors
-/// The first refusal, and the server's last error.
+/// The first rejection, and the server's last error.
 pub async fn dry_run_objects(
     session: &Session,
     prepared: &PreparedComponent,
@@ -102,7 +102,7 @@ pub async fn dry_run_objects(
     services.map_err(|error| refusal(error, None))
 }
 
-/// Tries the Jobs of the smoke tests.
+/// Dry-runs the Jobs of the smoke tests.
 async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
     for test in prepared.desired.gates.all_smoke_tests() {
         let (name, spec) =
@@ -125,7 +125,7 @@ async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) ->
     Ok(())
 }
 
-/// Tries the changes of the Services: those while pods of other revisions live, and those at the end.
+/// Dry-runs the changes of the Services: those while pods of other revisions exist, and those at the end.
 async fn dry_run_services(
     session: &Session,
     prepared: &PreparedComponent,
@@ -157,10 +157,10 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
     let Some(kind) = &object.kind else { return Ok(()) };
     match object.handling {
         Handling::Apply | Handling::Adopt => {}
-        // It is not applied as it is, or not at all.
+        // It is recreated, or not written at all.
         Handling::Recreate | Handling::Keep => return Ok(()),
     }
-    // The server would refuse it as the object is.
+    // The server would reject it until the strategy is reset.
     if object.before.as_ref().is_some_and(|before| object.resets_strategy(before)) {
         return Ok(());
     }
@@ -176,7 +176,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
             WriteMode::DryRun,
         );
         match answer.await {
-            // Somebody changes it just now; the run reads it again.
+            // Another client is changing it; the run will read it again.
             Ok(ApplyResult::Applied(_)) | Err(ClusterError::Conflict(_)) => return Ok(()),
             Ok(ApplyResult::Conflicts(conflicts)) => {
                 if let Some(conflict) = conflicts.iter().find(|conflict| !may_take(object, conflict)) {
@@ -185,7 +185,7 @@ async fn dry_run(session: &Session, object: &PreparedObject, epoch: Epoch) -> Re
                 if on_conflict == ConflictPolicy::Force {
                     return Ok(());
                 }
-                // Conflicts are found before anything else is judged.
+                // Conflicts are reported before anything else is validated, so try again with force.
                 on_conflict = ConflictPolicy::Force;
             }
             Err(error) if error.is_missing_namespace() => {

@@ -1,5 +1,4 @@
-//! What stands in the way of a component's workload: objects of others, fields that cannot change, an API that
-//! is not served. Reads only.
+//! Obstacles to a component's workload: foreign objects, immutable fields, an API that is not served. Only reads.
 
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
@@ -16,10 +15,10 @@ use crate::oam::labels;
 use crate::oam::revision::StoredRevision;
 use crate::plan::desired::Desired;
 
-/// What the cluster fills in where a StatefulSet leaves it out.
+/// The default that the cluster fills in for StatefulSets.
 const DEFAULT_POD_MANAGEMENT: &str = "OrderedReady";
 
-/// Makes sure that the kind is served. Kruise's may be missing, or served by a conversion that does not work.
+/// Checks that the kind is served. Kruise's kinds may be missing, or their conversion webhook may be down.
 pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind) -> Result<(), Failure> {
     match kind {
         WorkloadKind::Deployment | WorkloadKind::StatefulSet => return Ok(()),
@@ -35,7 +34,7 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
             "`clonesets.apps.kruise.io` cannot be read, because Kruise's conversion webhook fails: {error}"
         ))
         .hint("check that Kruise's manager is running: `kubectl get pods -n kruise-system`")),
-        // Whatever else is wrong is found by the requests that follow, and dealt with as usual.
+        // The requests that follow find and handle any other error.
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -61,8 +60,8 @@ pub async fn unwatched_workloads(session: &Session, request: &RolloutRequest) ->
     found
 }
 
-/// Refuses objects with the component's label that are not the component's, where they are in the way: they have the
-/// target's name, or their pods would be taken for the component's. The others are described, for a warning.
+/// Refuses foreign objects with the component's label that conflict with the run: they have the target's name, or their
+/// pods would be taken for the component's. Returns warnings about the others.
 pub(in crate::driver) fn check_foreign(
     component: &str,
     foreign: &[ForeignWorkload],
@@ -81,7 +80,7 @@ pub(in crate::driver) fn check_foreign(
             let failure =
                 Failure::refused(format!("{}, but its pods have the labels of the component", one.reason));
             let (name, label) = (&one.name, labels::COMPONENT);
-            // The advice to delete what may serve comes last.
+            // The advice to delete a workload that may serve traffic comes last.
             let failure = match one.is_stamped && one.kind == *kind && !kind.is_in_place() {
                 true => failure.hint(format!(
                     "if revision `{name}` was deleted, apply the manifest that {noun} `{name}` runs, with \
@@ -97,7 +96,7 @@ pub(in crate::driver) fn check_foreign(
     Ok(foreign.iter().map(|one| format!("{}; `rollout` ignores it", one.reason)).collect())
 }
 
-/// How a workload that somebody has taken out of a component comes back.
+/// The hint for returning a workload whose label was removed to its component.
 pub(in crate::driver) fn restore_label(kind: WorkloadKind, name: &str, component: &str) -> String {
     let (noun, label) = (kind.noun(), labels::COMPONENT);
     format!(
@@ -114,8 +113,8 @@ fn another_name(kind: WorkloadKind, name: &str) -> String {
     format!("{rename}, or delete {} `{name}`", kind.noun())
 }
 
-/// Refuses an object that has the workload's name but is not the component's, which its label does not show, and one
-/// whose fields keep it from becoming the target.
+/// Refuses a foreign object that has the workload's name without the component's label, and one whose fields prevent it
+/// from becoming the target.
 pub(in crate::driver) fn check_object(
     namespace: &str,
     ownership: &ComponentOwner,
@@ -164,7 +163,7 @@ pub(in crate::driver) fn check_object(
     }
 }
 
-/// The first field that cannot change and would have to.
+/// The first immutable field that would have to change.
 fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'static str> {
     let is_same = |field: &&str| match (*field, &wanted[*field]) {
         ("selector", wanted) => live["selector"] == *wanted,
@@ -179,12 +178,12 @@ fn changed_field(kind: WorkloadKind, live: &Value, wanted: &Value) -> Option<&'s
     IMMUTABLE_FIELDS.into_iter().find(|field| !is_same(field))
 }
 
-/// A StatefulSet that was first applied as a whole names no Service, and cannot be given one.
+/// Whether a StatefulSet names no Service, as one that was first applied as a whole, and cannot be given one.
 fn lacks_service_name(live: &Value) -> bool {
     live["serviceName"].as_str().is_none_or(str::is_empty)
 }
 
-/// What a StatefulSet without the name of a Service does not do for its pods.
+/// Warns about a StatefulSet that names no Service: its pods get no DNS names.
 pub(in crate::driver) fn service_name_warning(
     desired: &Desired,
     found: Option<&DynamicObject>,
@@ -202,7 +201,7 @@ pub(in crate::driver) fn service_name_warning(
     })
 }
 
-/// Whether a live value contains a wanted one. The cluster adds defaults.
+/// Whether a live value contains a wanted one; the cluster may have added defaults.
 pub(in crate::driver) fn contains(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
@@ -220,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_of_the_cluster_are_no_change() {
+    fn defaults_added_by_the_cluster_do_not_count_as_changes() {
         let wanted = json!({
             "selector": {"matchLabels": {"a": "b"}},
             "serviceName": "db-headless",
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn volumes_that_are_not_wanted_any_more_are_a_change() {
+    fn removed_volumes_count_as_a_change() {
         let wanted = json!({"selector": {}, "serviceName": "db-headless"});
         let live = json!({"selector": {}, "serviceName": "db-headless", "volumeClaimTemplates": [{}]});
         assert_eq!(changed_field(WorkloadKind::StatefulSet, &live, &wanted), Some("volumeClaimTemplates"));

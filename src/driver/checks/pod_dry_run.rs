@@ -1,4 +1,4 @@
-//! A pod of the target in a dry run: what admission makes of it.
+//! Dry-runs a pod of the target, to see whether admission accepts it.
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
@@ -12,13 +12,13 @@ use crate::oam::revision;
 
 /// The result of the dry run.
 pub(super) enum DryRunPod {
-    /// Admission has judged it.
+    /// The answer of admission.
     Judged(Admission),
     /// The run creates no pod.
     Needless,
 }
 
-/// What that means for the run.
+/// What the result of the dry run means for the run.
 pub(super) enum PodVerdict {
     /// No problem is known.
     Fine,
@@ -30,7 +30,8 @@ pub(super) enum PodVerdict {
     Doubtful(String),
 }
 
-/// Rejections by the server's own admission, which applies to every user, and the resource that explains them.
+/// Parts of rejections by the server's built-in admission, which apply to every user, and the resource that explains
+/// each.
 const FOR_ALL: [(&str, &str); 4] = [
     (" usage per ", "limitrange"),
     (" max limit to request ratio per ", "limitrange"),
@@ -38,7 +39,7 @@ const FOR_ALL: [(&str, &str); 4] = [
     ("violates PodSecurity", "namespace"),
 ];
 
-/// How a quota refuses.
+/// Part of a rejection by a quota.
 const OVER_QUOTA: &str = "exceeded quota";
 
 /// Creates a pod of the target in a dry run, if the run creates any.
@@ -57,8 +58,8 @@ pub(super) async fn run(
     })
 }
 
-/// The template of the target's pods. As a controller does, it mounts a claim for each of the workload's templates of
-/// claims, in place of volumes of that name.
+/// The template of the target's pods. As a controller does, it mounts a claim for each of the workload's claim
+/// templates, in place of volumes of the same name.
 fn template(planned: &PlannedComponent) -> Option<Value> {
     let workload =
         revision::render_revision(&planned.prepared.target, planned.prepared.desired.target_size, 0)?;
@@ -98,7 +99,7 @@ impl DryRunPod {
     }
 }
 
-/// Whether the server has found the pod itself invalid, whoever creates it.
+/// Whether the server has found the pod itself invalid, regardless of the user who creates it.
 fn is_invalid(message: &str) -> bool {
     message.starts_with(NO_POD) || (message.starts_with("Pod \"") && message.contains("\" is invalid: "))
 }
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_holds_for_everybody_is_a_refusal() {
+    fn only_rejections_that_apply_to_every_user_refuse_the_run() {
         let kind = |message: &str| match judge(message, "shop", "web", "web-v2") {
             PodVerdict::Fine => "fine",
             PodVerdict::Refused(_) => "refused",

@@ -1,4 +1,5 @@
-//! The queries of metrics, as their providers parse them: a typing error would only end the run after its first batch.
+//! Has the providers of metrics parse the queries beforehand: otherwise a typo would fail the run only after its first
+//! batch.
 
 use std::time::Duration;
 
@@ -10,13 +11,13 @@ use crate::driver::prepare::PreparedComponent;
 use crate::oam::batch_gates::{Metric, Provider};
 use crate::probe::ParsedQuery;
 
-/// How long a provider may take.
+/// How long a provider may take to answer.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// Has the queries of a component parsed, and returns those that could not be, with the reason.
+/// Has the queries of a component parsed. Returns warnings about queries that could not be checked.
 ///
 /// # Errors
-/// The first query that its provider refuses.
+/// The first query that its provider rejects.
 pub async fn check_queries(context: &Context, prepared: &PreparedComponent) -> Result<Vec<String>, Failure> {
     let metrics = prepared.desired.gates.all_metrics();
     let parsed = join_all(metrics.map(async |metric| (metric, check_query(context, metric).await))).await;

@@ -1,4 +1,4 @@
-//! Quotas: what the runs take at their peak, and what is left.
+//! Quotas: compares what the runs need at their peak with what is left.
 //!
 //! A quota whose scope cannot be decided from a pod is not evaluated.
 
@@ -20,21 +20,21 @@ use crate::plan::step::Step;
 /// One unit, in billionths.
 const ONE: i128 = 1_000_000_000;
 
-/// Amounts by the names that quotas have for them, in billionths.
+/// Amounts in billionths, by resource name as in quotas.
 type Amounts = BTreeMap<String, i128>;
 
-/// What a component's run takes at most besides what there is.
+/// The most that a component's run takes in addition to what is in use.
 #[derive(Debug, Default)]
 pub(super) struct Demand {
-    /// Of pods and what they ask for.
+    /// Pods and the resources that they request.
     pods: Amounts,
-    /// Of other objects.
+    /// Other objects.
     objects: Amounts,
-    /// Whether its pods ask for nothing.
+    /// Whether its pods have no requests and limits.
     is_best_effort: bool,
 }
 
-/// What a run takes. `pod` is the target's as admission leaves it; without it, it is as it was written.
+/// The demand of a run. `pod` is the target's pod after admission; without it, the template is used as it was rendered.
 pub(super) fn demand(planned: &PlannedComponent, pod: Option<&Pod>) -> Demand {
     let (source, target) = planned.workloads();
     let template =
@@ -58,7 +58,7 @@ pub(super) fn demand(planned: &PlannedComponent, pod: Option<&Pod>) -> Demand {
     Demand { pods, objects: objects(planned), is_best_effort }
 }
 
-/// The objects that a run makes.
+/// The objects that a run creates.
 fn objects(planned: &PlannedComponent) -> Amounts {
     let prepared = &planned.prepared;
     let mut objects = Amounts::new();
@@ -87,7 +87,7 @@ fn objects(planned: &PlannedComponent) -> Amounts {
     objects
 }
 
-/// What one pod counts as.
+/// What one pod counts for in a quota.
 fn of_pod(spec: &Value) -> Amounts {
     let mut amounts = Amounts::from([("pods".to_owned(), ONE), ("count/pods".to_owned(), ONE)]);
     let list = |field: &str| spec[field].as_array().cloned().unwrap_or_default();
@@ -99,7 +99,7 @@ fn of_pod(spec: &Value) -> Amounts {
             *running.entry(name).or_default() += amount;
         }
     }
-    // Init containers run one by one, before the others.
+    // Init containers run one at a time, before the others.
     for container in &first {
         for (name, amount) in of_container(container) {
             let known = running.entry(name).or_default();
@@ -125,7 +125,7 @@ fn of_pod(spec: &Value) -> Amounts {
     amounts
 }
 
-/// What a container asks for: requests are its limits where it has no others.
+/// The requests and limits of a container: requests default to its limits.
 fn of_container(container: &Value) -> Amounts {
     let resources = &container["resources"];
     let amounts = |field: &str| {
@@ -143,7 +143,7 @@ fn of_container(container: &Value) -> Amounts {
     named("requests", requests).into_iter().chain(named("limits", limits)).collect()
 }
 
-/// What of the quotas the runs take more of than is left, when all are at their peak.
+/// Describes the quotas that the runs would exceed if all reached their peak at once.
 pub(super) fn exceeded(quotas: &[ResourceQuota], demands: &[Demand]) -> Vec<String> {
     quotas.iter().flat_map(|quota| exceeded_of(quota, demands)).collect()
 }
@@ -175,7 +175,7 @@ fn exceeded_of(quota: &ResourceQuota, demands: &[Demand]) -> Vec<String> {
     exceeded.collect()
 }
 
-/// Whether a quota counts the pods of a run, as far as that can be known.
+/// Whether a quota counts the pods of a run, as far as can be decided from its scopes.
 fn covers(quota: &ResourceQuota, demand: &Demand) -> bool {
     let Some(spec) = &quota.spec else { return false };
     let of_scope = |scope: &String| match scope.as_str() {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_counts_as_the_server_counts_it() {
+    fn pod_amounts_match_those_of_the_server() {
         let spec = json!({
             "initContainers": [
                 {"resources": {"requests": {"cpu": "2"}}},
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_beyond_what_is_left_is_named() {
+    fn demand_beyond_the_remaining_quota_is_reported() {
         let quota = quota(
             &json!({"hard": {"pods": "6", "limits.memory": "2Gi", "services": "5"}}),
             &json!({"pods": "5", "limits.memory": "1536Mi"}),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_of_other_pods_is_none_of_its_business() {
+    fn quotas_scoped_to_other_pods_are_ignored() {
         let scoped =
             |scopes: Value| quota(&json!({"hard": {"pods": "1"}, "scopes": scopes}), &json!({"pods": "1"}));
         let demands = [demand(&[("pods", "1")])];

@@ -1,10 +1,10 @@
-//! What the server's refusal of an object says to the user.
+//! Turns the server's rejection of an object into a failure for the user.
 
 use crate::cluster::error::ClusterError;
 use crate::driver::outcome::Failure;
 use crate::oam::object::ObjectRef;
 
-/// How the server says that a field cannot change.
+/// Parts of the server's messages about immutable fields.
 const IMMUTABLE: [&str; 6] = [
     "field is immutable",
     "is immutable after creation",
@@ -14,10 +14,10 @@ const IMMUTABLE: [&str; 6] = [
     "cannot change roleRef",
 ];
 
-/// What stands between the path of a field and its value.
+/// The text between the path of a field and its value.
 const VALUE: &str = "Invalid value: ";
 
-/// What the server has said of an object, if it is known of which one.
+/// The failure for a rejection by the server; `object` is the rejected object, if it is known.
 pub(in crate::driver) fn refusal(error: ClusterError, object: Option<&ObjectRef>) -> Failure {
     let (ClusterError::Invalid(message) | ClusterError::Rejected(message)) = error else {
         return error.into();
@@ -42,7 +42,7 @@ pub(in crate::driver) fn refusal(error: ClusterError, object: Option<&ObjectRef>
     }
 }
 
-/// The message without the values that are structures: they are long, and a pod's has the values of its environment.
+/// The message without values that are structures: they are long, and that of a pod contains its environment variables.
 fn without_structures(message: &str) -> String {
     let mut short = String::new();
     let mut rest = message;
@@ -59,8 +59,8 @@ fn without_structures(message: &str) -> String {
     short + rest
 }
 
-/// The length of a structure of Go or JSON at the start of a text; `None` where there is none. One whose end is missing
-/// continues to the end of the text.
+/// The length of the Go or JSON structure at the start of a text; `None` if there is none. An unterminated structure
+/// extends to the end of the text.
 fn structure_end(text: &str) -> Option<usize> {
     let is_type = |char: char| char.is_ascii_alphanumeric() || "*[]&._".contains(char);
     let open = text.find(|char| !is_type(char)).filter(|at| text[*at..].starts_with('{'))?;
@@ -78,7 +78,7 @@ fn structure_end(text: &str) -> Option<usize> {
         }
         if depth == 0 {
             let end = at + char.len_utf8();
-            // The brackets around a list in JSON.
+            // Include the closing brackets of a JSON list.
             return Some(end + text[end..].find(|char| char != ']').unwrap_or_default());
         }
     }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_structure_is_named_by_its_path_alone() {
+    fn structures_are_omitted_from_rejections() {
         let template = r#"core.PodTemplateSpec{ObjectMeta:v1.ObjectMeta{Name:""}, Env:[]core.EnvVar{{Value:"a}\"{"}}, M:`{`}"#;
         let cases = [
             (
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_change_is_recognised_and_can_be_deleted() {
+    fn changes_of_immutable_fields_suggest_recreating_the_object() {
         let immutable = [
             "spec.template: Invalid value: core.PodTemplateSpec{}: field is immutable",
             "spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden",

@@ -1,10 +1,10 @@
-//! Whether the recorded run is still the one that a decision is about, and may be changed.
+//! Checks that the recorded run is still the one that a command was decided for, and that it may be changed.
 
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 
-/// A decision about a run is no decision about the run after it.
+/// Refuses a decision about a run if a later run has claimed the component.
 pub(crate) fn check_bound(
     bound_to: Option<Epoch>,
     record: Option<&Record>,
@@ -24,7 +24,8 @@ pub(crate) fn check_bound(
     Err(failure.hint(format!("see `rollout status {component}`, and rerun the command if it still applies")))
 }
 
-/// A pause holds what the next pipeline applies as well; what a person asks for by name ends it.
+/// Refuses to change a paused run: a pause also holds what a pipeline applies next; a command such as `promote` or
+/// `undo` ends it.
 pub(in crate::driver) fn refuse_paused(record: &Record) -> Result<(), Failure> {
     let Some(pause) = &record.run.paused else { return Ok(()) };
     let component = &record.component;

@@ -1,4 +1,4 @@
-//! Whether a component can become its resolved target, and what a user should know about it.
+//! Checks whether a component can become its resolved target, and warns about oddities of the target.
 
 use crate::driver::outcome::Failure;
 use crate::driver::resolve::ResolvedTarget;
@@ -76,8 +76,8 @@ pub(in crate::driver) fn image_drift(
     ))
 }
 
-/// The warning that a gate is beyond the last batch, which suggests that batches were counted from one. The last batch
-/// has no gate: naming it means to run all batches.
+/// Warns that a gate is beyond the last batch, which suggests that batches were counted from one. The last batch has no
+/// gate: naming it means running all batches.
 pub(in crate::driver) fn partition_out_of_range(desired: &Desired) -> Option<String> {
     let batches = desired.batches.as_ref().map_or(1, Vec::len);
     let partition = desired.partition.filter(|partition| *partition as usize >= batches)?;
