@@ -1,8 +1,8 @@
-//! Which Lease a command acquires, and which processes it waits for.
+//! Acquires the Lease that a command runs under, and waits for the processes that it must not run beside.
 //!
 //! Runs of an application wait in line for its Lease. If another process drives the application, a command about one
-//! component that does not wait takes over that component alone, and the siblings reach their own targets. Claims fence
-//! both runs; the component's Lease only shows that a process drives it.
+//! component that does not wait takes over that component alone; the other components reach their own targets. Claims
+//! fence both runs; the component's Lease only shows that a process drives it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::cluster::session::Session;
 use crate::plan::record::Record;
 use crate::plan::run::{LeaseScope, Outcome};
 
-/// Who acts, on what, and how long it waits for others.
+/// The process that acquires a Lease, what it acts on, and how long it waits for others.
 #[derive(Clone, Copy)]
 pub struct Claimant<'a> {
     /// The session.
@@ -20,25 +20,25 @@ pub struct Claimant<'a> {
     pub namespace: &'a str,
     /// The application.
     pub application: &'a str,
-    /// The one component that it is about; `None` for a whole application.
+    /// The component that the command is about; `None` for a whole application.
     pub component: Option<&'a str>,
-    /// The identity.
+    /// The identity of the process.
     pub identity: &'a str,
-    /// How long it waits in line; zero is no limit.
+    /// How long to wait for other runs; zero means no limit.
     pub lock_timeout: Duration,
 }
 
-/// Whether runs had to be waited for that had taken over components.
+/// Whether the process had to wait for runs that had taken over components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takeovers {
-    /// None.
+    /// There was no such run.
     None,
-    /// At least one, which has ended.
+    /// There was at least one, and all have ended.
     Ended,
 }
 
 impl Claimant<'_> {
-    /// Takes the Lease to act under; `announce` hears each holder that is waited for.
+    /// Acquires the Lease to run under; calls `announce` with each holder that it waits for.
     ///
     /// # Errors
     /// [`LeaseError`]
@@ -76,8 +76,8 @@ impl Claimant<'_> {
         Ok(false)
     }
 
-    /// Waits for the runs that have taken over recorded components and still drive them; `announce` hears the component
-    /// and the holder.
+    /// Waits for the runs that have taken over recorded components and still drive them; calls `announce` with the
+    /// component and the holder.
     ///
     /// # Errors
     /// [`LeaseError`]

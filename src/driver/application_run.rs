@@ -1,4 +1,5 @@
-//! One application: its Lease, its components side by side, those with `dependsOn` after what they name.
+//! Runs one application: acquires its Lease and drives its components concurrently, each after those that its
+//! `dependsOn` names.
 
 mod preflight;
 
@@ -29,45 +30,45 @@ use crate::report::event::EventKind;
 /// The outcome of each component of an application by name, in the request's order.
 pub type Outcomes = Vec<(String, ComponentOutcome)>;
 
-/// How often a component is prepared at most: again for each run that has claimed it in the meantime.
+/// How often a component is prepared at most: once more for each run that has claimed it in the meantime.
 const MAX_PREPARATIONS: u32 = 5;
 
-/// A request under way.
+/// A request in progress.
 #[derive(Clone, Copy)]
 pub struct ApplicationRun<'a> {
     /// What all runs of the process share.
     pub context: &'a Context,
-    /// The namespace as it is watched.
+    /// The watches of the namespace.
     pub watch: &'a NamespaceWatch,
     /// The request.
     pub request: &'a RolloutRequest,
 }
 
-/// Where a component stands in the workflow when its turn comes.
+/// The state of the workflow when a component's turn comes.
 struct WorkflowTurn {
     predecessors: Predecessors,
     /// The steps that this process has passed.
     passed: Rc<RefCell<BTreeSet<String>>>,
 }
 
-/// The Lease that was taken.
+/// The result of acquiring the Lease.
 pub struct Acquired<'a> {
-    /// What is held.
+    /// The Lease and what the runs under it share.
     pub leadership: Leadership<'a>,
-    /// Whether another process was waited for.
+    /// Whether it had to wait for another process.
     pub has_waited: bool,
 }
 
 impl<'a> ApplicationRun<'a> {
-    /// Reads what a decision needs.
+    /// Reads everything that the decisions need.
     pub async fn read(&self) -> Result<Snapshot<'a>, Rejected> {
         Snapshot::read(&self.context.session, &self.watch.cache, self.request)
             .await
             .map_err(|failure| Rejected::of_first(self.request, failure))
     }
 
-    /// Resolves every component's target and asks the planner about it, so that the rejection of one stops all before
-    /// the first write.
+    /// Resolves every component's target and plans it, so that one rejection stops all components before the first
+    /// write.
     pub fn resolve(&self, snapshot: &Snapshot<'_>) -> Result<Vec<PreparedComponent>, Rejected> {
         let components = prepare(snapshot, self.request)?;
         let sum_errors: Vec<Rejection> =
@@ -91,7 +92,7 @@ impl<'a> ApplicationRun<'a> {
         Some(Rejection { component: prepared.component.clone(), failure: Failure::from(&sum_error) })
     }
 
-    /// Takes the Lease, after the runs before in line.
+    /// Acquires the Lease, after the runs that are ahead in the queue.
     pub async fn acquire(
         &self,
         components: &[PreparedComponent],
@@ -115,7 +116,7 @@ impl<'a> ApplicationRun<'a> {
         Ok(Acquired { leadership: Leadership { lease, scope, publisher }, has_waited: has_waited.get() })
     }
 
-    /// A paused run has stopped already: a request that may end its pause does not wait for the process that drives it.
+    /// A paused run writes nothing, so a request that may end its pause does not wait for the process that drives it.
     fn acquisition(&self, components: &[PreparedComponent]) -> Acquisition {
         let is_paused = |prepared: &PreparedComponent| {
             prepared.record.as_ref().is_some_and(|stored| stored.record.run.paused.is_some())
@@ -166,13 +167,13 @@ impl<'a> ApplicationRun<'a> {
         Ok(components)
     }
 
-    /// Drives every component to its outcome, side by side.
+    /// Drives all components to their outcomes, concurrently.
     pub async fn drive(
         &self,
         leadership: Option<&Leadership<'_>>,
         components: &[PreparedComponent],
     ) -> Outcomes {
-        // Each component learns from this how those that it depends on ended.
+        // Publishes each component's outcome to the components that depend on it.
         let ended: BTreeMap<&str, watch::Sender<Option<ComponentOutcome>>> = components
             .iter()
             .map(|prepared| (prepared.component.as_str(), watch::Sender::new(None)))
@@ -195,7 +196,8 @@ impl<'a> ApplicationRun<'a> {
         .await
     }
 
-    /// Waits for what a component depends on. Its outcome is the error if one of them did not complete.
+    /// Waits for the components that a component depends on. If one of them did not complete, the error is the outcome
+    /// of the dependent component.
     async fn await_dependencies(
         &self,
         prepared: &PreparedComponent,
@@ -248,7 +250,7 @@ impl<'a> ApplicationRun<'a> {
         for message in &prepared.warnings {
             self.emit(Some(&prepared.component), EventKind::Warned { message: message.clone() });
         }
-        // Its retries have a budget of their own.
+        // Each component has its own retry budget.
         let session = self.context.session.with_separate_budget();
         let session = match leadership {
             Some(Leadership { lease, .. }) => session.with_condition_of_writes(lease.validity()),
@@ -304,7 +306,7 @@ impl<'a> ApplicationRun<'a> {
         ComponentOutcome::Failed(failure)
     }
 
-    /// Shows the outcomes in the views, and gives the Lease back.
+    /// Shows the outcomes in the views, and releases the Lease.
     pub async fn conclude(&self, leadership: Leadership<'_>, outcomes: Result<&Outcomes, &Rejected>) {
         if let Ok(outcomes) = outcomes {
             leadership.publisher.end(outcomes).await;
@@ -312,7 +314,7 @@ impl<'a> ApplicationRun<'a> {
         leadership.lease.release().await;
     }
 
-    /// Reports why nothing is driven. Returns that as the components' outcomes.
+    /// Reports why no component is driven. Returns the failures as the components' outcomes.
     pub fn report(&self, rejected: Rejected) -> Outcomes {
         match rejected {
             Rejected::Components(rejections) => rejections
@@ -338,7 +340,7 @@ impl<'a> ApplicationRun<'a> {
 }
 
 impl Leadership<'_> {
-    /// Does work for as long as the Lease is held.
+    /// Does the work for as long as the Lease is held.
     pub async fn while_held<T>(
         &self,
         work: impl Future<Output = Result<T, Rejected>>,

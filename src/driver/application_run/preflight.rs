@@ -1,4 +1,4 @@
-//! What is found out about an application before its first write: whether it may, can, and has to be rolled out.
+//! Checks before the first write whether an application may be rolled out, can be, and has to be.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +26,8 @@ use crate::plan::step::{Step, plan};
 use crate::report::event::EventKind;
 
 impl<'a> ApplicationRun<'a> {
-    /// Whether a request that is rejected may be accepted later: another run has claimed a component since the snapshot
-    /// was taken, or drives it. A paused run may stay paused for ever, so it is not waited for.
+    /// Whether a rejected request may be accepted later, because another run has claimed a component since the snapshot
+    /// was taken, or drives one. A paused run may stay paused forever, so it does not count.
     pub async fn may_be_accepted_later(&self, snapshot: Option<&Snapshot<'_>>) -> bool {
         let Self { context, request, .. } = self;
         let names = request.component_names();
@@ -74,7 +74,7 @@ impl<'a> ApplicationRun<'a> {
         })
     }
 
-    /// Makes sure of every permission that the run needs, so that it does not end half-way for want of one.
+    /// Checks every permission that the run needs, so that it does not fail halfway because one is missing.
     pub async fn check_rights(&self, components: &[PreparedComponent]) -> Result<AccessReview<'a>, Rejected> {
         let (request, kinds) = (self.request, self.request.kinds());
         let is_touched = components.iter().any(|prepared| prepared.component_services.touches_services());
@@ -106,8 +106,8 @@ impl<'a> ApplicationRun<'a> {
         Ok(access)
     }
 
-    /// Makes sure of every permission that the run needs, and that nothing that can be known beforehand stops it.
-    /// Returns the views that the run may update.
+    /// Checks every permission that the run needs, and everything else that can be checked beforehand. Returns the
+    /// views that the run may update.
     pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
         refuse_untrusted_gates(self.context, components)?;
         let session = &self.context.session;
@@ -138,7 +138,7 @@ impl<'a> ApplicationRun<'a> {
         Ok(StatusMirror::disabled(session))
     }
 
-    /// Asks the cluster what would stop the runs, and reports what may.
+    /// Checks against the cluster: fails if the runs cannot succeed, warns if they may not.
     pub(super) async fn check_cluster(&self, components: &[PreparedComponent]) -> Result<(), Failure> {
         let planned: Vec<PlannedComponent> = components
             .iter()
