@@ -1,4 +1,4 @@
-//! One component, from before its claim to its end.
+//! Runs one component, from before its claim to its end.
 
 mod act;
 mod batch_gates;
@@ -46,7 +46,7 @@ use services::WriteEffect;
 use wait::{BatchProgress, WaitNotice};
 use workflow::{Gates, WorkflowState};
 
-/// What the runs of one application hold together.
+/// What the runs of one application share.
 pub struct Leadership<'a> {
     /// The Lease that is held.
     pub lease: LeaseGuard,
@@ -56,7 +56,7 @@ pub struct Leadership<'a> {
     pub publisher: Publisher<'a>,
 }
 
-/// One component under way.
+/// The run of one component.
 pub struct ComponentRun<'a> {
     pub(super) context: &'a Context,
     pub(super) watch: &'a NamespaceWatch,
@@ -76,62 +76,62 @@ pub struct ComponentRun<'a> {
     gates: GateState,
 }
 
-/// What became of the writes so far.
+/// The results of the writes so far.
 #[derive(Debug, Default)]
 struct WriteState {
-    /// Whether one has been accepted.
+    /// Whether any was accepted.
     changed: bool,
-    /// How many were rejected in a row because an object had changed.
+    /// How many in a row were rejected because an object had changed.
     conflicts: u32,
     /// Why the last one failed, if no other has been accepted since.
     last_error: Option<String>,
 }
 
 impl WriteState {
-    /// Notes that a write was accepted.
+    /// Records that a write was accepted.
     fn accept(&mut self) {
         *self = Self { changed: true, conflicts: 0, last_error: None };
     }
 }
 
-/// What became of the components that one depends on.
+/// The state of the components that a component depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Predecessors {
-    /// They are done.
+    /// All are done.
     Done,
-    /// One of them is held at a step of the workflow, or waits behind one that is.
+    /// A component is held at a step of the workflow, or waits for one that is.
     HeldAt {
         /// The step.
         step: String,
-        /// That component.
+        /// The component.
         component: String,
     },
 }
 
-/// How a run came to its end.
+/// How a run ended.
 pub enum RunEnd {
-    /// With this outcome, and the claim that it drove under; `None` where it made none.
+    /// With this outcome, under this claim; `None` if it claimed nothing.
     Ended(ComponentOutcome, Option<Epoch>),
-    /// Another run has claimed the component since this one was prepared: it has to be prepared again.
+    /// Another run has claimed the component since this one was prepared, so it has to be prepared again.
     Outdated,
 }
 
-/// Where a run has nothing left to do.
+/// Why a run has nothing left to do.
 enum TurnEnd {
     /// Another run has claimed the component since this one was prepared.
     Outdated,
-    /// Everything is as wanted, and was.
+    /// Everything is as desired, and was from the start.
     AtRest,
     /// The gate after this batch (zero-based) is closed.
     AtGate { batch: usize },
-    /// It is recorded as held there.
+    /// The run is held, and recorded as such.
     Held(HoldPoint),
-    /// Everything is as wanted, by a quorum read.
+    /// Everything is as desired, as a quorum read has confirmed.
     Final,
 }
 
 impl<'a> ComponentRun<'a> {
-    /// A run from its first step. Without a Lease it does not write.
+    /// Starts a run. Without a Lease, it does not write.
     #[must_use]
     pub fn new(
         context: &'a Context,
@@ -164,14 +164,14 @@ impl<'a> ComponentRun<'a> {
         }
     }
 
-    /// The same run in a workflow, of which some steps are passed.
+    /// Places the run in a workflow, some steps of which are passed.
     #[must_use]
     pub fn in_workflow(mut self, predecessors: Predecessors, passed: Rc<RefCell<BTreeSet<String>>>) -> Self {
         (self.workflow.predecessors, self.workflow.passed) = (predecessors, passed);
         self
     }
 
-    /// Drives to the end.
+    /// Drives the component to the end of the run, and reports how it ended.
     pub async fn run(mut self) -> RunEnd {
         let end = match self.drive().await {
             Ok(Some(end)) => end,
@@ -186,7 +186,7 @@ impl<'a> ComponentRun<'a> {
         RunEnd::Ended(end, self.claim.epoch)
     }
 
-    /// Drives to the outcome; there is none where the run is outdated.
+    /// Drives the component to its outcome; returns `None` if the run is outdated.
     async fn drive(&mut self) -> Result<Option<ComponentOutcome>, Failure> {
         loop {
             let late = self.deadlines.passed();
@@ -216,7 +216,7 @@ impl<'a> ComponentRun<'a> {
                     None
                 }
             };
-            // What is reached is recorded, however late.
+            // A result is recorded even after the deadline.
             match turn {
                 None => {}
                 Some(TurnEnd::Outdated) => return Ok(None),
@@ -230,7 +230,7 @@ impl<'a> ComponentRun<'a> {
         }
     }
 
-    /// Observes, plans, and performs one step or waits. Returns how the run ends, if it does.
+    /// Observes, plans, and then performs one step or waits. Returns how the run ends, if it does.
     async fn turn(&mut self) -> Result<Option<TurnEnd>, Failure> {
         if let Some(error) = self.watch.cache.failure() {
             return Err(error.into());
@@ -298,7 +298,7 @@ impl<'a> ComponentRun<'a> {
         Ok(None)
     }
 
-    /// What is left to write when all pods are the target's.
+    /// Writes what is left to write once all pods are the target's.
     async fn settle(&mut self) -> Result<WriteEffect, Failure> {
         let Some(held) = self.claim.epoch else { return Ok(WriteEffect::Unchanged) };
         if self.trim_services().await? == WriteEffect::Changed
@@ -324,7 +324,7 @@ impl<'a> ComponentRun<'a> {
             record: self.recorded().cloned(),
             claimed_epoch: self.claim.epoch,
         };
-        // Before it is stamped, the run before may still have deleted it.
+        // Until the target is stamped, the previous run could still delete it.
         if self.has_claimed()
             && let Some(target) = observed.workload(&self.prepared.desired.workload)
             && target.epoch == self.claim.epoch
@@ -334,7 +334,7 @@ impl<'a> ComponentRun<'a> {
         observed
     }
 
-    /// The component's workloads as they are known, with the pods that were counted.
+    /// The component's workloads as in the cache, with the ready pods that this run has counted.
     pub(super) fn workloads_seen(&self) -> Vec<Workload> {
         let ownership = self.prepared.ownership.with_record(self.recorded());
         let mut workloads = self.watch.cache.workloads(&ownership);
@@ -348,7 +348,7 @@ impl<'a> ComponentRun<'a> {
         workloads
     }
 
-    /// Shows where the run stands, where there are views to show it in.
+    /// Updates the views with the state of the run, if there are views.
     pub(super) async fn publish(&self, observed: &Observed) {
         let (Some(leadership), Some(record)) = (self.leadership, &observed.record) else { return };
         let status = match &self.prepared.objects {

@@ -1,4 +1,4 @@
-//! Performing one step, and what to do with what comes back.
+//! Performs one step and handles its result.
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ use crate::plan::run::{Mode, Outcome};
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
-/// After so many conflicts in a row, another client keeps changing the same objects.
+/// After this many conflicts in a row, another client must be changing the same objects all the time.
 const MAX_CONFLICTS: u32 = 20;
 
-/// So many conflicts in a row are those of a controller that writes a status, which takes no waiting.
+/// This many conflicts in a row may come from a controller that writes a status, so they are retried without a pause.
 const FAST_RETRIES: u32 = 3;
 
-/// How long to wait after a conflict beyond these.
+/// How long to wait after any further conflict.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 
 impl ComponentRun<'_> {
@@ -42,7 +42,7 @@ impl ComponentRun<'_> {
             && replaced.is_some_and(|run| {
                 run.outcome != Outcome::Succeeded && run.spec.gates.all_smoke_tests().next().is_some()
             });
-        // Nothing that was decided from the record is true of a component that has been deleted since.
+        // The component has been deleted since, so the decisions from its record no longer apply.
         if is_claim && self.record.is_none() && self.prepared.record.is_some() {
             return Err(self.superseded().await);
         }
@@ -70,7 +70,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Makes sure that this process holds the Lease, without which it may not write.
+    /// Ensures that this process holds the Lease, without which it may not write.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), Failure> {
         if self.leadership.is_none() {
             let reason = format!("component `{}` was modified concurrently", self.prepared.component);
@@ -79,7 +79,8 @@ impl ComponentRun<'_> {
         self.await_lease().await
     }
 
-    /// The failure of a write that the server does not accept. Before the first accepted write, it is a refusal.
+    /// The failure for a write that the server rejects. Before the first accepted write, it counts as a refusal of the
+    /// run.
     pub(super) fn denied(&self, message: String) -> Failure {
         let kind = if self.writes.changed { FailureKind::Denied } else { FailureKind::Refused };
         Failure::new(kind, message)
@@ -92,13 +93,13 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Recovers from a write that was rejected or not answered: observes again, by a quorum read.
+    /// Recovers from a write that was rejected or not answered: waits, and observes again with quorum reads.
     pub(super) async fn recover(&mut self, error: ClusterError) -> Result<(), Failure> {
         self.retry(error).await?;
         self.observe_again().await
     }
 
-    /// Waits before a write is tried again, where that may help.
+    /// Waits before a write is retried, or fails if retrying cannot help.
     pub(super) async fn retry(&mut self, error: ClusterError) -> Result<(), Failure> {
         self.writes.last_error = Some(error.to_string());
         match error {
@@ -135,7 +136,7 @@ impl ComponentRun<'_> {
         self.reload().await
     }
 
-    /// Reads the component's workloads by a quorum read.
+    /// Refreshes the component's workloads with a quorum read.
     pub(super) async fn refresh(&self) -> Result<(), ClusterError> {
         let Some(scope) = self.watch.scope(self.prepared.desired.kind) else { return Ok(()) };
         workload_watch::refresh_workloads(
@@ -256,14 +257,14 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// The target's workload as its revision stores it.
+    /// The target's workload, rendered from its revision.
     fn body(&self, replicas: u32, partition: u32) -> Result<Value, ClusterError> {
         let target = &self.prepared.target;
         revision::render_revision(target, replicas, partition)
             .ok_or_else(|| ClusterError::Invalid(format!("revision `{}` contains no workload", target.name)))
     }
 
-    /// Creates the target without replicas: if this run has been superseded, the target does no harm.
+    /// Creates the target without replicas, so that it does no harm if this run has been superseded.
     pub(super) async fn create(&mut self, epoch: Epoch) -> Result<(), ClusterError> {
         self.claim.is_confirmed = false;
         let body = self.body(0, 0)?;
@@ -275,8 +276,8 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Deletes a drained source in its current version: its status may have changed since the plan was made, and the
-    /// delete names the version.
+    /// Deletes a drained source. The delete names the version, so the source is read first: its status may have changed
+    /// since it was planned.
     async fn delete(&mut self, workload: String, uid: &Uid) -> Result<(), ClusterError> {
         let Some(object) = self.workloads().find(&workload).await? else {
             self.watch.cache.remove(uid);
@@ -293,7 +294,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Finds out whether the target was deleted, or is only missing from the cache.
+    /// Checks whether the target was deleted, or is only missing from the cache.
     pub(super) async fn confirm_loss(&mut self) -> Result<(), Failure> {
         self.observe_again().await?;
         let Desired { workload, kind, .. } = &self.prepared.desired;

@@ -1,8 +1,8 @@
-//! The gates between the batches: hooks are called, smoke tests run, metrics measured, and time passes.
+//! The gates between batches: hooks, smoke tests, metrics, soak times and windows.
 //!
 //! A gate is part of the run's turn: after every change of the component, the planner decides again whether the batch
-//! still is ready. What a point has led to is recorded when all its gates are passed, so a process that resumes the run
-//! begins the point under way again.
+//! is still ready. The record is updated once all gates of a point are passed, so a process that resumes the run starts
+//! over at the current point.
 
 mod hooks;
 mod metrics;
@@ -28,43 +28,43 @@ use crate::report::event::{EventKind, Progress};
 
 use metrics::MetricProgress;
 
-/// How long an answer from outside the cluster may take before the wait for it is reported.
+/// How long an answer from outside the cluster may take before the wait is reported.
 const SLOW_ANSWER: Duration = Duration::from_secs(2);
 
-/// What the gates say about an action.
+/// The verdict of the gates on an action.
 pub(super) enum GateTurn {
-    /// It may be taken.
+    /// The action may be performed.
     Open,
-    /// Something has happened at a gate: plan again.
+    /// The state of a gate has changed: plan again.
     Again,
-    /// The run is held there.
+    /// The run is held at a gate.
     Held(HoldPoint),
 }
 
-/// The gates of the point under way.
+/// The gates of the current point.
 pub(super) struct GateVisit {
     point: GatePoint,
-    /// The index of the gate under way.
+    /// The index of the current gate.
     gate: usize,
-    /// When that was begun, or the soak time last began.
+    /// When the current gate was reached, or the soak time last began.
     since: Moment,
-    /// When the hook under way is called, or called again.
+    /// When to call the hook, or to read the Job, again.
     due: Moment,
-    /// Why the hook did not let the run continue.
+    /// Why the hook has not let the run continue.
     obstacle: Option<String>,
     metrics: Vec<MetricProgress>,
-    /// What was reported of the wait, and when to report it again.
+    /// The wait that was reported last, and when to report it again.
     notice: Option<(String, Moment)>,
 }
 
-/// Where a run stands at its gates.
+/// The state of a run at its gates.
 #[derive(Default)]
 pub(super) struct GateState {
-    /// The gates between batches that it stands at.
+    /// The current point between batches, if the run is at one.
     visit: Option<GateVisit>,
-    /// What it waits for at a gate, of the workflow or between batches.
+    /// What the run waits for at a gate of the workflow or between batches.
     pub(super) wait: Option<String>,
-    /// Whether Jobs of smoke tests that another process has left were removed.
+    /// Whether Jobs of smoke tests that another process left behind were removed.
     has_swept_smoke_jobs: bool,
 }
 
@@ -79,7 +79,7 @@ impl GateVisit {
 }
 
 impl ComponentRun<'_> {
-    /// Passes the gates before an action, a step at a time.
+    /// Advances through the gates before an action, one step at a time.
     pub(super) async fn gate_turn(
         &mut self,
         observed: &Observed,
@@ -89,9 +89,9 @@ impl ComponentRun<'_> {
         let Some(probe) = self.context.probe.clone().filter(|_| !run.spec.gates.is_empty()) else {
             return Ok(GateTurn::Open);
         };
-        // A run that ends at a gate is continued without its manifest.
+        // A run that ends at a gate is resumed without its manifest, so its revision has to be recorded.
         self.record_target().await?;
-        // The record can be written by others, also while the run is under way.
+        // Others can write the record, even during the run.
         if self.context.limits.gates == GateTrust::Untrusted
             && let Some(what) = run.spec.gates.local_access()
         {
@@ -111,7 +111,7 @@ impl ComponentRun<'_> {
             self.gates.wait = None;
             return Ok(GateTurn::Open);
         };
-        // The deadline of a batch is for its pods: it stands still at a gate.
+        // The deadline of a batch is for its pods, so it is suspended at a gate.
         self.deadlines.stop_at(point);
         if self.gates.visit.as_ref().is_none_or(|visit| visit.point != point) {
             let gate = promoted_gates(&run.gates, point, &run.spec);
@@ -194,7 +194,7 @@ impl ComponentRun<'_> {
         Ok(GateTurn::Again)
     }
 
-    /// Records that a gate, the last of so many from the present one on, holds the run.
+    /// Records that the run is held at a gate: the last of `gates` gates, counted from the current one.
     async fn hold_at_gate(
         &mut self,
         observed: &Observed,
@@ -237,12 +237,12 @@ impl ComponentRun<'_> {
         Ok(GateTurn::Again)
     }
 
-    /// When the gate under way has taken as long as a batch may.
+    /// When the current gate has taken as long as a batch may.
     fn gate_deadline(&self) -> Option<Moment> {
         self.gates.visit.as_ref()?.since.after(self.context.limits.batch)
     }
 
-    /// The limit of a batch, in words, where the gate under way has taken longer.
+    /// The limit of a batch, formatted, if the current gate has taken longer.
     fn exceeded_limit(&self) -> Option<String> {
         let is_late = self.context.session.clock().moment() >= self.gate_deadline()?;
         is_late.then(|| format_duration(self.context.limits.batch.try_into().unwrap_or_default()))
@@ -256,9 +256,9 @@ impl ComponentRun<'_> {
         self.gates.wait = None;
     }
 
-    /// Waits for an answer from outside the cluster, and reports that where it is slow. `None` where the run has to
-    /// plan again before there is one: the record says something else, such as that the run is paused or replaced, the
-    /// run has to stop, or this moment has passed.
+    /// Waits for an answer from outside the cluster, and reports a slow one. Returns `None` if the run has to plan
+    /// again first: the record has changed, for example because the run was paused or replaced, the run has to stop, or
+    /// `until` has passed.
     async fn ask_at_gate<T>(
         &mut self,
         observed: &Observed,
@@ -295,7 +295,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Waits until the watch knows a newer record than this run.
+    /// Waits until the watch has a newer record than this run.
     async fn record_changed(&self) {
         let mut changes = self.watch.records.changes_of(&self.prepared.component);
         while self.record.as_ref().is_none_or(|known| self.watch.records.newer_than(known).is_none()) {
@@ -305,7 +305,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Waits at a gate, until something changes or for so long, and reports for what.
+    /// Waits at a gate until something changes, but at most for `at_most`, and reports what it waits for.
     async fn wait_at_gate(
         &mut self,
         observed: &Observed,
@@ -336,12 +336,12 @@ impl ComponentRun<'_> {
     }
 }
 
-/// A point in words, such as "after batch 2 of 3".
+/// Describes a point, such as "after batch 2 of 3".
 fn place(observed: &Observed, point: GatePoint) -> String {
     point.phrase(observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len()))
 }
 
-/// A moment to the minute, in UTC.
+/// A time to the minute, in UTC.
 fn shown_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -1,7 +1,8 @@
-//! The claim of a run: its epoch in the run record, which every write of the run names.
+//! The claim of a run: its epoch in the run record, which every write of the run carries.
 //!
-//! A claim is decided from a record and from workloads that may be older than what is in the cluster. So it is checked
-//! before it that the component is still the one that was prepared, and after it that the planned step is still right.
+//! The record and the workloads that a claim is decided from may be older than those in the cluster. So before the
+//! claim, the run checks that the component is still the one that was prepared, and after it, that the planned step is
+//! still right.
 
 use jiff::Timestamp;
 
@@ -20,20 +21,20 @@ use crate::plan::run::{LeaseScope, RunSpec};
 use crate::plan::step::{Step, plan};
 use crate::report::event::EventKind;
 
-/// The claim that a run makes, from before it to its end.
+/// The state of a run's claim.
 #[derive(Debug, Default)]
 pub(super) struct ClaimState {
-    /// What the run writes under, once the component is claimed.
+    /// The epoch that the run writes under, once the component is claimed.
     pub(super) epoch: Option<Epoch>,
-    /// The record as this run has last claimed it, whether that was answered or not.
+    /// The record that this run last sent as a claim, whether or not the request was answered.
     pub(super) sent: Option<Record>,
-    /// What the claim was framed from, until it is compared with what is observed after it.
+    /// What the claim was framed from, until it is compared with the state after it.
     pub(super) framing: Option<Framing>,
-    /// The target that this run has observed. Another object of its name is not the target.
+    /// The UID of the target that this run has observed. Another object of the same name is not the target.
     pub(super) known_target: Option<Uid>,
     /// Whether the claim was confirmed after the target was created.
     pub(super) is_confirmed: bool,
-    /// The start of the run that this one replaces, once its `finalize-rollout` hooks are called.
+    /// The start time of the run that this one replaces, once its `finalize-rollout` hooks were called.
     abandoned: Option<Timestamp>,
 }
 
@@ -47,28 +48,28 @@ pub(super) struct Framing {
     start: RunStart,
 }
 
-/// Whether a run starts afresh.
+/// Whether a run is new or resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunStart {
-    /// Nothing of it was applied before.
+    /// The run is new.
     Fresh,
-    /// An earlier process has begun it.
+    /// An earlier process has started it.
     Resumed,
 }
 
 impl ComponentRun<'_> {
-    /// Whether another run has claimed the component since this one was prepared: its revisions, objects and Services
-    /// are not those that this one knows. What is bound to a claim ends instead.
+    /// Whether another run has claimed the component since this one was prepared, so that its revisions, objects and
+    /// Services may have changed. A run that is bound to a claim does not become outdated: it fails instead.
     ///
     /// # Errors
-    /// [`FailureKind::Superseded`](crate::driver::outcome::FailureKind::Superseded) if that run has taken the component
-    /// over, under a Lease of its own: it must not be claimed back.
+    /// [`FailureKind::Superseded`](crate::driver::outcome::FailureKind::Superseded) if the other run has taken the
+    /// component over under a Lease of its own: it must not be claimed back.
     pub(super) async fn is_outdated(&mut self) -> Result<bool, Failure> {
         if self.has_claimed() || self.leadership.is_none() || self.prepared.bound_to.is_some() {
             return Ok(false);
         }
         let Some(record) = self.recorded() else {
-            // Somebody may have deleted the record of another run: its workloads show that.
+            // The record of another run may have been deleted, but its workloads still show the run.
             let PreparedComponent { ownership, stamped_foreign, component, .. } = self.prepared;
             return Ok(!ownership
                 .stamped_foreign(&self.watch.cache.labelled(component))
@@ -82,12 +83,13 @@ impl ComponentRun<'_> {
         Ok(is_outdated)
     }
 
-    /// The claim in the record from which the run was prepared.
+    /// The claim in the record that the run was prepared from.
     fn prepared_from(&self) -> Option<Epoch> {
         self.prepared.record.as_ref().map(|stored| stored.record.epoch)
     }
 
-    /// Refuses to claim a component back that a run under a Lease of its own has claimed since it was prepared.
+    /// Refuses to claim a component back from a run that has taken it over, under a Lease of its own, since it was
+    /// prepared.
     async fn refuse_takeover(&mut self) -> Result<(), Failure> {
         let Some(record) = self.recorded() else { return Ok(()) };
         let is_takeover =
@@ -98,7 +100,8 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Another run has claimed while this process held the Lease: if it took over, it must not be claimed back.
+    /// Called when another run has claimed the component while this process held the Lease: if that run took it over,
+    /// the component must not be claimed back.
     pub(super) async fn ensure_not_taken_over(&mut self) -> Result<(), Failure> {
         let Some(Leadership { lease, .. }) = self.leadership else { return Ok(()) };
         if let Ok(Some(holder)) = lease.current_holder_if_lost().await {
@@ -112,7 +115,7 @@ impl ComponentRun<'_> {
     /// Refuses to claim a component that was claimed, or paused, since the run was decided.
     pub(super) fn check_claim(&self) -> Result<(), Failure> {
         let Some(record) = self.recorded() else { return Ok(()) };
-        // A claim of this process followed what it is bound to.
+        // A claim of this process legitimately follows the one that it is bound to.
         if self.claim.sent.as_ref() != Some(record) {
             check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)?;
         }
@@ -164,22 +167,22 @@ impl ComponentRun<'_> {
                 .await?;
         if resumes {
             let spec = &stored.record.run.spec;
-            // Batches that an earlier process completed are not reported again.
+            // Do not report batches again that an earlier process completed.
             self.ready_batch = next_action(spec, &observed.workloads).batch(spec).checked_sub(1);
         }
         self.claim.epoch = Some(stored.record.epoch);
         self.record = Some(stored);
         self.claim.framing = Some(Framing { before: observed.record.clone(), claim: claim_step, start });
-        // Every claim fences the Services, also those that stay as they are.
+        // Every claim fences the Services, even those that do not change.
         self.prerequisites.are_pending |= self.prepared.component_services.names().next().is_some();
-        // The watch may not have delivered a workload that an earlier run created just before this claim. It must be
-        // found and stamped before that run gives it pods.
+        // The watch may not have delivered a workload that an earlier run created just before this claim. The workload
+        // must be found and stamped before that run gives it pods.
         self.refresh().await?;
         Ok(())
     }
 
-    /// Takes the next epoch and leaves the recorded run as it is: a run before this one, which may still have a write
-    /// on its way, can change no Service after it. `None` where the record has moved on, and everything has to be
+    /// Takes the next epoch and leaves the recorded run as it is, so that an earlier run, which may still have a write
+    /// in flight, can no longer change a Service. Returns `None` if the record has changed, and everything has to be
     /// observed again.
     pub(super) async fn fence(&mut self, others: &[String]) -> Result<Option<Epoch>, Failure> {
         let Some(seen) = self.record.clone() else { return Err(self.superseded().await) };
@@ -204,7 +207,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Calls the `finalize-rollout` hooks of the run that this one replaces, once.
+    /// Calls, once, the `finalize-rollout` hooks of the run that this one replaces.
     async fn call_abandoned_hooks(&mut self, previous: Option<&Record>) {
         let Some(previous) = previous.filter(|previous| previous.run.is_under_way()) else { return };
         if self.claim.abandoned.replace(previous.run.started) != Some(previous.run.started) {
@@ -214,14 +217,14 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// The revisions besides the target that have pods, or may have some while the run lasts.
+    /// The revisions other than the target that have pods, or may have some during the run.
     pub(super) fn other_revisions(&self, observed: &Observed) -> Vec<String> {
         let desired = &self.prepared.desired;
         component_services::other_revisions(observed, desired.kind, &desired.target)
     }
 
-    /// Notes in a record what the target exposes, the policies that it is under, and what the objects of its traits are
-    /// where its revision says something else.
+    /// Adds to a record what the target exposes, its policies, and the objects of its traits if they differ from those
+    /// in its revision.
     fn note_target(&self, record: &mut Record, others: &[String]) {
         record.exposes = self.prepared.component_services.recorded(&record.exposes, others);
         if let Some(policies) = &self.prepared.policies {
@@ -241,9 +244,9 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// How a run starts that has just been claimed, and `None` where none has, or the component is to be claimed again:
-    /// the watch may lag behind what the run before did. A claim that was framed from workloads older than the record
-    /// is framed again, from what was recorded before it and is observed now.
+    /// How a run that has just been claimed starts; `None` if no run has, or the component has to be claimed again. The
+    /// watch may lag behind the previous run: a claim that was framed from workloads older than the record is framed
+    /// again, from the record before it and the workloads observed now.
     pub(super) fn confirm_framing(&mut self) -> Option<RunStart> {
         let Framing { before, claim, start } = self.claim.framing.take()?;
         let observed = Observed { claimed_epoch: None, record: before, ..self.observe() };
@@ -281,9 +284,9 @@ impl ComponentRun<'_> {
         });
     }
 
-    /// Makes sure that no other run claimed between this claim and the target's creation.
+    /// Checks that no other run has claimed the component between this claim and the target's creation.
     ///
-    /// A later claim finds the target, which exists by now, and stamps it; then the writes of this run to it fail.
+    /// Any later claim finds the target, which exists now, and stamps it, which makes this run's writes to it fail.
     pub(super) async fn confirm_claim(&mut self) -> Result<bool, RecordError> {
         if !self.claim.is_confirmed {
             self.record = self.read_record().await?;
@@ -292,13 +295,13 @@ impl ComponentRun<'_> {
         Ok(self.claim.is_confirmed)
     }
 
-    /// Makes sure by a quorum read that the claim still stands.
+    /// Checks with a quorum read that the claim is still valid.
     pub(super) async fn confirm_epoch(&mut self, epoch: Epoch) -> Result<(), Failure> {
         self.reload().await?;
         self.ensure_claimed(epoch).await
     }
 
-    /// Makes sure of the same by the record as it is known.
+    /// Checks that the claim is still valid according to the known record.
     pub(super) async fn ensure_claimed(&mut self, epoch: Epoch) -> Result<(), Failure> {
         match self.recorded() {
             Some(record) if record.epoch == epoch => Ok(()),
@@ -311,7 +314,7 @@ impl ComponentRun<'_> {
         self.claim.epoch.is_some()
     }
 
-    /// Whether the record, as it is known, still has this run's claim.
+    /// Whether the known record still has this run's claim.
     pub(super) fn is_claimed(&self) -> bool {
         self.recorded().map(|record| record.epoch) == self.claim.epoch
     }

@@ -1,5 +1,5 @@
-//! The deadlines of a run and of its batches. They hold whatever the run is doing: waiting for pods, repeating a write
-//! that a webhook keeps failing, or waiting for an API server that does not answer.
+//! The deadlines of a run and of its batches. They apply whatever the run is doing: waiting for pods, retrying a write
+//! that a webhook keeps rejecting, or waiting for an API server that does not answer.
 
 use std::time::Duration;
 
@@ -16,28 +16,28 @@ use crate::plan::phrase::format_duration;
 /// The deadlines of one component.
 pub(super) struct Deadlines {
     clock: Clock,
-    /// `--timeout` and `--batch-timeout`; zero is no limit.
+    /// `--timeout` and `--batch-timeout`; zero means no limit.
     limits: (Duration, Duration),
     run: Option<Moment>,
     batch: Option<BatchTimer>,
-    /// The last batch that was ready, and how long its pods may still take if they become unready.
+    /// The last batch that was ready, and the time left for its pods if they become unready.
     left_batch: Option<(usize, Option<Duration>)>,
     next: watch::Sender<Option<Moment>>,
 }
 
-/// The batch under way.
+/// The current batch.
 #[derive(Debug, Clone, Copy)]
 struct BatchTimer {
     /// Zero-based.
     index: usize,
     /// When this process entered it.
     at: SignedDuration,
-    /// When it is late; `None` where that is never.
+    /// When it is late; `None` if never.
     deadline: Option<Moment>,
 }
 
 impl Deadlines {
-    /// Starts the time of the run.
+    /// Starts the clock of the run.
     pub(super) fn new(context: &Context) -> Self {
         let clock = context.session.clock().clone();
         let run = clock.moment().after(context.limits.run);
@@ -51,8 +51,8 @@ impl Deadlines {
         }
     }
 
-    /// Starts the time of a batch (zero-based), unless it is under way. One that was ready before has the time that it
-    /// had left.
+    /// Starts the clock of a batch (zero-based), unless it is running. A batch that was ready before has the time that
+    /// it had left.
     pub(super) fn enter_batch(&mut self, index: usize) {
         if self.batch.is_some_and(|known| known.index >= index) {
             return;
@@ -67,8 +67,8 @@ impl Deadlines {
         self.update();
     }
 
-    /// Stops the time of the batch at a gate: it is for the batch's pods. After the batch, its rest is kept for pods
-    /// that become unready.
+    /// Stops the clock of the batch at a gate, since it is for the batch's pods. After the batch, the time left is kept
+    /// for pods that become unready.
     pub(super) fn stop_at(&mut self, point: GatePoint) {
         if matches!(point, GatePoint::After(index) if self.batch.is_some_and(|entered| entered.index == index))
         {
@@ -78,7 +78,7 @@ impl Deadlines {
         self.update();
     }
 
-    /// Forgets the batches: the next one has its whole time.
+    /// Forgets the batches, so that the next one has its full time.
     pub(super) fn forget_batches(&mut self) {
         (self.batch, self.left_batch) = (None, None);
         self.update();
@@ -96,12 +96,12 @@ impl Deadlines {
         self.next.send_replace(batch.into_iter().chain(self.run).min());
     }
 
-    /// For how long the batch has been under way, as far as this process knows.
+    /// How long ago this process entered the batch.
     pub(super) fn time_in_batch(&self) -> Option<SignedDuration> {
         self.batch.map(|batch| self.clock.elapsed() - batch.at)
     }
 
-    /// Waits until the earliest deadline has passed, also where it moves meanwhile.
+    /// Waits until the earliest deadline has passed, even if it moves in the meantime.
     pub(super) fn passed(&self) -> impl Future<Output = ()> + use<> {
         let (mut next, clock) = (self.next.subscribe(), self.clock.clone());
         async move {
@@ -116,7 +116,7 @@ impl Deadlines {
         }
     }
 
-    /// Refuses to continue where it is late; `on` is what is waited for.
+    /// Fails if a deadline has passed; `on` is what the run waits for.
     pub(super) fn check(&self, on: &str) -> Result<(), Failure> {
         let now = self.clock.moment();
         let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);
@@ -133,7 +133,7 @@ impl Deadlines {
 }
 
 impl ComponentRun<'_> {
-    /// What a run that is late was doing, where it was not waiting for pods.
+    /// Describes what a late run was doing if it was not waiting for pods.
     pub(super) fn obstacle(&self) -> String {
         if let Some(gate) = &self.gates.wait {
             return gate.clone();

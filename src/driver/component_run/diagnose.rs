@@ -1,4 +1,4 @@
-//! Why a batch does not progress: checks of its pods while there is still time to act.
+//! Finds out why a batch does not progress, by checking its pods while there is still time to act.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -28,38 +28,40 @@ use crate::plan::observed::Observed;
 use crate::plan::phrase::format_duration;
 use crate::report::event::EventKind;
 
-/// When a wait first checks pods. What cannot succeed, such as a wrong image name, shows by then.
+/// When a wait first checks pods. By then, permanent problems such as a wrong image name show.
 pub(super) const FIRST_CHECK: Duration = Duration::from_secs(3);
-/// How long after the first check the second follows. Pods that are only slow to start are ready by then.
+/// How long after the first check the second follows. By then, pods that are only slow to start are ready.
 pub(super) const SECOND_CHECK: Duration = Duration::from_secs(10);
 /// The interval of further checks while nothing changes.
 pub(super) const RECHECK_INTERVAL: Duration = Duration::from_secs(60);
-/// The same with `--fail-fast`, where a permanent problem ends the run: up to a minute of waiting would be in vain.
+/// The same with `--fail-fast`, where a permanent problem ends the run, so that it does not wait up to a minute in
+/// vain.
 pub(super) const RECHECK_INTERVAL_FAIL_FAST: Duration = Duration::from_secs(10);
-/// The least time between first checks of a process.
+/// The minimum time between first checks of a process.
 const BETWEEN_FIRST_CHECKS: Duration = Duration::from_millis(250);
-/// The least time between repeated checks of a process.
+/// The minimum time between repeated checks of a process.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(10);
 /// The same with `--fail-fast`, so that components that fail together are reported within seconds.
 const BETWEEN_CHECKS_FAIL_FAST: Duration = Duration::from_secs(1);
 
-/// The most that a write is delayed to record which warnings existed before it.
+/// The maximum delay of a write for recording which warnings existed before it.
 const WARNINGS_WITHIN: Duration = Duration::from_secs(3);
 
-/// What is known of the pods that are waited for.
+/// What is known about the pods that the run waits for.
 #[derive(Debug, Default)]
 pub(in crate::driver) struct Diagnosis {
     /// The problems that the last check found, as they were reported.
     pub(in crate::driver) lines: Vec<String>,
-    /// The object that is waited for, of a component that is applied as a whole.
+    /// The object that the run waits for, if the component is applied as a whole.
     pub(in crate::driver) awaited: Option<ObjectRef>,
     /// The symptoms that existed before the last write to the target.
     pub(in crate::driver) baseline: Option<Baseline>,
-    /// The ready pods of a StatefulSet's newest revision, counted when the StatefulSet was of this resource version.
+    /// The number of ready pods of a StatefulSet's newest revision, counted at this resource version of the
+    /// StatefulSet.
     pub(super) counted: Option<(String, u32)>,
 }
 
-/// Which check of a wait it is.
+/// Which check of a wait is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PodCheck {
     /// The first: many pods take longer than this to start, so only permanent problems are reported.
@@ -68,7 +70,7 @@ pub(super) enum PodCheck {
     Repeat,
 }
 
-/// Whether a check counted ready pods that the status does not show.
+/// The result of counting ready pods that the status does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadyCount {
     /// The count is the same as before, or the status is exact.
@@ -78,7 +80,7 @@ pub(super) enum ReadyCount {
 }
 
 impl PodCheck {
-    /// When the process may make such a check again.
+    /// When the process may next make such a check.
     pub(super) fn next(self, checks: &NextChecks) -> &Cell<Option<Moment>> {
         match self {
             Self::First => &checks.first,
@@ -88,7 +90,7 @@ impl PodCheck {
 }
 
 impl ComponentRun<'_> {
-    /// What makes the pods that are waited for; `None` where the object that is waited for makes none.
+    /// The owner of the pods that the run waits for; `None` if it waits for an object without pods.
     pub(in crate::driver) fn pod_owner(&self) -> Option<PodOwner<'_>> {
         let PreparedComponent { namespace, desired, objects, .. } = self.prepared;
         match objects {
@@ -100,14 +102,14 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Notes the signs of trouble that a workload shows with a write to it: they are not about what follows.
+    /// Records the symptoms that a workload shows at the time of a write: they predate what follows.
     pub(super) fn note_signs(&mut self, written: &DynamicObject, events: &[Event]) {
         if written.name_any() == self.prepared.desired.workload {
             self.diagnosis.baseline = Some(Baseline::of(written).with_events(events));
         }
     }
 
-    /// Notes the signs of trouble where nothing was written: whatever changes from now on is news.
+    /// Records the symptoms if nothing was written: only later ones count as new.
     async fn note_signs_unwritten(&mut self) {
         let Some(PodOwner { namespace, kind, name }) = self.pod_owner() else { return };
         let session = &self.context.session;
@@ -119,7 +121,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// The warnings about a workload that says what is wrong by nothing else.
+    /// The warning events of a StatefulSet, whose status does not show what is wrong.
     pub(super) async fn warnings_so_far(&self) -> Vec<Event> {
         let is_silent =
             |owner: &PodOwner<'_>| owner.kind == PodOwnerKind::Workload(WorkloadKind::StatefulSet);
@@ -128,7 +130,7 @@ impl ComponentRun<'_> {
         self.context.session.clock().within(WARNINGS_WITHIN, warnings).await.unwrap_or_default()
     }
 
-    /// What the current batch waits for, and for how long.
+    /// Describes what the current batch waits for, and how long it has waited.
     pub(in crate::driver) fn wanted(&self) -> Option<String> {
         let since = self.deadlines.time_in_batch()?;
         let record = self.recorded()?;
@@ -146,7 +148,7 @@ impl ComponentRun<'_> {
         Some(format!("waited {since} for {}", waiting.phrase()))
     }
 
-    /// The version of the component's StatefulSet, if its ready pods have not been counted in it.
+    /// The resource version of the component's StatefulSet, if its ready pods have not been counted at that version.
     pub(super) fn uncounted_version(&self, observed: &Observed) -> Option<String> {
         let Desired { kind: WorkloadKind::StatefulSet, workload, .. } = &self.prepared.desired else {
             return None;
@@ -156,8 +158,8 @@ impl ComponentRun<'_> {
         (!is_counted).then(|| version.clone())
     }
 
-    /// Checks the pods that are waited for, and reports problems that are new. The next such check of the process is
-    /// paced as one of `pace`.
+    /// Checks the pods that the run waits for, and reports new problems. `pace` decides when the process may make its
+    /// next check.
     pub(super) async fn check_pods(
         &mut self,
         waiting: &Waiting,
@@ -184,7 +186,7 @@ impl ComponentRun<'_> {
         }
         let clock = self.context.session.clock();
         pace.next(&self.context.next_checks).set(Some(clock.moment().plus(between)));
-        // A check that fails or takes too long reports nothing and delays nothing.
+        // A check that fails or takes too long is dropped.
         let found = tokio::select! {
             biased;
             found = clock.within(evidence::WITHIN, self.findings(look)) => found.flatten(),
@@ -218,13 +220,13 @@ impl ComponentRun<'_> {
         Ok(ReadyCount::Updated)
     }
 
-    /// The findings worth reporting. A pod that is only starting is none, unless a warning event shows what it waits
-    /// for.
+    /// The findings that are worth reporting. A pod that is only starting is reported only if a warning event shows
+    /// what it waits for.
     async fn findings(&self, look: PodCheck) -> Option<Findings> {
         let (owner, session) = (self.pod_owner()?, &self.context.session);
         let baseline = self.diagnosis.baseline.clone().unwrap_or_default();
         let mut findings = pods::inspect_workload(session, owner, &baseline).await.ok()?;
-        // A controller may not have removed an old condition yet.
+        // Skip old conditions at first: a controller may not have removed them yet.
         findings.complaints.retain(|complaint| look == PodCheck::Repeat || complaint.age == Age::New);
         let is_due = look == PodCheck::Repeat
             && findings.problems.iter().any(pods::diagnosis::PodProblem::is_starting);

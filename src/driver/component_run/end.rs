@@ -16,7 +16,7 @@ use crate::plan::run::{Outcome, Run};
 use crate::plan::step::{Step, plan};
 use crate::report::event::EventKind;
 
-/// How long recording a failure may take. The report waits for it; the run can be resumed without it.
+/// How long recording a failure may take. It delays the report, and the run can be resumed without it.
 const RECORDED_WITHIN: Duration = Duration::from_secs(30);
 
 impl ComponentRun<'_> {
@@ -45,7 +45,7 @@ impl ComponentRun<'_> {
         Ok(ComponentOutcome::Succeeded { changed: true })
     }
 
-    /// Writes how the run ended, unless another has claimed since.
+    /// Records how the run ended, unless another run has claimed the component since.
     pub(super) async fn conclude(
         &mut self,
         outcome: Outcome,
@@ -60,8 +60,8 @@ impl ComponentRun<'_> {
         .await
     }
 
-    /// Changes the record of the run, unless another run has claimed since. A change that the record already has, such
-    /// as one whose response was lost, is not written again.
+    /// Changes the record of the run, unless another run has claimed since. A change that is already recorded, such as
+    /// one whose response was lost, is not written again.
     pub(super) async fn amend(&mut self, change: impl Fn(&mut Run)) -> Result<(), Failure> {
         loop {
             let Some(held) =
@@ -88,9 +88,9 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Records a failure that leaves the run resumable, adds the evidence.
+    /// Records a failure that leaves the run resumable, and adds the evidence.
     pub(super) async fn fail(&mut self, mut failure: Failure) -> ComponentOutcome {
-        // If the cluster is unreachable, the record continues to say that the run is in progress.
+        // If the cluster is unreachable, the record keeps showing the run as in progress.
         let outcome = match failure.kind {
             FailureKind::Interrupted => Some(Outcome::Interrupted),
             FailureKind::NotReady
@@ -134,7 +134,7 @@ impl ComponentRun<'_> {
     }
 
     pub(super) async fn superseded(&mut self) -> Failure {
-        // A run that took over may have taken the siblings, too.
+        // A run that took over may have taken over the other components, too.
         if let Some(leadership) = self.leadership {
             leadership.lease.doubt();
         }
@@ -149,7 +149,7 @@ impl ComponentRun<'_> {
                     .hint("unless the namespace is being deleted, rerun the same command");
             }
             None if reloaded.is_ok() => format!("component `{component}` was deleted during its run"),
-            // A removal claims what it removes and leaves the run as superseded.
+            // `rollout delete` claims the component that it deletes, and records the run as superseded.
             Some(run) if run.outcome == Outcome::Superseded => {
                 format!("component `{component}` is being deleted")
             }
@@ -167,11 +167,11 @@ impl ComponentRun<'_> {
             .hint("rerun the same command to continue from the current state and overwrite that change")
     }
 
-    /// Removes revisions beyond the limit that nothing uses; what cannot be removed stays for the next run.
+    /// Removes unused revisions beyond the history limit; those that cannot be removed are left to the next run.
     async fn prune(&mut self) {
         let observed = self.observe();
         let in_use = in_use(self.prepared, &observed);
-        // Only what this application recorded: another tool's revisions are not ours to remove.
+        // Only revisions that this application recorded: those of other tools are not ours to remove.
         let is_ours = |one: &&StoredRevision| one.application.as_ref() == Some(&self.prepared.application);
         let mut stored: Vec<StoredRevision> = self.prepared.stored.iter().filter(is_ours).cloned().collect();
         if !stored.iter().any(|one| one.name == self.prepared.target.name) {

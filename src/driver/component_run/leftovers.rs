@@ -1,4 +1,4 @@
-//! What other revisions of a component have left, and what becomes of it at the end of a run.
+//! Deletes what other revisions of a component left behind, at the end of a run.
 
 use kube::ResourceExt;
 
@@ -15,14 +15,14 @@ use crate::report::event::EventKind;
 /// Whether leftovers are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cleanup {
-    /// All that go are.
+    /// All leftovers are gone.
     Done,
-    /// One could not be deleted yet.
+    /// At least one could not be deleted yet.
     Unfinished,
 }
 
 impl ComponentRun<'_> {
-    /// Workloads of the component that the target lacks: those of revisions that were rolled out in batches.
+    /// Workloads of the component that the target does not have: those of revisions that were rolled out in batches.
     pub(super) fn left_workloads(&self, objects: &PreparedObjects) -> Vec<Workload> {
         let kind = self.prepared.desired.kind;
         let is_kept = |workload: &Workload| {
@@ -33,7 +33,7 @@ impl ComponentRun<'_> {
         self.workloads_seen().into_iter().filter(|workload| !is_kept(workload)).collect()
     }
 
-    /// Deletes what other revisions have left, now that nothing needs it any more.
+    /// Deletes the workloads and objects that other revisions left behind, once nothing needs them any more.
     pub(super) async fn delete_leftovers(
         &mut self,
         objects: &PreparedObjects,
@@ -53,7 +53,7 @@ impl ComponentRun<'_> {
         self.delete_left_objects(objects, epoch).await.map(drop)
     }
 
-    /// Deletes the objects that other revisions have left, once.
+    /// Deletes, once, the objects that other revisions left behind.
     pub(super) async fn delete_left_objects(
         &mut self,
         objects: &PreparedObjects,
@@ -72,7 +72,7 @@ impl ComponentRun<'_> {
         Ok(Cleanup::Done)
     }
 
-    /// Deletes an object as it is now: its status may have changed since the run began.
+    /// Deletes an object in its current version: its status may have changed since the run began.
     async fn delete_leftover(
         &mut self,
         leftover: &Leftover,

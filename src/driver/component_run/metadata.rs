@@ -1,4 +1,4 @@
-//! Gives the target's workload the labels and annotations that its application has now.
+//! Updates the labels and annotations of the target's workload to those that its application has now.
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -11,7 +11,8 @@ use crate::driver::outcome::Failure;
 use crate::plan::epoch::Epoch;
 
 impl ComponentRun<'_> {
-    /// Writes them under a claim, where they are others. The workload is read first: what is known of it may be older.
+    /// Writes the labels and annotations under a claim, if they differ. Reads the workload first: the cache may be
+    /// stale.
     pub(super) async fn apply_inherited_metadata(&mut self, epoch: Epoch) -> Result<WriteEffect, Failure> {
         let prepared = self.prepared;
         let Some(inherited_metadata) = &prepared.inherited_metadata else {

@@ -1,5 +1,5 @@
-//! How large a component that is applied as a whole is before a run, and how large the run makes it: in pods where any
-//! of its objects have some, otherwise in objects.
+//! The size of a component that is applied as a whole, before and after a run: in pods if any of its objects have pods,
+//! otherwise in objects.
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
 use crate::plan::epoch::Epoch;
 use crate::plan::objects::wanted_size;
 
-/// The size of what the component's last run has applied. What is taken over is not the component's yet.
+/// The size of what the component's last run applied. Objects that are being taken over do not count yet.
 pub(super) fn size_before(objects: &PreparedObjects) -> u32 {
     let own = objects.objects.iter().filter(|object| object.handling != Handling::Adopt);
     let before = own.filter_map(|object| object.before.as_ref());
@@ -21,7 +21,7 @@ pub(super) fn size_before(objects: &PreparedObjects) -> u32 {
     wanted_size(&live)
 }
 
-/// The size that the run leads to.
+/// The size after the run.
 pub(super) fn size_after(objects: &PreparedObjects) -> u32 {
     let after: Vec<Value> = objects.objects.iter().map(body_after).collect();
     objects.kept_size.unwrap_or_else(|| wanted_size(&after))
@@ -29,7 +29,7 @@ pub(super) fn size_after(objects: &PreparedObjects) -> u32 {
 
 fn body_after(object: &PreparedObject) -> Value {
     let Some(live) = &object.before else { return object.body.clone() };
-    // How many pods a DaemonSet has depends on the nodes.
+    // The number of a DaemonSet's pods depends on the nodes.
     if object.handling == Handling::Keep || object.reference.kind == "DaemonSet" {
         return json!(live);
     }
@@ -41,7 +41,7 @@ fn body_after(object: &PreparedObject) -> Value {
     body
 }
 
-/// Whether the size of an object is one that a run has applied, so that an apply without it removes it.
+/// Whether a run has applied the size of an object, so that an apply without a size removes it.
 fn is_applied(live: &DynamicObject, size: &Value) -> bool {
     owns_applied_fields(live, keys::FIELD_MANAGER, &json!({"spec": {"replicas": size}}))
 }

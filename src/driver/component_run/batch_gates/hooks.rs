@@ -1,4 +1,4 @@
-//! Hooks as gates: a run continues when they agree.
+//! Hooks as gates: a run continues once they accept.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::plan::observed::Observed;
 use crate::probe::Probe;
 use crate::probe::hook::HookAnswer;
 
-/// When a hook that does not let the run continue is called again: as in the original.
+/// How long to wait before a hook that has not accepted is called again, as in the original.
 const CALL_AGAIN: Duration = Duration::from_secs(5);
 
-/// The state of the run at a point, as the original names it.
+/// The original's name for the state of the run at a point.
 fn phase(point: GatePoint) -> &'static str {
     match point {
         GatePoint::Start => "initializing",
@@ -26,7 +26,7 @@ fn phase(point: GatePoint) -> &'static str {
 }
 
 impl ComponentRun<'_> {
-    /// Calls a hook, or waits until it is to be called again. There is as much time for it as for a batch.
+    /// Calls a hook, or waits until it is due again. It may take as long as a batch.
     pub(super) async fn hook_turn(
         &mut self,
         probe: &dyn Probe,

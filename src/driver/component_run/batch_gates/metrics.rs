@@ -1,4 +1,4 @@
-//! Measuring: all metrics of a point side by side, each by its own interval.
+//! Measures all metrics of a point concurrently, each at its own interval.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::plan::run::{Run, RunSpec};
 use crate::probe::{GateValues, Probe};
 use crate::report::event::EventKind;
 
-/// A metric under way.
+/// The progress of a metric.
 pub(super) struct MetricProgress {
     run: MetricRun,
     due: Moment,
@@ -26,15 +26,15 @@ pub(super) struct MetricProgress {
     last: Option<Measurement>,
 }
 
-/// How far the metrics of a point have come.
+/// The combined state of the metrics of a point.
 enum MetricsPhase {
-    /// This one, by index, ends the run.
+    /// The metric at this index fails the run.
     Failed(usize),
-    /// All have ended, and this one was neither good nor bad.
+    /// All have ended, and the metric at this index was inconclusive.
     Inconclusive(usize),
-    /// All have ended well.
+    /// All have succeeded.
     Successful,
-    /// Measurements are due, the next of them then.
+    /// More measurements are needed; the next is due at this time.
     Running(Moment),
 }
 
@@ -104,7 +104,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// How far the metrics of this visit have come; at its start, nowhere.
+    /// Takes the progress of the metrics of this visit, or starts them.
     fn metrics_under_way(&mut self, metrics: &[&Metric]) -> Vec<MetricProgress> {
         let now = self.context.session.clock().moment();
         let progress =
@@ -121,8 +121,8 @@ impl ComponentRun<'_> {
         metrics.iter().map(begun).collect()
     }
 
-    /// Measures what is due, all at once; each result has the index of its metric. `None` where the run has to plan
-    /// again before there are results.
+    /// Takes all measurements that are due, concurrently; each result has the index of its metric. Returns `None` if
+    /// the run has to plan again first.
     async fn measure(
         &mut self,
         probe: &dyn Probe,
@@ -156,7 +156,7 @@ impl ComponentRun<'_> {
         self.ask_at_gate(observed, point, measurements(metrics, progress), measured, None).await
     }
 
-    /// Notes the measurements, and reports them.
+    /// Adds the measurements to the progress, and reports them.
     fn take_measurements(
         &self,
         measured: Vec<(usize, Measurement)>,
@@ -183,7 +183,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// What texts of a gate may name.
+    /// The values that texts of a gate may refer to.
     pub(super) fn gate_values(&self, observed: &Observed, point: GatePoint) -> GateValues {
         let prepared = self.prepared;
         let spec = observed.record.as_ref().map(|record| &record.run.spec);
@@ -197,7 +197,7 @@ impl ComponentRun<'_> {
         ])
     }
 
-    /// The same with the source as the revision; `None` where the source has no pods to compare with.
+    /// The same values for the source revision; `None` if the source has no pods to compare with.
     fn source_values(&self, observed: &Observed, of_target: &GateValues) -> Option<GateValues> {
         let source = of_target.get("source").filter(|source| !source.is_empty())?;
         let has_pods = self.progress(observed).source > 0;
@@ -225,7 +225,7 @@ impl ComponentRun<'_> {
     }
 }
 
-/// What is waited for until the metrics have ended.
+/// Describes the metrics that have not ended.
 fn measurements(metrics: &[&Metric], progress: &[MetricProgress]) -> String {
     let open = metrics.iter().zip(progress).filter(|(_, one)| one.end.is_none());
     let names: Vec<&str> = open.map(|(metric, _)| metric.name.as_str()).collect();
@@ -240,7 +240,7 @@ fn keep_results(run: &mut Run, results: &[MetricResult]) {
     kept.drain(..surplus);
 }
 
-/// Why a metric ends the run, or holds it.
+/// Explains why a metric fails the run, or holds it.
 fn explanation(metric: &Metric, progress: &MetricProgress, point: GatePoint, spec: &RunSpec) -> String {
     let value = progress.last.as_ref().map(|last| last.value.as_str()).unwrap_or_default();
     let (name, at) = (&metric.name, point.phrase(spec.batches.len()));
@@ -253,7 +253,7 @@ fn explanation(metric: &Metric, progress: &MetricProgress, point: GatePoint, spe
     }
 }
 
-/// What would have been good.
+/// Describes the values that would have succeeded.
 fn bounds(metric: &Metric) -> String {
     let condition = &metric.condition;
     let of_source = metric.baseline.iter().flat_map(Bounds::phrases);

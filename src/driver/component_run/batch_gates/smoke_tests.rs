@@ -1,7 +1,8 @@
-//! Smoke tests: a Job for each, started once and found again by its name.
+//! Smoke tests: each is a Job that is created once and found by its name.
 //!
-//! The Job stays until its point of the run is recorded as passed: a process that dies before that finds how it ended.
-//! Jobs that a dead process has left are removed when the run is resumed, or when another run replaces it.
+//! The Job is kept until its point of the run is recorded as passed, so that a process that resumes the run before that
+//! finds how the test ended. Jobs that a dead process left behind are removed when the run is resumed, or when another
+//! run replaces it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,11 +22,11 @@ use crate::plan::run::RunSpec;
 use crate::probe::GateValues;
 use crate::report::event::EventKind;
 
-/// How often a Job under way is read.
+/// How often a running Job is read.
 const READ_EVERY: Duration = Duration::from_secs(1);
 
 impl ComponentRun<'_> {
-    /// Starts a smoke test, or waits for its end. There is as much time for it as for a batch.
+    /// Starts a smoke test, or waits for its end. It may take as long as a batch.
     pub(super) async fn smoke_turn(
         &mut self,
         observed: &Observed,
@@ -74,7 +75,7 @@ impl ComponentRun<'_> {
         Err(Failure { evidence, ..Failure::new(FailureKind::GateFailed, reason) })
     }
 
-    /// The name of a test's Job. A run that resumes another keeps the time at which that started.
+    /// The name of a test's Job. It stays the same when the run is resumed, which keeps the run's start time.
     fn smoke_job(&self, spec: &RunSpec, point: GatePoint, test: &SmokeTest) -> String {
         let started = self.record.as_ref().map(|stored| stored.record.run.started.to_string());
         let (application, component) = (&self.prepared.application, &self.prepared.component);
@@ -105,7 +106,7 @@ impl ComponentRun<'_> {
         let job = smoke_job_body(name, owner, &smoke_job_spec(test, &variables));
         self.await_lease().await?;
         match create_smoke_job(&session, &prepared.namespace, &job).await {
-            // The next look finds it, also where it comes from a request that went unanswered.
+            // The next read finds the Job, even if it comes from a request that was never answered.
             Ok(()) | Err(ClusterError::AlreadyExists(_)) => Ok(()),
             Err(error) => self.recover(error).await,
         }
@@ -125,7 +126,7 @@ impl ComponentRun<'_> {
         gates.iter().filter_map(name).collect()
     }
 
-    /// Removes the Jobs that a process has left at points that are passed, once.
+    /// Removes, once, the Jobs that a process left behind at points that are passed.
     pub(super) async fn sweep_smoke_jobs(
         &mut self,
         spec: &RunSpec,
@@ -141,8 +142,8 @@ impl ComponentRun<'_> {
         self.remove_smoke_jobs(&kept).await
     }
 
-    /// Removes the Jobs of a run that this one has replaced. That the user may not is no failure: the run itself may
-    /// need no right to Jobs.
+    /// Removes the Jobs of a run that this one has replaced. If the user may not remove Jobs, that is only a warning:
+    /// the new run may not need that right.
     pub(in crate::driver::component_run) async fn remove_replaced_smoke_jobs(
         &mut self,
     ) -> Result<(), Failure> {
@@ -180,7 +181,7 @@ impl ComponentRun<'_> {
     }
 }
 
-/// What the variables of a test say about its batch, but for the addresses of the pods.
+/// The environment variables of a test, except for the addresses of the pods.
 fn smoke_variables(values: &GateValues) -> SmokeVariables {
     const NAMES: [(&str, &str); 6] = [
         ("ROLLOUT_APPLICATION", "application"),
