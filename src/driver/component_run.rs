@@ -62,7 +62,7 @@ pub struct ComponentRun<'a> {
     pub(super) watch: &'a NamespaceWatch,
     pub(super) leadership: Option<&'a Leadership<'a>>,
     pub(super) prepared: &'a PreparedComponent,
-    /// The run record as it is known.
+    /// The run record as last read or written.
     pub(super) record: Option<StoredRecord>,
     claim: ClaimState,
     writes: WriteState,
@@ -313,7 +313,7 @@ impl<'a> ComponentRun<'a> {
         self.apply_inherited_metadata(held).await
     }
 
-    /// The run record as it is known.
+    /// The run record as last read or written.
     pub(super) fn recorded(&self) -> Option<&Record> {
         self.record.as_ref().map(|stored| &stored.record)
     }

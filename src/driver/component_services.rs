@@ -1,7 +1,7 @@
-//! Which Services a component is to have at a moment of its run, by what its revisions expose.
+//! Decides which Services a component has at each point of its run, from what its revisions expose.
 //!
-//! An annotation of each revision says what it exposes. A manifest that exposes other ports of the same containers is
-//! the same revision, so the run record keeps the latest exposure requested for it. For revisions without the
+//! An annotation of each revision records what it exposes. A manifest that exposes other ports of the same containers
+//! is the same revision, so the run record keeps the latest exposure requested for it. For revisions without the
 //! annotation (older ones, and KubeVela's), the exposure is derived from the component's Service.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,22 +24,22 @@ use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
 use crate::plan::run::{Mode, Outcome};
 
-/// What a manifest says of a component besides its revision: of its Services and of the objects of its traits.
+/// What a manifest defines for a component outside its revision: its Services and the objects of its traits.
 #[derive(Debug, Clone)]
 pub struct ManifestInput {
-    /// What the target exposes; `None` where the target is another revision than the one that the manifest renders.
+    /// What the target exposes; `None` if the target is not the revision that the manifest renders.
     pub exposure: Option<Exposure>,
-    /// What the Services have from the application.
+    /// The metadata that the Services inherit from the application.
     pub inherited: Inherited,
-    /// What the workload has from the application and from its traits.
+    /// The metadata that the workload inherits from the application and its traits.
     pub workload_metadata: Inherited,
-    /// The objects of its traits; `None` where the target is another revision than the one that the manifest renders.
+    /// The objects of its traits; `None` if the target is not the revision that the manifest renders.
     pub outputs: Option<Vec<Value>>,
     /// The objects of a component that is applied as a whole, with the values of its Secrets; `None` likewise.
     pub objects: Option<Vec<Value>>,
 }
 
-/// What is known of a component besides.
+/// What is known about a component apart from the manifest.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceInputs<'a> {
     /// The application.
@@ -52,36 +52,36 @@ pub struct ServiceInputs<'a> {
     pub kind: WorkloadKind,
     /// The revision to roll out.
     pub target: &'a StoredRevision,
-    /// Every revision of the component that was found.
+    /// All revisions of the component.
     pub stored: &'a [StoredRevision],
     /// The run record.
     pub record: Option<&'a Record>,
 }
 
-/// What a component's revisions expose, and its Services as they were seen.
+/// What a component's revisions expose, and its Services as observed before the run.
 #[derive(Debug, Clone)]
 pub struct ComponentServices {
     application: String,
     component: String,
     target: String,
     outlines: Vec<Outline>,
-    /// By revision.
+    /// The ports of each revision.
     ports: BTreeMap<String, RevisionPorts>,
     /// The revisions that are applied as a whole.
     whole: Vec<String>,
-    /// What the revisions say of themselves.
+    /// What each revision exposes according to its own annotation.
     said: BTreeMap<String, Option<Exposure>>,
-    /// Keys of labels and annotations that manifests have given; `None` where no manifest is given.
+    /// Keys of labels and annotations that manifests have set; `None` without a manifest.
     inherited: Option<BTreeSet<String>>,
     seen: BTreeMap<String, DynamicObject>,
     has_exposure_changed: bool,
 }
 
 impl ComponentServices {
-    /// Works out what a component's revisions expose.
+    /// Determines what a component's revisions expose.
     ///
     /// # Errors
-    /// Services that have to be known and that this user may not read.
+    /// Services that are needed but that this user may not read.
     pub fn new(
         known: ServiceInputs<'_>,
         asked: Option<&ManifestInput>,
@@ -108,10 +108,10 @@ impl ComponentServices {
         let wanted = asked.and_then(|asked| asked.exposure.as_ref());
         let recorded = |name: &str| record.and_then(|record| record.exposes.get(name));
         let is_exposing = |exposure: &Exposure| !exposure.ports.is_empty();
-        // Whatever was asked of it before, a revision without ports has never had a Service.
+        // A revision without ports has never had a Service, whatever was requested for it.
         let may_expose =
             |one: &StoredRevision| one.workload().is_some_and(|body| !declared_ports(body).is_empty());
-        // Those of revisions that may have pods, which a run without a manifest would leave without their ports.
+        // Revisions that may have pods: a run without a manifest must keep their ports.
         let is_concerned = |one: &&StoredRevision| {
             let run = record.map(|record| &record.run.spec);
             one.name == target.name
@@ -160,7 +160,7 @@ impl ComponentServices {
         Ok(component_services)
     }
 
-    /// No Services: those of a component that is applied as a whole are among its objects.
+    /// No Services, for a component that is applied as a whole: its Services are among its objects.
     #[must_use]
     pub fn none(known: ServiceInputs<'_>) -> Self {
         Self {
@@ -177,7 +177,7 @@ impl ComponentServices {
         }
     }
 
-    /// The same without the Services of these names, which are objects of traits.
+    /// Drops the Services for whose names `is_other` returns true, which are objects of traits.
     #[must_use]
     pub fn without(mut self, is_other: impl Fn(&str) -> bool) -> Self {
         self.outlines.retain(|outline| !is_other(&outline.name));
@@ -189,44 +189,44 @@ impl ComponentServices {
         self.outlines.iter().map(|outline| outline.name.as_str())
     }
 
-    /// A Service as it was seen before the run.
+    /// A Service as it was before the run.
     #[must_use]
     pub fn seen(&self, name: &str) -> Option<&DynamicObject> {
         self.seen.get(name)
     }
 
-    /// Whether a Service is the component's, and so stamped with its claims.
+    /// Whether a Service is the component's, and is thus stamped with its claims.
     #[must_use]
     pub fn owns(&self, seen: &DynamicObject) -> bool {
         service::foreign_owner(seen, &self.application, &self.component).is_none()
     }
 
-    /// The newest epoch that a Service of the component was seen to be stamped with: it outlives a record that is lost.
+    /// The newest epoch that a Service of the component is stamped with, which survives the loss of the record.
     #[must_use]
     pub fn newest_stamp(&self) -> Epoch {
         let owned = self.seen.values().filter(|seen| self.owns(seen));
         owned.filter_map(service::service_epoch).max().unwrap_or(Epoch(0))
     }
 
-    /// Whether the target exposes something else than it was last asked to.
+    /// Whether what the target exposes has changed since it was last recorded.
     #[must_use]
     pub fn has_exposure_changed(&self) -> bool {
         self.has_exposure_changed
     }
 
-    /// Whether a Service is or has to be there.
+    /// Whether a Service exists or has to be created.
     #[must_use]
     pub fn touches_services(&self) -> bool {
         !self.seen.is_empty() || self.changes(&[]).iter().any(Change::is_pending)
     }
 
-    /// What has to be done for each Service while pods of the target and of `others` live.
+    /// The change that each Service needs while the target and `others` have pods.
     #[must_use]
     pub fn changes(&self, others: &[String]) -> Vec<Change> {
         self.names().map(|name| self.change(name, others, self.seen(name))).collect()
     }
 
-    /// What has to be done for a Service that was seen so, while pods of the target and of `others` live.
+    /// The change that the Service `seen` needs while the target and `others` have pods.
     #[must_use]
     pub fn change(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Change {
         let inherited = self.inherited.as_ref().map_or(ServiceMetadata::Kept, ServiceMetadata::Written);
@@ -242,8 +242,8 @@ impl ComponentServices {
     fn wanted(&self, name: &str, others: &[String], seen: Option<&DynamicObject>) -> Option<Value> {
         let outline = self.outlines.iter().find(|outline| outline.name == name)?;
         let target = self.ports.get(&self.target)?;
-        // Which revision a Deployment runs that is named after the component, only the record says: it may be any of
-        // these.
+        // Only the record shows which revision a Deployment runs that is named after its component: it may be any of
+        // the whole ones.
         let candidates = |name: &String| match *name == self.component && !self.whole.is_empty() {
             true => self.whole.clone(),
             false => vec![name.clone()],
@@ -253,7 +253,7 @@ impl ComponentServices {
         let live = seen.map(|seen| &seen.data);
         let mut ports = union_ports(outline.offer, target, &known, live).ports;
         if known.len() < others.len() {
-            // If the revision of a workload is gone, its exposure is unknown: the Service keeps its ports until then.
+            // If the revision of a workload is lost, its exposure is unknown, so the Service keeps its ports.
             let offered: Vec<_> = ports.iter().map(port_key).collect();
             let entries = live.and_then(|live| live["spec"]["ports"].as_array()).into_iter().flatten();
             ports.extend(entries.filter(|entry| !offered.contains(&port_key(entry))).cloned());
@@ -262,7 +262,7 @@ impl ComponentServices {
         outline.service(widest_exposure(&all), &ports)
     }
 
-    /// Why one Service cannot serve the pods of all these revisions, and what to do.
+    /// Why one Service cannot serve the pods of the target and `others`, and a hint; `None` if it can.
     #[must_use]
     pub fn conflict(&self, others: &[String]) -> Option<(String, String)> {
         let target = self.ports.get(&self.target)?;
@@ -279,7 +279,7 @@ impl ComponentServices {
         Some((reason, hint.to_owned()))
     }
 
-    /// What the record has to keep: what the target and `others` expose, as far as they do not say it themselves.
+    /// What the record has to keep: what the target and `others` expose, if it differs from their annotations.
     #[must_use]
     pub fn recorded(
         &self,
@@ -301,7 +301,7 @@ impl ComponentServices {
     }
 }
 
-/// The keys of labels and annotations that a revision's workload has from its application.
+/// The keys of labels and annotations that a revision's workload inherited from its application.
 fn handed_keys(revision: &StoredRevision) -> Vec<String> {
     let inherited = revision.workload().map(Inherited::stored).unwrap_or_default();
     inherited.labels.into_keys().chain(inherited.annotations.into_keys()).collect()
@@ -321,7 +321,7 @@ pub fn other_revisions(observed: &Observed, kind: WorkloadKind, target: &str) ->
     let runs = || std::iter::once(&record.run).chain(&record.past);
     let has_sources = names.iter().any(|name| *name != target);
     if has_sources && run.spec.target == target && run.outcome.is_resumable() {
-        // Sources that are gone count as long as there are others: a Service is trimmed once.
+        // Sources without workloads count while others remain, so that a Service is trimmed only once.
         names.extend(run.spec.sources.iter().map(String::as_str));
     }
     if !kind.is_in_place() && names.contains(record.component.as_str()) {
@@ -333,7 +333,8 @@ pub fn other_revisions(observed: &Observed, kind: WorkloadKind, target: &str) ->
                 break;
             }
         }
-        // Where no such run is known to have succeeded, as after a record was lost, its pods may be of any revision.
+        // If no such run is known to have succeeded, for example because the record was lost, its pods may be of any
+        // revision.
     }
     if kind.is_in_place() {
         for run in runs() {
@@ -351,7 +352,7 @@ fn listed(names: BTreeSet<&str>, target: &str) -> Vec<String> {
     names.into_iter().filter(|name| *name != target).map(str::to_owned).collect()
 }
 
-/// An owner's hint of a Service that is in the way.
+/// Why a Service cannot be changed because it belongs to somebody else; `None` if there is no such Service.
 #[must_use]
 pub fn foreign_service(changes: &[Change]) -> Option<String> {
     changes.iter().find_map(|change| match change {

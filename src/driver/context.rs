@@ -20,31 +20,31 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 pub struct Context {
     /// The session with the API server.
     pub session: Session,
-    /// Receives the events.
+    /// The reporter that receives the events.
     pub reporter: Rc<RefCell<dyn Reporter>>,
-    /// Whether to stop.
+    /// Tells runs when to stop.
     pub control: Control,
     /// The identity of this process.
     pub identity: String,
-    /// How long to wait for what.
+    /// The limits of waits.
     pub limits: Limits,
-    /// Calls hooks and measures metrics; without it, runs skip the gates between batches.
+    /// Calls hooks and measures metrics; without a probe, runs skip the gates between batches.
     pub probe: Option<Rc<dyn Probe>>,
     /// When the runs of the process may check pods again.
     pub next_checks: Rc<NextChecks>,
 }
 
 /// When the runs of a process may check pods again, which bounds the cost of the checks for any number of components;
-/// `None` is at once.
+/// `None` means at once.
 #[derive(Debug, Default)]
 pub struct NextChecks {
-    /// For the first time in a wait: what cannot succeed is found so.
+    /// The next first check of a wait, which finds permanent problems.
     pub first: Cell<Option<Moment>>,
-    /// Once more.
+    /// The next repeated check.
     pub repeat: Cell<Option<Moment>>,
 }
 
-/// How long to wait for what; zero is no limit.
+/// The limits of waits, where zero means no limit, and what to do on failures.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// For the whole run of a component.
@@ -53,7 +53,7 @@ pub struct Limits {
     pub batch: Duration,
     /// For another run of the same application to end.
     pub lock: Duration,
-    /// What a sign that waiting will not help means.
+    /// What to do at a sign that waiting will not help.
     pub fail_fast: FailFast,
     /// What becomes of a component whose pods do not become ready.
     pub on_failure: OnFailure,

@@ -1,8 +1,8 @@
-//! A component that is applied as a whole: its objects stage by stage, until all are ready; then what other revisions
-//! have left goes.
+//! Runs a component that is applied as a whole: applies its objects stage by stage until all are ready, then deletes
+//! what other revisions left behind.
 //!
-//! Each write names the version of the object that it was decided from, and leaves the claim's epoch on it, so that a
-//! write of an earlier claim that is still on its way is refused.
+//! Each write names the version of the object that it was decided from, and stamps the object with the claim's epoch,
+//! so that the server rejects a write of an earlier claim that is still in flight.
 
 use futures::future::join_all;
 use kube::api::DynamicObject;
@@ -33,18 +33,18 @@ use crate::plan::run::{FrozenBatch, FrozenStrategy, Mode, Run, RunSpec};
 use crate::plan::step::Step;
 use crate::report::event::{EventKind, ObjectChange, Progress};
 
-/// What came of applying one object.
+/// The result of applying one object.
 enum ApplyOutcome {
     /// It was written.
     Applied(ObjectChange, Box<DynamicObject>),
-    /// It is in the way of somebody else's.
+    /// It would overwrite a field that another manager owns.
     Refused(Failure),
     /// A later claim has written it.
     Superseded,
 }
 
 impl ComponentRun<'_> {
-    /// Observes, plans, and applies, waits or deletes. Returns how the run ends, if it does.
+    /// Observes, plans, and then applies, waits or deletes. Returns how the run ends, if it does.
     pub(super) async fn object_turn(
         &mut self,
         objects: &PreparedObjects,
@@ -59,7 +59,7 @@ impl ComponentRun<'_> {
             self.record_target().await?;
             return Ok(None);
         }
-        // No run before this one may change what this one replaces.
+        // Stamp what this run replaces, so that no earlier run can change it.
         let is_behind = |one: &Workload| one.epoch != Some(epoch) && !one.deleting;
         if let Some(behind) = self.left_workloads(objects).into_iter().find(is_behind) {
             let observed = self.observe();
@@ -84,7 +84,7 @@ impl ComponentRun<'_> {
         Ok(None)
     }
 
-    /// Before the claim: whether there is anything to write, or only something to wait for.
+    /// The turn before the claim: claims the run, or waits if there is nothing to write.
     async fn begin_objects(&mut self, objects: &PreparedObjects) -> Result<Option<TurnEnd>, Failure> {
         let observed = self.observe();
         let seen = objects.observe(&self.watch.objects.cache, None);
@@ -110,7 +110,7 @@ impl ComponentRun<'_> {
         Ok(None)
     }
 
-    /// The claim of a run of everything, or of the rest of one.
+    /// The claim of a new run of all objects, or of a resumed one.
     pub(super) fn claim_of_objects(&self, objects: &PreparedObjects, observed: &Observed) -> Step {
         let target = &self.prepared.desired.target;
         let recorded = observed.record.as_ref().map(|record| &record.run);
@@ -120,14 +120,14 @@ impl ComponentRun<'_> {
         Step::Claim { spec: resumed.unwrap_or_else(|| self.framed(objects, recorded)), resumes }
     }
 
-    /// Starts the one batch under a new claim.
+    /// Starts the only batch under a new claim.
     pub(super) fn begin_only_batch(&mut self, objects: &PreparedObjects) {
         self.deadlines.forget_batches();
         self.deadlines.enter_batch(0);
         self.watch_kinds(objects);
     }
 
-    /// The run to claim: one batch of everything.
+    /// The run to claim, with all objects in one batch.
     fn framed(&self, objects: &PreparedObjects, recorded: Option<&Run>) -> RunSpec {
         let target = &self.prepared.desired.target;
         let size = size_after(objects);
@@ -135,7 +135,7 @@ impl ComponentRun<'_> {
             Some(run) if run.spec.mode == Mode::Apply => size_before(objects),
             Some(_) | None => self.workloads_seen().iter().map(|workload| workload.replicas).sum(),
         };
-        // In the middle of a run, there are more pods than any run asks for.
+        // In the middle of a run, there are more pods than any run requested.
         let unfinished = recorded.filter(|run| run.outcome.is_resumable());
         let before = unfinished.map_or(present, |run| run.spec.original_size);
         let source = recorded.map(|run| &run.spec.target).filter(|source| *source != target);
@@ -155,7 +155,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Has the kinds of the objects watched from now on.
+    /// Starts watching the kinds of the objects.
     fn watch_kinds(&self, objects: &PreparedObjects) {
         let awaited = objects.objects.iter().filter(|object| object.is_awaited());
         let scopes = awaited.filter_map(|object| {
@@ -168,7 +168,7 @@ impl ComponentRun<'_> {
         self.watch.objects.watch_scopes(scopes);
     }
 
-    /// Applies objects of one stage side by side.
+    /// Applies the objects of one stage concurrently.
     async fn apply_objects(
         &mut self,
         objects: &PreparedObjects,
@@ -177,7 +177,7 @@ impl ComponentRun<'_> {
     ) -> Result<(), Failure> {
         self.ensure_leader().await?;
         let due: Vec<&PreparedObject> = due.iter().filter_map(|index| objects.objects.get(*index)).collect();
-        // The server cannot reject the late create of an object that a later claim does not have.
+        // The server cannot reject a late create of an object that a later claim does not contain.
         if due.iter().any(|object| self.watch.objects.cache.get(&object.reference).is_none()) {
             self.confirm_epoch(epoch).await?;
         }
@@ -189,7 +189,7 @@ impl ComponentRun<'_> {
             match written {
                 Ok(ApplyOutcome::Applied(change, live)) => {
                     self.watch.objects.cache.apply(&object.reference, &live);
-                    // One that was as rendered has only been claimed.
+                    // An object that was as rendered has only been stamped.
                     if !object.before.as_ref().is_some_and(|before| object.is_same(before)) {
                         self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
                     }
@@ -197,7 +197,7 @@ impl ComponentRun<'_> {
                 }
                 Ok(ApplyOutcome::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(ApplyOutcome::Superseded) => is_superseded = true,
-                // Another component creates it.
+                // Another component creates the namespace.
                 Err(error) if error.is_missing_namespace() => {
                     failed = failed.or_else(|| Some(ClusterError::transient(error.to_string())));
                 }
@@ -267,7 +267,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Has an object take what is about to be applied to it. Returns it as it is then.
+    /// Prepares a live object for what is about to be applied. Returns the object after that.
     async fn prepare_for_apply(
         &self,
         object: &PreparedObject,
@@ -285,7 +285,7 @@ impl ComponentRun<'_> {
         Ok(seen)
     }
 
-    /// How the kind of an object is served; it may have been defined by a stage before.
+    /// How the kind of an object is served; an earlier stage may have defined it.
     async fn served(&self, object: &PreparedObject) -> Result<ServedKind, ClusterError> {
         if let Some(kind) = &object.kind {
             return Ok(kind.clone());
@@ -327,7 +327,7 @@ impl ComponentRun<'_> {
             .hint(format!("it is not retried: correct the cause, and delete it with `{delete}`"))
     }
 
-    /// Notes which object is waited for: signs of trouble at another one are not its own.
+    /// Records which object the run waits for, and forgets the symptoms of any other.
     fn note_awaited(&mut self, object: &ObjectRef) {
         if self.diagnosis.awaited.as_ref() != Some(object) {
             self.diagnosis.awaited = Some(object.clone());
@@ -335,7 +335,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Applies those objects of traits that are due and not as rendered, stage by stage.
+    /// Applies the objects of traits that are due and differ from what is rendered, stage by stage.
     pub(super) async fn apply_trait_objects(
         &mut self,
         objects: &PreparedObjects,
@@ -355,7 +355,7 @@ impl ComponentRun<'_> {
         Ok(WriteEffect::Changed)
     }
 
-    /// Reads the objects again, by a quorum read.
+    /// Refreshes the objects with a quorum read.
     pub(super) async fn refresh_objects(&self) -> Result<(), ClusterError> {
         let session = &self.context.session;
         let whole = self.prepared.objects.iter().chain([&self.prepared.trait_objects]);
@@ -376,7 +376,7 @@ impl ComponentRun<'_> {
         stamps.max().unwrap_or(Epoch(0)).max(of_services)
     }
 
-    /// Where the objects stand.
+    /// The progress of the objects.
     pub(super) fn object_progress(&self, objects: &PreparedObjects) -> Progress {
         let claimed = self.claim.epoch;
         let count = count_progress(&objects.observe(&self.watch.objects.cache, claimed));
@@ -393,7 +393,8 @@ impl ComponentRun<'_> {
     }
 }
 
-/// Whether a field of another manager may be taken over: it is KubeVela's, or a revision of the component had it.
+/// Whether a field of another manager may be taken over, because it is KubeVela's or was applied by a revision of the
+/// component.
 pub(in crate::driver) fn may_take(object: &PreparedObject, conflict: &FieldConflict) -> bool {
     let said_before = || object.earlier.iter().any(|earlier| field_at(earlier, &conflict.field).is_some());
     match object.handling {
@@ -402,7 +403,7 @@ pub(in crate::driver) fn may_take(object: &PreparedObject, conflict: &FieldConfl
     }
 }
 
-/// Whether a field is this program's, or KubeVela's, by another kind of write.
+/// Whether a field was written by `rollout` or KubeVela, with another kind of write.
 fn is_own(conflict: &FieldConflict) -> bool {
     let manager = conflict.manager.as_str();
     manager == keys::FIELD_MANAGER || KUBEVELA_MANAGERS.contains(&manager)

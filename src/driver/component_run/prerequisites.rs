@@ -1,7 +1,7 @@
-//! What a run writes besides workloads: a new revision, and the component's Services.
+//! What a run writes besides workloads: a new revision, the component's Services, and the objects of its traits.
 //!
-//! It comes after the claim and after the stamps, so that the record is first and no run before this one can act any
-//! more, and before the first workload changes. Where nothing else is to be done, a claim of its own fences it.
+//! They are written after the claim and the stamps, when no earlier run can act any more, and before the first workload
+//! changes. If nothing else is to be done, a claim of their own fences them.
 
 use std::collections::BTreeMap;
 
@@ -22,14 +22,14 @@ use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
-/// What a run still writes besides workloads.
+/// The state of what a run writes besides workloads.
 pub(super) struct Prerequisites {
     /// Whether something is still to be written.
     pub(super) are_pending: bool,
     pub(super) is_target_recorded: bool,
     /// The component's Services as this run left them, by name.
     pub(super) services: BTreeMap<String, DynamicObject>,
-    /// Whether the objects are gone that other revisions have left.
+    /// Whether the objects that other revisions left behind are gone.
     pub(super) are_leftovers_gone: bool,
 }
 
@@ -45,7 +45,7 @@ impl Prerequisites {
 }
 
 impl ComponentRun<'_> {
-    /// Whether the time of this step is the time to write them.
+    /// Whether to write the prerequisites at this step.
     pub(super) fn is_time_for_prerequisites(&self, step: &Step) -> bool {
         let is_driving = self.has_claimed();
         self.prerequisites.are_pending
@@ -67,7 +67,7 @@ impl ComponentRun<'_> {
             }
     }
 
-    /// Records the new revision and applies the Services, as far as there are any.
+    /// Records the new revision, and applies the Services and the objects of traits, if there are any.
     pub(super) async fn put_prerequisites(
         &mut self,
         observed: &Observed,
@@ -101,8 +101,8 @@ impl ComponentRun<'_> {
                     None => return Ok(()),
                 },
             };
-            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready, and
-            // what pods of other revisions may need goes then.
+            // Apply what pods need before they start. What routes traffic to pods, or scales them, follows once they
+            // are ready; what pods of other revisions may need is deleted then.
             let is_at_end = !self.has_claimed() && !matches!(step, Step::Act(Action::Hold { .. }));
             let is_due = |object: &PreparedObject| is_at_end || object.is_needed_by_pods();
             while self.apply_trait_objects(trait_objects, is_due, epoch).await? == WriteEffect::Changed {
@@ -121,7 +121,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Records the target's revision, once, and before it what it takes over.
+    /// Records, once, the target's revision, and before it the revision of the objects that it takes over.
     pub(super) async fn record_target(&mut self) -> Result<(), Failure> {
         let Some(new) =
             self.prepared.new_revision.as_ref().filter(|_| !self.prerequisites.is_target_recorded)
@@ -145,7 +145,7 @@ impl ComponentRun<'_> {
             revision_store::create_revision(&session, &self.prepared.namespace, &object).await
         {
             match revision_store::get_revision(&session, &self.prepared.namespace, &new.name).await? {
-                // Ours, from a try that went unanswered or a run beside this one.
+                // The revision is ours, from a request that was never answered or from a concurrent run.
                 Some(found) if *found.data == *new.data() => return Ok(()),
                 Some(_) => {
                     let reason =
@@ -164,8 +164,8 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// The new revision with its owners, where a view controls it. The run record is a second one, so that
-    /// the history survives when the views are removed.
+    /// The new revision with its owners, if a view controls it. The run record is a second owner, so that the history
+    /// survives the removal of the views.
     fn owned(&self, new: &NewRevision) -> Value {
         let mut object = new.object();
         if let (Some(owner), Some(stored)) = (&self.prepared.owner, &self.record) {

@@ -1,5 +1,5 @@
-//! The component's Services under a run: the ports of all revisions that may have pods while it lasts, those of the
-//! target alone at its end.
+//! The component's Services: during a run, they have the ports of all revisions that may have pods; at its end, only
+//! those of the target.
 
 use kube::api::DynamicObject;
 
@@ -12,9 +12,9 @@ use crate::report::event::EventKind;
 /// Whether Services had to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteEffect {
-    /// All were as wanted.
+    /// All were as desired.
     Unchanged,
-    /// At least one was not.
+    /// At least one was written.
     Changed,
 }
 
@@ -30,7 +30,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Removes the ports that only sources exposed: no source has pods any more.
+    /// Removes the ports that only sources exposed, once no source has pods any more.
     pub(super) async fn trim_services(&mut self) -> Result<WriteEffect, Failure> {
         let Some(epoch) = self.claim.epoch else { return Ok(WriteEffect::Unchanged) };
         let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();

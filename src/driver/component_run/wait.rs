@@ -1,4 +1,4 @@
-//! Waiting for the cluster within deadlines, with reminders.
+//! Waits for the cluster within deadlines, with reminders.
 
 use std::time::Duration;
 
@@ -16,36 +16,36 @@ use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
-/// How often a wait that does not move is mentioned again.
+/// How often a wait without progress is reported again.
 pub(super) const REMIND_EVERY: Duration = Duration::from_secs(30);
 
-/// How long a controller may take to see a change before that is mentioned.
+/// How long a controller may take to observe a change before the wait is reported.
 const SLOW_CONTROLLER: Duration = Duration::from_secs(5);
 
-/// What was reported of a wait, and when to report again.
+/// The wait that was reported last, and when to report it again.
 #[derive(Debug, Clone)]
 pub(super) struct WaitNotice {
     phrase: String,
-    /// When to report it, or to report it again.
+    /// When to report it, or report it again.
     due: Moment,
-    /// When to check why nothing moves.
+    /// When to check why there is no progress.
     check: Moment,
-    /// Which check that is.
+    /// Which check that will be.
     next: PodCheck,
-    /// The resource version of a StatefulSet whose pods that check counts.
+    /// The resource version of the StatefulSet at which that check counts pods.
     version: Option<String>,
 }
 
-/// Whether a batch turned out to be complete.
+/// Whether any batch has completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BatchProgress {
-    /// None did.
+    /// No batch has completed.
     Unchanged,
-    /// At least one did.
+    /// At least one batch has completed.
     Completed,
 }
 
-/// What a decision depends on, followed from the moment of the decision on.
+/// Notifications of changes to what a decision depends on, from the time of the decision on.
 pub(super) struct Changes {
     workloads: Receiver<u64>,
     record: Receiver<u64>,
@@ -53,7 +53,7 @@ pub(super) struct Changes {
 }
 
 impl ComponentRun<'_> {
-    /// No write is sent on a Lease that may have expired.
+    /// Waits until the Lease is valid: no write is sent under one that may have expired.
     pub(super) async fn await_lease(&mut self) -> Result<(), Failure> {
         let Some(Leadership { lease, .. }) = self.leadership else {
             return Ok(());
@@ -83,14 +83,14 @@ impl ComponentRun<'_> {
                 () = clock.until(patience_ends) => return Err(Failure::lease_not_renewed()),
             }
         }
-        // Others may have held it meanwhile.
+        // Another process may have held the Lease in the meantime.
         match self.claim.epoch {
             Some(epoch) => self.confirm_epoch(epoch).await,
             None => Ok(()),
         }
     }
 
-    /// Waits until the Lease can be renewed no more.
+    /// Waits until renewing the Lease is refused.
     pub(super) async fn lease_refused(&self) {
         match self.leadership {
             Some(Leadership { lease, .. }) => lease.refused().await,
@@ -98,7 +98,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Follows what a decision depends on; `None` if some of it has changed since it was observed.
+    /// Subscribes to changes of what a decision depends on; `None` if it has changed since it was observed.
     pub(super) fn changes_since(&self, observed: &Observed) -> Option<Changes> {
         let component = &self.prepared.component;
         let changes = Changes {
@@ -113,7 +113,7 @@ impl ComponentRun<'_> {
         (!is_outdated).then_some(changes)
     }
 
-    /// Waits until something has changed, a deadline or this moment has passed, or the run has to stop.
+    /// Waits until something has changed, a deadline or `until` has passed, or the run has to stop.
     pub(super) async fn await_change(&self, mut changes: Changes, until: Option<Moment>) {
         tokio::select! {
             biased;
@@ -152,8 +152,8 @@ impl ComponentRun<'_> {
             self.emit(EventKind::Waiting { progress: self.progress(observed), on: phrase });
             notice.due = now.plus(REMIND_EVERY);
         }
-        // The status of a StatefulSet does not show all ready pods, so each change of it has them counted, which is
-        // paced as a first check is.
+        // The status of a StatefulSet does not show all ready pods, so they are counted after each of its changes, at
+        // the pace of first checks.
         let version = self.uncounted_version(observed);
         let pace = if version.is_some() { PodCheck::First } else { notice.next };
         if version.is_some() && notice.version != version {
@@ -185,7 +185,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Starts the batch's clock when it is entered, and reports those before as ready.
+    /// Starts the batch's clock when it is entered, and reports the batches before it as ready.
     pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> BatchProgress {
         let done = match step {
             Step::Act(

@@ -1,4 +1,4 @@
-//! A pause: the process writes nothing and waits until a user resumes the run or another process takes over.
+//! Handles a pause: the process writes nothing and waits until a user resumes the run or another process takes over.
 
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::wait::REMIND_EVERY;
@@ -7,7 +7,7 @@ use crate::plan::run::Outcome;
 use crate::report::event::EventKind;
 
 impl ComponentRun<'_> {
-    /// Takes the record from the watch if it is newer than the one that was read.
+    /// Takes the record from the watch if it is newer than the known one.
     pub(super) fn apply_watched_record(&mut self) {
         let heard = self.record.as_ref().and_then(|known| self.watch.records.newer_than(known));
         if heard.is_some() {
@@ -15,14 +15,14 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Whether the run of this claim is paused.
+    /// Whether this run is paused.
     pub(super) fn is_paused(&self) -> bool {
         let record = self.recorded();
         record.is_some_and(|record| Some(record.epoch) == self.claim.epoch && record.run.paused.is_some())
     }
 
-    /// Waits for the end of the pause. The deadline of the batch restarts after it, and so does a gate; that of the run
-    /// does not stop.
+    /// Waits for the end of the pause. The batch's deadline and the current gate restart after it; the run's deadline
+    /// keeps running.
     pub(super) async fn wait_while_paused(&mut self) -> Result<(), Failure> {
         self.deadlines.forget_batches();
         self.notice = None;
@@ -52,7 +52,7 @@ impl ComponentRun<'_> {
                     return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
                 }
                 () = self.deadlines.passed() => self.deadlines.check("the run is paused")?,
-                // The watch may have missed it.
+                // The watch may have missed the change.
                 () = clock.until(remind) => self.reload().await?,
             }
         }
@@ -70,7 +70,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// A paused component may be deleted: its run has stopped, so `rollout delete` does not wait for it.
+    /// Checks whether the paused component was deleted: `rollout delete` does not wait for a paused run.
     async fn check_record(&mut self) -> Result<(), Failure> {
         let component = &self.prepared.component;
         if !self.watch.records.is_deleted(component) {

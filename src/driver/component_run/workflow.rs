@@ -1,8 +1,8 @@
-//! The gates of the workflow before a component: what is waited for here, and where the run is held until a user
+//! The gates of the workflow before a component: steps that the run waits for, and steps that hold it until a user
 //! promotes it.
 //!
-//! A run that is held is claimed like any other, and its revision is recorded, but nothing of it is applied. So what
-//! continues it later needs no manifest.
+//! A held run is claimed like any other, and its revision is recorded, but nothing is applied. So it can be promoted
+//! without the manifest.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -25,18 +25,18 @@ use crate::plan::run::{FrozenBatch, Mode, Outcome, Run, RunSpec, WorkflowPlace};
 use crate::plan::step::{Refusal, Step, plan};
 use crate::report::event::{EventKind, Progress};
 
-/// How often it is read whether another application is done: it may be in a namespace that nothing here watches.
+/// How often to check whether another application is done: its namespace may not be watched.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Where a component stands in the workflow of its application.
+/// The state of a component in the workflow of its application.
 pub(super) struct WorkflowState {
-    /// As its next claim records it.
+    /// The place that the next claim records.
     pub(super) place: Option<WorkflowPlace>,
-    /// What became of the components before it.
+    /// The state of the components before it.
     pub(super) predecessors: Predecessors,
     /// The steps that this process has passed.
     pub(super) passed: Rc<RefCell<BTreeSet<String>>>,
-    /// What was reported of a wait at a gate, and when to report it again.
+    /// The wait at a gate that was reported last, and when to report it again.
     notice: Option<(String, Moment)>,
 }
 
@@ -51,9 +51,9 @@ impl WorkflowState {
     }
 }
 
-/// What came of the gates before a component.
+/// The result of passing the gates before a component.
 pub(super) enum Gates {
-    /// There is none, or none any more.
+    /// There are none, or all are passed.
     Passed,
     /// The run ends here.
     Held(ComponentOutcome),
@@ -121,7 +121,7 @@ impl ComponentRun<'_> {
         ComponentOutcome::Held { at: HoldPoint::Step { step, message } }
     }
 
-    /// Claims the run and records that it is held there, unless the record says so already. It then ends so.
+    /// Claims the run and records that it is held at this place, unless the record shows that already.
     async fn hold_in_workflow(
         &mut self,
         place: WorkflowPlace,
@@ -217,7 +217,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Waits for a while at a gate, and reports for what: at once where that is something else, and now and then.
+    /// Waits at a gate for at most `at_most`. Reports a new wait at once, and repeats it from time to time.
     async fn pause_at_gate(&mut self, what: &str, on: String, at_most: Duration) -> Result<(), Failure> {
         self.deadlines.check(&on)?;
         let mut changes = self.watch.records.changes_of(&self.prepared.component);
@@ -242,8 +242,8 @@ impl ComponentRun<'_> {
     }
 }
 
-/// A run that changes no size and no template: only Services or the objects of traits change. The second value says
-/// whether it is the recorded one.
+/// A run that changes no size and no template, only Services or the objects of traits. The second value is whether it
+/// resumes the recorded run.
 fn unchanged(recorded: &Run) -> (RunSpec, bool) {
     if recorded.outcome.is_resumable() {
         return (recorded.spec.clone(), true);
