@@ -55,7 +55,7 @@ pub struct Limits {
     pub lock: Duration,
     /// What to do at a sign that waiting will not help.
     pub fail_fast: FailFast,
-    /// What becomes of a component whose pods do not become ready.
+    /// What to do with a component whose pods do not become ready.
     pub on_failure: OnFailure,
     /// How many lines of a failing pod's log are shown.
     pub logs: u32,
@@ -63,17 +63,17 @@ pub struct Limits {
     pub gates: GateTrust,
 }
 
-/// What gates between batches may do on this machine: they come from a manifest, or from a record in the cluster.
+/// What gates between batches may do on this machine, since they come from a manifest or from a record in the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GateTrust {
     /// Send requests without secrets.
     #[default]
     Untrusted,
-    /// Also run commands, and send variables and files in headers.
+    /// Also run commands, and send environment variables and files in headers.
     Trusted,
 }
 
-/// What becomes of a component whose pods do not become ready.
+/// What to do with a component whose pods do not become ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
     /// It stays as it is.
@@ -83,7 +83,7 @@ pub enum OnFailure {
     Undo,
 }
 
-/// What a sign that waiting will not help means for a run, such as an image that cannot be pulled.
+/// What a run does at a sign that waiting will not help, such as an image that cannot be pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailFast {
     /// It is reported, and the batch waits until its timeout.
@@ -108,7 +108,7 @@ impl Context {
         }
     }
 
-    /// The same context, whose session's retries are events of an application.
+    /// The same context, reporting the retries of its session as events of an application.
     #[must_use]
     pub fn reporting_retries(&self, application: &str) -> Self {
         let (context, application) = (self.clone(), application.to_owned());
@@ -119,17 +119,17 @@ impl Context {
         Self { session, ..self.clone() }
     }
 
-    /// The same context, whose events name a namespace, unless they name one already.
+    /// The same context, adding a namespace to events that name none.
     #[must_use]
     pub fn reporting_in(&self, namespace: &str) -> Self {
         let reporter = InNamespace { namespace: namespace.to_owned(), inner: Rc::clone(&self.reporter) };
         Self { reporter: Rc::new(RefCell::new(reporter)), ..self.clone() }
     }
 
-    /// Waits for an answer from outside the cluster, for as long as it may take.
+    /// Waits for an answer from outside the cluster, for at most [`ANSWERED_WITHIN`].
     ///
     /// # Errors
-    /// In words, that there was none.
+    /// A message that there was no answer in time.
     pub async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, String> {
         let answer = self.session.clock().within(ANSWERED_WITHIN, answer).await;
         answer.ok_or_else(|| format!("no answer after {}s", ANSWERED_WITHIN.as_secs()))
@@ -149,7 +149,7 @@ impl Context {
     }
 }
 
-/// Names the namespace in every event.
+/// Adds the namespace to events.
 struct InNamespace {
     namespace: String,
     inner: Rc<RefCell<dyn Reporter>>,
@@ -169,7 +169,7 @@ impl Reporter for Silent {
     fn event(&mut self, _: &Event) {}
 }
 
-/// A delay to print: above a second, without milliseconds.
+/// A delay for printing: without milliseconds if it is above a second.
 fn rounded(delay: Duration) -> SignedDuration {
     let delay = SignedDuration::try_from(delay).unwrap_or_default();
     if delay < SignedDuration::from_secs(1) { delay } else { delay.round(Unit::Second).unwrap_or(delay) }

@@ -1,16 +1,16 @@
-//! Stopping a run from outside it. Signals are turned into this by the command line.
+//! Stops a run from outside. The command line maps signals to it.
 
 use tokio::sync::watch;
 
-/// Asks runs to stop.
+/// Requests runs to stop.
 #[derive(Debug)]
 pub struct Stopper(watch::Sender<bool>);
 
-/// Hears whether to stop.
+/// Tells a run whether to stop.
 #[derive(Debug, Clone)]
 pub struct Control(watch::Receiver<bool>);
 
-/// A stopper and the control that hears it.
+/// A stopper and the control that it stops.
 #[must_use]
 pub fn control() -> (Stopper, Control) {
     let (sender, receiver) = watch::channel(false);
@@ -18,26 +18,26 @@ pub fn control() -> (Stopper, Control) {
 }
 
 impl Stopper {
-    /// Asks to stop after the write in flight.
+    /// Requests a stop after the write in flight.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Control {
-    /// Whether to stop.
+    /// Whether a stop was requested.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// The bare signal, for those who know nothing of runs.
+    /// The underlying signal, for code that does not know runs.
     #[must_use]
     pub fn receiver(&self) -> watch::Receiver<bool> {
         self.0.clone()
     }
 
-    /// Waits until asked to stop; for ever once the stopper is dropped.
+    /// Waits until a stop is requested; forever once the stopper is dropped.
     pub async fn stopped(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|is_stopped| *is_stopped).await.is_err() {

@@ -20,17 +20,16 @@ use crate::plan::observed::Workload;
 use crate::plan::{readiness, rollback};
 use crate::report::message::RESUME_HINT;
 
-/// How many reasons are reported, worst first.
+/// The maximum number of reasons that are reported, worst first.
 const MAX_REASONS: usize = 3;
 
-/// The most time that the requests of one check take in total: a server that does not respond must not delay the
-/// report.
+/// The time limit for all requests of one check: a server that does not respond must not delay the report.
 pub const WITHIN: Duration = Duration::from_secs(10);
 
-/// How the API server refuses what a quota does not allow.
+/// Part of the API server's rejection of an object that exceeds a quota.
 const OVER_QUOTA: &str = "exceeded quota";
 
-/// Facts about a component that did not become ready: its pods' reasons and what runs now.
+/// Facts about a component that did not become ready: why its pods are not ready, and what runs now.
 pub async fn collect_diagnostics(drive: &ComponentRun<'_>) -> Vec<String> {
     let prepared = drive.prepared;
     let kind = prepared.desired.kind;
@@ -51,14 +50,14 @@ pub async fn collect_diagnostics(drive: &ComponentRun<'_>) -> Vec<String> {
     lines
 }
 
-/// Sends the requests, most important first: the responses so far are kept when time runs out.
+/// Sends the requests, most important first; keeps the lines so far when time runs out.
 async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     let Some(owner) = drive.pod_owner() else { return };
     let session = &drive.context.session;
     let baseline = drive.diagnosis.baseline.clone().unwrap_or_default();
     let findings = match pods::inspect_workload(session, owner, &baseline).await {
         Ok(findings) => findings,
-        // The run says already that it waits for an object that does not exist.
+        // The run already reports that it waits for an object that does not exist.
         Err(ClusterError::NotFound(_)) => return,
         Err(error) => {
             lines.push(format!("the pods could not be listed: {error}"));
@@ -74,7 +73,7 @@ async fn ask(drive: &ComponentRun<'_>, lines: &mut Vec<String>) {
     lines.extend(events::list_workload_warnings(session, owner, &findings.pods, &baseline).await);
 }
 
-/// Why pods do not become ready, from the findings of a check.
+/// Describes why pods do not become ready, from the findings of a check.
 pub fn causes(owner: PodOwner<'_>, findings: &Findings) -> Vec<String> {
     let PodOwner { namespace, kind, name } = owner;
     let noun = kind.noun();
@@ -90,7 +89,7 @@ pub fn causes(owner: PodOwner<'_>, findings: &Findings) -> Vec<String> {
     lines
 }
 
-/// Why a CloneSet takes its time: Kruise's default is easily overlooked.
+/// Explains why a CloneSet is slow: Kruise's default is easily overlooked.
 fn kruise_rate_note(kind: WorkloadKind, workload: &Workload) -> Option<String> {
     let in_place = workload.in_place.as_ref().filter(|_| kind == WorkloadKind::CloneSet)?;
     let moved = Shape::of(workload).updated();
@@ -109,7 +108,7 @@ fn size(workload: &Workload) -> String {
     let of_target = readiness::ready_replicas(workload);
     match workload.template() {
         Some(revision) => format!("`{name}` {ready}/{replicas} ready, {of_target} of `{revision}`"),
-        // While its template is being replaced, the pods that serve may all be of the one before.
+        // While the template is being replaced, all serving pods may be of the previous revision.
         None if readiness::is_fresh(workload) && *ready > of_target => {
             format!("`{name}` {ready}/{replicas} ready, {of_target} of the new template")
         }
@@ -117,7 +116,7 @@ fn size(workload: &Workload) -> String {
     }
 }
 
-/// The pods that are not ready, those of one reason together, the most frequent reason first.
+/// The pods that are not ready, grouped by reason, the most frequent reason first.
 fn by_reason(problems: &[PodProblem]) -> Vec<Vec<&PodProblem>> {
     let mut by_reason: BTreeMap<&str, Vec<&PodProblem>> = BTreeMap::new();
     for problem in problems {
@@ -128,7 +127,7 @@ fn by_reason(problems: &[PodProblem]) -> Vec<Vec<&PodProblem>> {
     groups
 }
 
-/// The most frequent reasons, each with the pod that has had it most often.
+/// Describes the most frequent reasons, each with the pod that has restarted most often.
 fn worst(problems: &[PodProblem]) -> Vec<String> {
     let line = |group: Vec<&PodProblem>| {
         let worst = group.iter().min_by_key(|problem| std::cmp::Reverse(problem.restarts))?;
@@ -141,7 +140,7 @@ fn worst(problems: &[PodProblem]) -> Vec<String> {
     by_reason(problems).into_iter().take(MAX_REASONS).filter_map(line).collect()
 }
 
-/// The commands that lead on from a failure.
+/// The commands that may help after a failure.
 pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
     let Some(record) = drive.recorded().filter(|_| drive.has_claimed()) else { return Vec::new() };
     let prepared = drive.prepared;
@@ -176,7 +175,8 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
     }
 }
 
-/// The command that shows more about a diagnosis. Pods that a quota does not allow cannot be described.
+/// The command that shows more about a diagnosis. Pods that exceed a quota are never created, so the quota is
+/// described.
 fn describe_command(diagnosis: &[String], described: &str) -> String {
     if diagnosis.iter().any(|line| line.contains(OVER_QUOTA)) {
         return "kubectl describe quota".to_owned();
@@ -184,7 +184,7 @@ fn describe_command(diagnosis: &[String], described: &str) -> String {
     format!("kubectl describe {described}")
 }
 
-/// What to describe, as kubectl takes it: the component's pods by their label; where they have none, what makes them.
+/// What to describe, as arguments of kubectl: the component's pods by their label or, without the label, their owner.
 fn pods_to_describe(drive: &ComponentRun<'_>) -> String {
     let PreparedComponent { component, objects, .. } = drive.prepared;
     let awaited = objects.as_ref().and_then(|objects| {
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_in_the_way_is_looked_at() {
+    fn the_suggested_command_describes_the_obstacle() {
         let quota = "deployment `web-v2`: FailedCreate: pods \"x\" is forbidden: exceeded quota: few";
         let cases = [
             (&[quota][..], "kubectl describe quota"),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn pods_of_one_reason_are_told_together_however_often_they_had_it() {
+    fn pods_are_grouped_by_reason_regardless_of_their_restarts() {
         let problems = [
             problem("a", 7, "unscheduled"),
             problem("b", 1, "crash"),

@@ -1,4 +1,4 @@
-//! Calling hooks: at least once, and the same call for every try.
+//! Calls hooks at least once, with the same key in every attempt.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::plan::record::Record;
 use crate::probe::Probe;
 use crate::probe::hook::{HookAnswer, HookCall};
 
-/// How often a hook that cannot be reached, or whose server has an error, is tried at once, and the pause after the
-/// first try: as in the original. One that does not answer in time is not.
+/// The number of attempts for a hook that cannot be reached, or whose server has an error, and the pause after the
+/// first attempt, as in the original. A hook that does not answer in time is not retried here.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const FACTOR: u32 = 5;
 
-/// In place of the batch in the key of a call about the whole run.
+/// Replaces the batch in the key of a call about the whole run.
 const NO_BATCH: &str = "-";
 
-/// How a run ends that does not reach its target.
+/// Why a run ends without reaching its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinalPhase {
     /// It fails.
@@ -30,7 +30,7 @@ pub enum FinalPhase {
 }
 
 impl FinalPhase {
-    /// The state of the run, as the original names it.
+    /// The original's name for the state of the run.
     fn phase(self) -> &'static str {
         match self {
             Self::Failing => "rolloutFailing",
@@ -40,8 +40,8 @@ impl FinalPhase {
     }
 }
 
-/// What is said in a call about a run, or about one of its batches by its zero-based index. Every try of it has the
-/// same key, also those of a process that resumes the run.
+/// The content of a call about a run, or about one of its batches (zero-based). All attempts have the same key, even
+/// those of a process that resumes the run.
 #[must_use]
 pub fn call_about<'a>(
     namespace: &'a str,
@@ -56,7 +56,7 @@ pub fn call_about<'a>(
     HookCall { component, namespace, phase, key }
 }
 
-/// Calls a hook with the tries of one call.
+/// Calls a hook, with retries.
 ///
 /// # Errors
 /// [`FailureKind::Interrupted`].
@@ -89,10 +89,10 @@ pub async fn call_hook(
     }
 }
 
-/// Calls the `finalize-rollout` hooks of a run that does not reach its target. Each has as long as a request may take;
-/// one that does not agree is a warning.
+/// Calls the `finalize-rollout` hooks of a run that does not reach its target. Each may take as long as a request; a
+/// hook that does not accept is a warning.
 ///
-/// This comes before the end is recorded, so that the process that records it after a crash calls them again.
+/// They are called before the end is recorded, so that the process that records it after a crash calls them again.
 pub async fn call_final_hooks(
     context: &Context,
     namespace: &str,

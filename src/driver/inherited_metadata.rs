@@ -1,7 +1,7 @@
-//! Labels and annotations that the target's workload has from its application.
+//! Labels and annotations that the target's workload inherits from its application.
 //!
-//! They are not part of a revision: the template has none of them, and pods stay. So where they alone change, the
-//! workload is given them in place, under a claim like every write.
+//! They are not part of a revision: the pod template does not have them, so changing them replaces no pods. If only
+//! they change, the workload is updated in place, under a claim like every write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,14 +24,14 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// That of a workload, as far as it is known.
+    /// The metadata of a workload in the cache.
     #[must_use]
     pub fn known(cache: &WorkloadCache, component: &str, kind: WorkloadKind, name: &str) -> Option<Self> {
         let (labels, annotations) = cache.labels_and_annotations(component, kind, name)?;
         Some(Self { labels, annotations })
     }
 
-    /// As a part of an object, without what only this program writes.
+    /// Formats it as part of an object, without what only `rollout` writes.
     #[must_use]
     pub fn shown(&self, name: &str) -> Value {
         let annotations: BTreeMap<_, _> =
@@ -40,21 +40,21 @@ impl Metadata {
     }
 }
 
-/// The labels and annotations that a component's workload has from the application.
+/// The labels and annotations that a component's workload inherits from the application.
 #[derive(Debug, Clone)]
 pub struct InheritedMetadata {
     wanted: Inherited,
-    /// Keys that earlier manifests had.
+    /// Keys that earlier manifests set.
     known: BTreeSet<String>,
-    /// Keys that the body of the workload's revision has.
+    /// Keys in the body of the workload's revision.
     recorded: BTreeSet<String>,
-    /// Whether keys stay that no revision records.
+    /// Whether keys that no revision records are kept.
     keeps_unrecorded: bool,
 }
 
 impl InheritedMetadata {
-    /// The metadata for the target, whose workload was created from its revision or, in place, from any revision
-    /// before.
+    /// The metadata for the target, whose workload was created from its revision or, in place, from any earlier
+    /// revision.
     #[must_use]
     pub fn new(
         wanted: Inherited,
@@ -72,8 +72,9 @@ impl InheritedMetadata {
         Self { wanted, known, recorded, keeps_unrecorded: false }
     }
 
-    /// The metadata that a workload gets back in place with the pods of an earlier revision: what traits give to both.
-    /// What only the workload has is not part of a revision, and stays. `None` where each revision has a workload.
+    /// The metadata that a rollback restores on an in-place workload: what traits set on both the workload and its
+    /// pods. Metadata of the workload alone is not part of a revision, and is kept. `None` if each revision has its own
+    /// workload.
     #[must_use]
     pub fn restored(kind: WorkloadKind, target: &StoredRevision, stored: &[StoredRevision]) -> Option<Self> {
         let body = target.workload().filter(|_| kind.is_in_place())?;
@@ -93,7 +94,7 @@ impl InheritedMetadata {
         Some(Self { wanted, recorded: known.clone(), known, keeps_unrecorded: true })
     }
 
-    /// The desired metadata; keys that other clients wrote stay.
+    /// The desired metadata; keys that other clients wrote are kept.
     #[must_use]
     pub fn applied(&self, seen: &Metadata) -> Metadata {
         let listed: BTreeSet<String> = seen
@@ -124,8 +125,8 @@ impl InheritedMetadata {
     }
 }
 
-/// The JSON Patch operations from one state to another. A removed key is tested first: a value that another client set
-/// stays.
+/// The JSON Patch operations from one state to another. A removed key is tested first, so that a value that another
+/// client has set is kept.
 #[must_use]
 pub fn operations(seen: &Metadata, wanted: &Metadata) -> Vec<Value> {
     let mut operations = Vec::new();
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_was_handed_down_goes_and_those_of_others_stay() {
+    fn inherited_labels_are_removed_and_foreign_ones_kept() {
         let seen = Metadata { labels: map(&[("team", "a"), ("x", "y")]), annotations: map(&[("n", "m")]) };
         let after = inherited_metadata(&[], &["team"]).applied(&seen);
         assert_eq!(after, Metadata { labels: map(&[("x", "y")]), annotations: map(&[("n", "m")]) });
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_no_revision_tells_of_is_found_again() {
+    fn labels_missing_from_the_revision_are_listed_for_later_removal() {
         let seen = Metadata::default();
         let given = inherited_metadata(&[("team", "a")], &[]).applied(&seen);
         assert_eq!(given.labels, map(&[("team", "a")]));

@@ -1,4 +1,5 @@
-//! What other revisions of a component have left that its target, which is applied as a whole, lacks.
+//! Finds the objects that other revisions of a component left behind and that its target, which is applied as a whole,
+//! does not have.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use crate::oam::policies::GarbageStrategy;
 use crate::oam::render::services::service_names;
 use crate::oam::revision::StoredRevision;
 
-/// An object that another revision of the component has left.
+/// An object that another revision of the component left behind.
 #[derive(Debug, Clone)]
 pub struct Leftover {
     /// Which object it is, with its namespace.
@@ -36,7 +37,7 @@ impl Leftover {
     }
 }
 
-/// The objects that revisions which were rolled out in batches may have left when the component is applied as a whole:
+/// The objects that revisions rolled out in batches may have left behind once the component is applied as a whole:
 /// workloads of another kind than the target's, and the Services of exposed ports.
 #[must_use]
 pub fn objects_of_batches(
@@ -57,7 +58,7 @@ pub fn objects_of_batches(
         let has_services = of == WorkloadKind::StatefulSet
             || revision.workload().is_some_and(|body| !declared_ports(body).is_empty());
         let mut names = if has_services { service_names(component, of) } else { Vec::new() };
-        // A StatefulSet names the Service that gives its pods their names in DNS for good.
+        // Keep the Service that gives a StatefulSet's pods their DNS names: the StatefulSet cannot change its name.
         names.retain(|(_, offer)| *offer == Offer::Exposed || of != kind);
         let services = names.into_iter().map(|(name, _)| reference("v1".to_owned(), "Service", &name));
         Some(workload.into_iter().chain(services).collect::<Vec<_>>())
@@ -66,7 +67,7 @@ pub fn objects_of_batches(
     batched.filter_map(of_revision).flatten().collect()
 }
 
-/// The objects that the other revisions name, that exist, are the component's, and are not kept.
+/// The objects named by other revisions that exist, are the component's, and are not kept.
 #[must_use]
 pub fn find_leftovers(
     owner: ObjectOwner<'_>,

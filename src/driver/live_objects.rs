@@ -1,4 +1,4 @@
-//! The objects of components that are applied as a whole, as they are before a run.
+//! The live objects of components that are applied as a whole, as they are before a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,14 +16,14 @@ use crate::oam::object::ObjectRef;
 #[derive(Debug, Clone, Default)]
 pub struct LiveObjects {
     kinds: ServedKinds,
-    /// By reference, with the namespace that each is in.
+    /// By reference, including the namespace.
     objects: BTreeMap<ObjectRef, DynamicObject>,
-    /// Kinds that are yet to be served, by group and kind.
+    /// Kinds that will be served later, by group and kind.
     defined: BTreeMap<(String, String), KindScope>,
 }
 
 impl LiveObjects {
-    /// Reads those of these objects that exist. One that names no namespace is looked up in this one.
+    /// Reads the objects that exist. A reference without a namespace is looked up in `namespace`.
     ///
     /// # Errors
     /// See [`Session::read`].
@@ -34,7 +34,7 @@ impl LiveObjects {
     ) -> Result<Self, ClusterError> {
         let kinds = find_kinds(session, references).await?;
         let mut live = Self { kinds, ..Self::default() };
-        // One request, or one list, for each kind and namespace.
+        // One get or list for each kind and namespace.
         let mut groups: BTreeMap<(&str, &str, Option<String>), BTreeSet<String>> = BTreeMap::new();
         for reference in references {
             let located = live.locate(reference, namespace);
@@ -56,13 +56,13 @@ impl LiveObjects {
         });
         let found = try_join_all(reads).await?;
         drop(groups);
-        // A namespace that only is assumed to exist, as in the sandbox, has no identity.
+        // A namespace that is only assumed to exist, as in the sandbox, has no UID.
         let exists = |(_, object): &(ObjectRef, DynamicObject)| object.metadata.uid.is_some();
         live.objects = found.into_iter().flatten().filter(exists).collect();
         Ok(live)
     }
 
-    /// The same, with the kinds that the CustomResourceDefinitions among these objects define.
+    /// Adds the kinds that the CustomResourceDefinitions among these objects define.
     #[must_use]
     pub fn with_definitions<'a>(self, objects: impl IntoIterator<Item = &'a Value>) -> Self {
         let definitions = objects.into_iter().filter(|object| object["kind"] == "CustomResourceDefinition");
@@ -75,7 +75,7 @@ impl LiveObjects {
         Self { defined: defined.collect(), ..self }
     }
 
-    /// Whether a kind is among those that [`LiveObjects::with_definitions`] has noted.
+    /// Whether [`LiveObjects::with_definitions`] has added a kind.
     #[must_use]
     pub fn defines(&self, reference: &ObjectRef) -> bool {
         self.defined_scope(reference).is_some()
@@ -91,7 +91,7 @@ impl LiveObjects {
         self.kinds.get(&(api_version.to_owned(), kind.to_owned()))?.as_ref()
     }
 
-    /// The reference with the namespace that the object is in: this one where it names none and has one.
+    /// The reference with the object's namespace: `namespace` if it names none and its kind is namespaced.
     #[must_use]
     pub fn locate(&self, reference: &ObjectRef, namespace: &str) -> ObjectRef {
         let served = self.kind(&reference.api_version, &reference.kind).map(|kind| kind.scope);

@@ -1,7 +1,7 @@
-//! Revisions of which only the workload is left.
+//! Detects revisions of which only the workload is left.
 //!
-//! If the ControllerRevisions of a component are deleted, its workloads still name them. The manifest would then become
-//! a new revision of such a name, and pass for what the workload runs: see [`crate::driver::snapshot`].
+//! If the ControllerRevisions of a component are deleted, its workloads still name them. A manifest could then become a
+//! new revision with such a name, and be mistaken for what the workload runs: see [`crate::driver::snapshot`].
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::oam::convert::is_same_template;
 use crate::oam::revision::{NewRevision, StoredRevision};
 
-/// The lost revision that a workload runs, if it has the name of a new one and other content. `None` if the content is
-/// the same; fields that the API server has defaulted do not count.
+/// The lost revision that a workload runs, if its content differs from that of the new revision of the same name.
+/// Fields that the API server has defaulted do not count.
 pub(super) fn lost_revision(new: &NewRevision, live: &DynamicObject) -> Option<StoredRevision> {
     let stored = new.as_stored()?;
     let live = json!(live);

@@ -1,7 +1,7 @@
-//! The loop: observe, plan, act or wait, report. The planner decides each step; this layer decides what is prepared,
-//! checked and waited for.
+//! The control loop: observe, plan, act or wait, report. The planner decides each step; this layer prepares, checks and
+//! waits.
 //!
-//! Killing the process anywhere and running it again is the recovery; there is no other.
+//! A process can be killed at any point; rerunning the command recovers, without any other recovery code.
 
 pub mod acquire;
 pub mod application_run;

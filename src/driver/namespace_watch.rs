@@ -16,10 +16,10 @@ use crate::driver::request::RolloutRequest;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 
-/// What is watched of one namespace, and what is known from it.
+/// The watches of one namespace, and the caches that they fill.
 #[derive(Debug)]
 pub struct NamespaceWatch {
-    /// What is watched, a kind each.
+    /// The watches of workloads, one per kind.
     pub scopes: Vec<WatchScope>,
     /// The workloads.
     pub cache: WorkloadCache,
@@ -32,7 +32,8 @@ pub struct NamespaceWatch {
 }
 
 impl NamespaceWatch {
-    /// One watch per kind of workload for each namespace of the requests. Knows nothing before [`feed_all`] is polled.
+    /// One watch per kind of workload for each namespace of the requests. The caches are empty until [`feed_all`] is
+    /// polled.
     pub(crate) fn of_requests(requests: &[RolloutRequest]) -> BTreeMap<&str, Self> {
         let mut components: BTreeMap<&str, BTreeMap<WorkloadKind, BTreeSet<String>>> = BTreeMap::new();
         for request in requests {
@@ -74,15 +75,15 @@ impl NamespaceWatch {
         }
     }
 
-    /// What is watched of a kind.
+    /// The watch of a kind of workload.
     #[must_use]
     pub fn scope(&self, kind: WorkloadKind) -> Option<&WatchScope> {
         self.scopes.iter().find(|scope| scope.kind == kind)
     }
 }
 
-/// Feeds the watches for as long as it is polled. It never ends: a watch that fails for good reports that to the cache,
-/// and the runs that read the cache end.
+/// Feeds the caches for as long as it is polled. It never ends: a watch that fails permanently reports that to the
+/// cache, which ends the runs that read it.
 pub(crate) async fn feed_all(context: &Context, watches: &BTreeMap<&str, NamespaceWatch>) {
     let session = &context.session;
     join_all(watches.iter().map(|(namespace, watch)| async {
@@ -102,7 +103,8 @@ mod tests {
 
     use super::*;
 
-    /// A URI holds the names of some applications; of more, every object is watched that has an application.
+    /// A URI has room for the names of a limited number of applications; with more, the objects of all applications are
+    /// watched.
     #[test]
     fn any_number_of_applications_can_be_watched() {
         let object: DynamicObject =

@@ -1,5 +1,5 @@
-//! Whose an object is that a component renders, and what a run does to it: by its labels, by what the application's
-//! policies say, and by what the command line allows.
+//! Decides who owns an object that a component renders, and what a run does to it, from its labels, the application's
+//! policies and the command line.
 
 use std::collections::BTreeSet;
 
@@ -19,17 +19,17 @@ use crate::oam::revision::is_concealed;
 /// What a run does to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handling {
-    /// Applies it, and takes over fields of others only where they were the component's.
+    /// Applies it, and takes over fields of other managers only if they were the component's before.
     Apply,
     /// Takes it over: it exists and belongs to no application.
     Adopt,
     /// Leaves it as it is.
     Keep,
-    /// Deletes it and creates it again: a field changes that a `resource-update` policy names.
+    /// Recreates it: a field changes that a `resource-update` policy names.
     Recreate,
 }
 
-/// Whose the objects are, and what the application's policies say about them.
+/// The owner of objects, and the policies that apply to them.
 #[derive(Debug, Clone, Copy)]
 pub struct ObjectOwner<'a> {
     /// The application.
@@ -38,14 +38,14 @@ pub struct ObjectOwner<'a> {
     pub component: &'a str,
     /// The application's namespace.
     pub namespace: &'a str,
-    /// The policies; `None` where no manifest gives any.
+    /// The policies; `None` without a manifest.
     pub policies: Option<&'a Policies>,
-    /// What becomes of objects that belong to no application.
+    /// What to do with objects that belong to no application.
     pub adoption: Adoption,
 }
 
 impl ObjectOwner<'_> {
-    /// What a run does to an object that is rendered so and exists so.
+    /// What a run does to an object, given its rendered body and its live state.
     pub(super) fn handling(
         &self,
         body: &Value,
@@ -67,7 +67,7 @@ impl ObjectOwner<'_> {
                 .hint("create it, or apply the manifest that has its values")),
             };
         }
-        // One that does not exist yet is waited for.
+        // A read-only object that does not exist yet is waited for.
         if policies.is_some_and(|policies| is_selected(&policies.read_only)) {
             return Ok(Handling::Keep);
         }
@@ -81,7 +81,7 @@ impl ObjectOwner<'_> {
         match foreign_reason(before, reference, *self) {
             None if self.is_recreated(body, before) => Ok(Handling::Recreate),
             None => Ok(Handling::Apply),
-            // The application that it belongs to writes it.
+            // The application that the object belongs to writes it.
             Some(_) if is_shared && before.labels().contains_key(labels::NAME) => Ok(Handling::Keep),
             Some(_) if may_adopt && !before.labels().contains_key(labels::NAME) => Ok(Handling::Adopt),
             Some(reason) if self.is_of_application(before) => Err(Failure::refused(reason)
@@ -102,7 +102,7 @@ impl ObjectOwner<'_> {
             && label(labels::NAMESPACE).is_none_or(|namespace| namespace == self.namespace)
     }
 
-    /// Whether a field changes that can only change with the object.
+    /// Whether a field changes that requires recreating the object.
     fn is_recreated(&self, body: &Value, before: &DynamicObject) -> bool {
         let rules = self.policies.map_or(&[][..], |policies| policies.recreate.as_slice());
         let mut fields =
@@ -116,8 +116,8 @@ impl ObjectOwner<'_> {
         })
     }
 
-    /// What an annotation says of an object that stays when its component no longer renders it; `None` where it goes.
-    /// What applications share is not one's to delete.
+    /// The value of the annotation for an object that is kept when its component no longer renders it; `None` if it is
+    /// deleted. An application does not delete objects that it shares.
     pub(super) fn kept(&self, body: &Value) -> Option<&'static str> {
         let policies = self.policies?;
         if policies.shared_resource.iter().any(|selector| selector.selects(body)) {
@@ -136,7 +136,7 @@ pub(super) fn pointer(path: &str) -> String {
     path.split('.').map(|field| format!("/{}", keys::escape_pointer(field))).collect()
 }
 
-/// Why an object is not the component's; `None` where it is.
+/// Why an object is not the component's; `None` if it is.
 pub(super) fn foreign_reason(
     live: &DynamicObject,
     reference: &ObjectRef,
@@ -163,7 +163,7 @@ pub(super) fn foreign_reason(
     }
 }
 
-/// Who has written the fields of an object, its status apart.
+/// The managers that own fields of an object, apart from its status.
 fn managers(live: &DynamicObject) -> Vec<String> {
     let entries = live.managed_fields().iter();
     let of_object = entries.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());

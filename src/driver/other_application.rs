@@ -1,5 +1,5 @@
-//! Whether another application is done: by the run records of its components, or, where it has none, by the status of a
-//! KubeVela Application.
+//! Checks whether another application is done: by the run records of its components or, if it has none, by the status
+//! of a KubeVela Application.
 
 use std::collections::BTreeSet;
 
@@ -21,16 +21,16 @@ use crate::report::text::list_literals;
 /// The phase of an Application whose workflow has succeeded and whose components are healthy.
 const RUNNING: &str = "running";
 
-/// How another application stands.
+/// The state of another application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OtherApplication {
-    /// All of it is done.
+    /// All its components are done.
     Done,
-    /// Not yet; what is missing.
+    /// It is not done yet, for this reason.
     Missing(String),
 }
 
-/// Which rights a user lacks to read the applications that components wait for, in other namespaces than their own.
+/// Describes the rights that a user lacks to read the applications, in other namespaces, that components wait for.
 ///
 /// # Errors
 /// The server's last error.
@@ -51,10 +51,10 @@ pub(super) async fn missing_reads(
     Ok(None)
 }
 
-/// Reads how an application stands.
+/// Reads the state of an application.
 ///
 /// # Errors
-/// The server's last error, such as that this user may not read it.
+/// The server's last error, for example if this user may not read it.
 pub(super) async fn find_application(
     session: &Session,
     namespace: &str,

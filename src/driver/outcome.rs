@@ -7,27 +7,27 @@ use crate::cluster::record_store::RecordError;
 use crate::plan::batch::BatchSumError;
 use crate::report::event::{EventKind, Progress};
 
-/// How it ended.
+/// The outcome of driving one component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComponentOutcome {
-    /// It is as wanted.
+    /// The component is as desired.
     Succeeded {
-        /// Whether anything had to be written for that.
+        /// Whether anything had to be written.
         changed: bool,
     },
-    /// It is held at a gate as asked.
+    /// The run is held at a gate, as requested.
     Held {
         /// The gate.
         at: HoldPoint,
     },
-    /// It was not begun, because a component that it depends on is not done.
+    /// The run was not started, because a component that it depends on is not done.
     Skipped {
         /// That component.
         waiting_for: String,
-        /// The step of the workflow at which that one is held, if it is.
+        /// The step of the workflow that holds that component, if it is held.
         held_at: Option<String>,
     },
-    /// It did not get there.
+    /// The run failed.
     Failed(Failure),
 }
 
@@ -36,18 +36,18 @@ pub enum ComponentOutcome {
 pub enum HoldPoint {
     /// After this batch (zero-based).
     Batch(usize),
-    /// At a step of the workflow, before anything of it is applied.
+    /// At a step of the workflow, before anything is applied.
     Step {
         /// The step.
         step: String,
-        /// What the step says to the user.
+        /// The step's message for the user.
         message: Option<String>,
     },
-    /// At a gate, which a user may pass.
+    /// At a gate, which a user may promote the run past.
     Gate {
         /// Why it holds.
         cause: GateCause,
-        /// Why, in words.
+        /// The reason as text.
         reason: String,
     },
 }
@@ -75,10 +75,10 @@ pub struct ApplicationOutcome {
     pub components: Vec<(String, ComponentOutcome)>,
 }
 
-/// Why a component did not get there.
+/// Why a component failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Whose fault it is and what can be done: decides the exit code.
+    /// The kind of failure, which decides the exit code.
     pub kind: FailureKind,
     /// What happened, object first.
     pub reason: String,
@@ -91,19 +91,19 @@ pub struct Failure {
 /// The kinds of failure, which decide the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The request itself is wrong, whatever the cluster holds.
+    /// The request itself is invalid, regardless of the cluster.
     Invalid,
     /// Refused before any write.
     Refused,
-    /// It did not become ready in time, or cannot. Resumable.
+    /// The component did not become ready in time, or cannot. Resumable.
     NotReady,
-    /// A gate between the batches is closed: a metric failed, or a hook says no. Resumable.
+    /// A gate between batches failed, such as a metric, a hook or a smoke test. Resumable.
     GateFailed,
-    /// Another run took over, or would not end in time.
+    /// Another run took over, or did not end in time.
     Superseded,
-    /// Somebody else changed the workload in mid-run. Resumable.
+    /// Another client changed the workload during the run. Resumable.
     ExternalChange,
-    /// The cluster cannot be reached or keeps refusing.
+    /// The cluster cannot be reached, or keeps returning errors.
     Cluster,
     /// The API server does not accept one of the run's writes. Resumable.
     Denied,
@@ -120,45 +120,45 @@ impl Failure {
         Self { kind, reason: reason.into(), evidence: Vec::new(), hints: Vec::new() }
     }
 
-    /// Something that is not done, before any write.
+    /// A refusal before any write.
     #[must_use]
     pub fn refused(reason: impl Into<String>) -> Self {
         Self::new(FailureKind::Refused, reason)
     }
 
-    /// Another run holds the Lease by now.
+    /// The failure if another process now holds the Lease.
     #[must_use]
     pub fn taken_over(key: &LeaseKey, holder: &str) -> Self {
         let reason = format!("{key} was taken over by `{holder}`");
         Self::new(FailureKind::Superseded, reason).hint("see `rollout status`")
     }
 
-    /// The Lease ran out and was not renewed for as long as an outage may last.
+    /// The failure if the Lease expired and could not be renewed for as long as an outage may last.
     #[must_use]
     pub fn lease_not_renewed() -> Self {
         let reason = "the lease could not be renewed: the API server does not answer properly";
         Self::new(FailureKind::Cluster, reason)
     }
 
-    /// The event that reports it.
+    /// The event that reports the failure.
     #[must_use]
     pub fn event(&self, progress: Option<Progress>) -> EventKind {
         let Self { kind, reason, evidence, hints } = self.clone();
-        // An interruption that left nothing to explain is what the user wanted.
+        // An interruption without evidence is what the user wanted.
         if kind == FailureKind::Interrupted && evidence.is_empty() {
             return EventKind::Interrupted { progress, hints };
         }
         EventKind::Failed { progress, reason, evidence, hints }
     }
 
-    /// A namespace does not exist.
+    /// The failure if a namespace does not exist.
     #[must_use]
     pub fn missing_namespace(namespace: &str) -> Self {
         Self::refused(format!("namespace `{namespace}` does not exist"))
             .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))
     }
 
-    /// Adds what to do next.
+    /// Adds a hint about what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -166,7 +166,7 @@ impl Failure {
     }
 }
 
-/// Why a run's turn did not come.
+/// Converts the failure to acquire a Lease.
 impl From<LeaseError> for Failure {
     fn from(error: LeaseError) -> Self {
         match error {
@@ -180,13 +180,13 @@ impl From<LeaseError> for Failure {
     }
 }
 
-/// How the API server refuses a Role with rules that its author does not have.
+/// Part of the API server's rejection of a Role with rules that its author does not have.
 const GRANTS: &str = "is attempting to grant RBAC permissions not currently held";
 
-/// How the API server refuses what is made in a namespace that is on its way out.
+/// Part of the API server's rejection of an object in a namespace that is terminating.
 const TERMINATING: &str = "because it is being terminated";
 
-/// An error before the first write: what is forbidden is refused.
+/// Converts an error before the first write: a forbidden request is a refusal.
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
         let kind = match &error {
@@ -210,7 +210,7 @@ impl From<ClusterError> for Failure {
         } else if is_forbidden(GRANTS) {
             Some("the manifest grants rights that you do not have: `rollout rbac FILE` prints what is needed")
         } else if is_forbidden(NO_RIGHT) {
-            // Admission forbids as well, such as by a quota, and says itself what would be allowed.
+            // Admission, such as a quota, also forbids, and its message explains what would be allowed.
             Some("request the missing permission, or use another `--context` or `--user`")
         } else {
             error.hint()
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_namespace_that_is_missing_is_named() {
+    fn a_missing_namespace_is_refused_with_a_hint_to_create_it() {
         let (namespace, message) = ("shop".to_owned(), "namespaces \"shop\" not found".to_owned());
         let failure = Failure::from(LeaseError::NoNamespace { namespace, message });
         assert_eq!(failure.kind, FailureKind::Refused);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forbidden_for_other_reasons_than_rights_needs_no_right() {
+    fn permissions_are_suggested_only_if_a_right_is_missing() {
         let hints =
             |message: &str| Failure::from(ClusterError::Forbidden(message.to_owned())).hints.join("\n");
         let of_rights = "leases is forbidden: User \"ci\" cannot create resource \"leases\" in API group";

@@ -1,4 +1,4 @@
-//! From what was read to prepared components: which revision, which workload, what is in the way.
+//! Prepares components from a snapshot: decides the revision and the workload of each, and finds obstacles.
 //!
 //! Everything that can be refused is refused here, for every component, before the first write.
 
@@ -50,69 +50,69 @@ pub struct PreparedComponent {
     pub namespace: String,
     /// Components that must be done first.
     pub depends_on: Vec<String>,
-    /// Which workloads are the component's.
+    /// Decides which workloads are the component's.
     pub ownership: ComponentOwner,
-    /// Where to go.
+    /// The desired state.
     pub desired: Desired,
     /// A revision to record first.
     pub new_revision: Option<NewRevision>,
-    /// A revision that keeps the objects that are taken over as they are, to record before it.
+    /// A revision of the objects that are taken over, as they are now, to record before the new one.
     pub adopted_revision: Option<NewRevision>,
-    /// The target's revision; what its workload is rendered from.
+    /// The target's revision, from which its workload is rendered.
     pub target: StoredRevision,
     /// The revision that the manifest renders, which is kept from pruning.
     pub manifest_revision: Option<String>,
-    /// Every revision of the component that was there.
+    /// All existing revisions of the component.
     pub stored: Vec<StoredRevision>,
-    /// The objects of a target that is applied as a whole; `None` where it is rolled out in batches.
+    /// The objects of a target that is applied as a whole; `None` if it is rolled out in batches.
     pub objects: Option<PreparedObjects>,
-    /// The objects of the traits of a target that is rolled out in batches, and those that go.
+    /// The objects of the traits of a target that is rolled out in batches, and those to delete.
     pub trait_objects: PreparedObjects,
-    /// The objects of the target's traits, where they have changed since it was recorded.
+    /// The objects of the target's traits, if they have changed since the revision was recorded.
     pub recorded_outputs: Option<Vec<Value>>,
     /// What its revisions expose, and its Services.
     pub component_services: ComponentServices,
-    /// What will have been done for its Services when the run ends or is held.
+    /// The changes of its Services by the time that the run ends or is held.
     pub service_changes: Vec<Change>,
-    /// What the manifest hands down to the target's workload; `None` where there is no manifest.
+    /// The metadata that the target's workload inherits; `None` if the run leaves it as it is.
     pub inherited_metadata: Option<InheritedMetadata>,
-    /// The labels and annotations of the target's workload before and after, where they change.
+    /// The labels and annotations of the target's workload before and after, if they change.
     pub metadata_change: Option<(Metadata, Metadata)>,
-    /// The policies of the manifest, to record; `None` where there is no manifest.
+    /// The policies of the manifest, to record; `None` without a manifest.
     pub policies: Option<Policies>,
-    /// Whether they say something else about an object of the component than those that are recorded.
+    /// Whether they differ, for an object of the component, from the recorded policies.
     pub have_policies_changed: bool,
     /// The run record as it was.
     pub record: Option<StoredRecord>,
-    /// What the user should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
-    /// The controller owner of the new revision, where there is a view to be it.
+    /// The view that is the controller owner of the new revision, if there is one.
     pub owner: Option<Value>,
-    /// What the run is asked for as.
+    /// The purpose that the run is recorded with.
     pub purpose: Purpose,
-    /// Where the run stands in the workflow; `None` where no step is a gate before it.
+    /// The run's place in the workflow; `None` if no step is a gate before it.
     pub workflow: Option<WorkflowPlace>,
-    /// The gate that the run was held at and is promoted past, by its place in the order of the points of a run.
+    /// The gate that the run was held at and is promoted past.
     pub promoted_gate: Option<HeldGate>,
-    /// Workloads that a run has stamped and that are not the component's, as far as was known.
+    /// Known workloads that a run has stamped but that are not the component's.
     pub stamped_foreign: BTreeSet<Uid>,
-    /// The claim that the decision is about; see [`ComponentRequest::bound_to`].
+    /// The claim that the run is bound to; see [`ComponentRequest::bound_to`].
     pub bound_to: Option<Epoch>,
-    /// Whether it is refused while the component is paused.
+    /// Whether the run is refused while the component is paused.
     pub respects_a_pause: bool,
 }
 
-/// A refusal, of one component.
+/// The rejection of one component.
 #[derive(Debug, Clone)]
 pub struct Rejection {
     /// The component.
     pub component: String,
-    /// Why and what to do.
+    /// The reason, with hints.
     pub failure: Failure,
 }
 
 impl PreparedComponent {
-    /// The Deployments that it creates in this namespace, the application's.
+    /// The Deployments that the component creates in the application's namespace.
     fn deployments<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a str> {
         let is_batched = self.objects.is_none() && self.desired.kind == WorkloadKind::Deployment;
         let batched = is_batched.then_some(self.desired.workload.as_str());
@@ -126,7 +126,7 @@ impl PreparedComponent {
         batched.into_iter().chain(references.filter(is_deployment).map(|reference| reference.name.as_str()))
     }
 
-    /// What the planner is asked.
+    /// The observed state, as input of the planner.
     #[must_use]
     pub fn observed(&self, cache: &WorkloadCache) -> Observed {
         Observed {
@@ -136,7 +136,7 @@ impl PreparedComponent {
         }
     }
 
-    /// Whether a component that is applied as a whole needs no write; `None` where it is rolled out in batches.
+    /// Whether a component that is applied as a whole needs no write; `None` if it is rolled out in batches.
     #[must_use]
     pub fn are_objects_at_rest(&self) -> Option<bool> {
         let objects = self.objects.as_ref()?;
@@ -150,7 +150,7 @@ impl PreparedComponent {
         Some(is_done && is_recorded && objects.were_applied())
     }
 
-    /// The rights that applying its objects takes, as far as they are in its namespace.
+    /// The rights needed to apply the component's objects in its namespace.
     pub fn rights_on_objects(&self) -> impl Iterator<Item = Right<'_>> {
         let whole = self.objects.iter().chain([&self.trait_objects]);
         let objects = whole.flat_map(|objects| &objects.objects);
@@ -166,8 +166,8 @@ impl PreparedComponent {
         )
     }
 
-    /// Whether the objects of its traits need no write. While the run is held at its gate, what leads to pods waits for
-    /// its end.
+    /// Whether the objects of its traits need no write. While the run is held at its gate, objects that route traffic
+    /// to pods wait for the end of the run.
     fn are_trait_objects_at_rest(&self) -> bool {
         let run = self.record.as_ref().map(|stored| &stored.record.run);
         let is_held =
@@ -175,7 +175,7 @@ impl PreparedComponent {
         self.trait_objects.were_applied() || (is_held && self.trait_objects.were_needs_applied())
     }
 
-    /// How far the run has come through its gates, as a claim of `spec` records it.
+    /// The progress through the gates that a claim of `spec` records.
     #[must_use]
     pub fn gate_place(&self, observed: &Observed, spec: &RunSpec, resumes: bool) -> GatePlace {
         let Some(Record { run, .. }) = observed.record.as_ref().filter(|_| resumes) else {
@@ -189,7 +189,7 @@ impl PreparedComponent {
         }
     }
 
-    /// Whether something besides the workloads has to be written.
+    /// Whether anything besides the workloads has to be written.
     #[must_use]
     pub fn has_prerequisites(&self) -> bool {
         self.new_revision.is_some()
@@ -201,10 +201,10 @@ impl PreparedComponent {
     }
 }
 
-/// Prepares every component of a request, from what was read.
+/// Prepares every component of a request from a snapshot.
 ///
 /// # Errors
-/// Every rejection at once.
+/// All rejections at once.
 pub fn prepare(
     snapshot: &Snapshot<'_>,
     request: &RolloutRequest,
@@ -348,7 +348,7 @@ fn prepare_component(
     })
 }
 
-/// Refuses a component that another application has. Where the record is lost, the revisions still show it.
+/// Refuses a component that belongs to another application, as its record or, if that is lost, its revisions show.
 fn refuse_other_application(
     request: &RolloutRequest,
     component: &ComponentRequest,

@@ -1,5 +1,5 @@
-//! What a target consists of beside its pods: which workloads are its component's, its objects, those of its traits,
-//! and its Services. Every command prepares it here, and so does the rollback of a failed run.
+//! Prepares the parts of a target besides its pods: the ownership of workloads, its objects, those of its traits, and
+//! its Services. Every command uses it, and so does the rollback of a failed run.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ use crate::plan::preview::preview_steps;
 use crate::plan::record::Record;
 use crate::plan::step::Step;
 
-/// What a target is prepared from.
+/// The inputs that a target is prepared from.
 #[derive(Clone, Copy)]
 pub(in crate::driver) struct Basis<'a> {
     pub(in crate::driver) owner: ObjectOwner<'a>,
@@ -80,7 +80,7 @@ impl TargetParts {
                 component_services,
             });
         };
-        // Its workload is named after the component.
+        // A component that is applied as a whole names its workload after itself.
         let ownership = ownership.with_revision(owner.component);
         let workloads = cache.workloads(&ownership);
         let asked = asked.as_ref().and_then(|asked| asked.objects.as_deref());
@@ -98,7 +98,7 @@ impl TargetParts {
         })
     }
 
-    /// The objects that the component consists of besides what runs its revisions in batches, and has consisted of.
+    /// The objects, present and past, of the component, apart from workloads that are rolled out in batches.
     pub(in crate::driver) fn known_objects(
         &self,
         stored: &[StoredRevision],
@@ -109,7 +109,7 @@ impl TargetParts {
         present.map(|object| object.reference.clone()).chain(earlier).collect()
     }
 
-    /// What becomes of the Services until the run ends or is held. Refuses what cannot be done, except in a rollback.
+    /// The changes of the Services until the run ends or is held. Refuses impossible changes, except in a rollback.
     pub(in crate::driver) fn service_changes(
         &self,
         record: Option<&Record>,
@@ -140,9 +140,9 @@ impl TargetParts {
     }
 }
 
-/// The objects of the traits of a target that is rolled out in batches: those that the manifest asks for; without one,
-/// those that the target was given last. The second value is what the record notes of them, where the revision says
-/// something else.
+/// The objects of the traits of a target that is rolled out in batches: those of the manifest or, without a manifest,
+/// those that were last applied for the target. The second value is what to record if they differ from those in the
+/// revision.
 fn trait_outputs(
     asked: Option<Vec<Value>>,
     target: &StoredRevision,
@@ -155,7 +155,7 @@ fn trait_outputs(
     (outputs, recorded)
 }
 
-/// Every object that the revisions of a component have had that is applied as a whole.
+/// All objects in the revisions of a component that is applied as a whole.
 pub(in crate::driver) fn earlier_objects<'a>(
     stored: &'a [StoredRevision],
     record: Option<&'a Record>,
