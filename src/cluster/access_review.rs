@@ -31,7 +31,7 @@ impl<'a> AccessReview<'a> {
         Ok(Self { session, namespace, rules })
     }
 
-    /// Which of these rights this user lacks, as a sentence; `None` where it is none.
+    /// Which of these rights this user lacks, as a sentence; `None` if it is none.
     ///
     /// # Errors
     /// See [`Session::read`].

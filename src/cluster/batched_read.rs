@@ -32,7 +32,7 @@ struct Batch<K, V> {
 }
 
 impl<K: Ord + Clone + 'static, V: Clone + 'static> BatchedRead<K, V> {
-    /// Reads one of many; `None` where the request did not find it. The first that asks sends the request for all.
+    /// Reads one of many; `None` if the request did not find it. The first that asks sends the request for all.
     ///
     /// # Errors
     /// Whatever the request ended with.

@@ -25,7 +25,7 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// What an error says about credentials, wherever in its chain; `None` where it is about something else.
+    /// What an error says about credentials, wherever in its chain; `None` if it is about something else.
     #[must_use]
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);

@@ -29,7 +29,7 @@ pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value)
 }
 
 /// The managed fields of an object after a manager has taken over, as its own applied fields, those that it or the
-/// managers before it have written by other means; `None` where there are none. A field that an apply drops is removed
+/// managers before it have written by other means; `None` if there are none. A field that an apply drops is removed
 /// only if no other manager has it, and the same manager counts as another where it has not applied the field.
 ///
 /// The size is left out: it is given apart from what is applied.
@@ -79,7 +79,7 @@ pub fn with_updates_applied(live: &DynamicObject, manager: &str, before: &[&str]
     serde_json::to_value(kept).ok()
 }
 
-/// The managed fields of an object of which others no longer own what is about to be applied; `None` where they own
+/// The managed fields of an object of which others no longer own what is about to be applied; `None` if they own
 /// none of it. A field that an apply drops later is removed only if no other manager has it.
 ///
 /// The size is left out, as in [`with_updates_applied`]; and so are subresources, which controllers write.
@@ -193,7 +193,7 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// The value of a field that a conflict names, such as `.spec.template.spec.containers[name="web"].image`; `None` where
+/// The value of a field that a conflict names, such as `.spec.template.spec.containers[name="web"].image`; `None` if
 /// the object does not say it.
 #[must_use]
 pub fn field_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {

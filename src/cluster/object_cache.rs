@@ -38,7 +38,7 @@ struct CachedObject {
 }
 
 impl ObjectCache {
-    /// The state of an object; `None` where there is none, or it was not read.
+    /// The state of an object; `None` if there is none, or it was not read.
     #[must_use]
     pub fn get(&self, reference: &ObjectRef) -> Option<DynamicObject> {
         self.state.borrow().objects.get(reference).map(|cached| cached.object.clone())

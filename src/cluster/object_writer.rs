@@ -120,7 +120,7 @@ fn quoted(message: &str) -> String {
 }
 
 /// Has what this program, or KubeVela, has written to an object by other means count as applied, see
-/// [`with_updates_applied`]. Returns the object as it is then; `None` where there is nothing of the kind.
+/// [`with_updates_applied`]. Returns the object as it is then; `None` if there is nothing of the kind.
 ///
 /// # Errors
 /// A conflict means that it has changed since it was seen.
@@ -136,7 +136,7 @@ pub async fn take_over_updates(
 }
 
 /// Has other managers no longer own what is about to be applied to an object that is taken over, see
-/// [`without_applied`]. Returns the object as it is then; `None` where they own none of it.
+/// [`without_applied`]. Returns the object as it is then; `None` if they own none of it.
 ///
 /// # Errors
 /// A conflict means that it has changed since it was seen.

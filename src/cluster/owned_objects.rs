@@ -77,7 +77,7 @@ impl OwnedObject {
         LabelledWorkload::of(kind, &self.object)
     }
 
-    /// What it says as a component revision; `None` where it is of another kind.
+    /// What it says as a component revision; `None` if it is of another kind.
     pub fn as_revision(&self) -> Option<StoredRevision> {
         (self.kind() == ("apps", "controllerrevisions")).then(|| read_revision(&self.object)).flatten()
     }

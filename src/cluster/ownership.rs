@@ -179,7 +179,7 @@ impl ComponentOwner {
         self.rejects(labelled).is_none()
     }
 
-    /// Why an object is not the component's; `None` where it is.
+    /// Why an object is not the component's; `None` if it is.
     fn rejects(&self, labelled: &LabelledWorkload) -> Option<String> {
         let Self { application, component, kind, revisions } = self;
         let LabelledWorkload { workload: Workload { name, .. }, labels, .. } = labelled;

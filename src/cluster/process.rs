@@ -20,7 +20,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// This process; `None` where the system does not say enough.
+    /// This process; `None` if the system does not say enough.
     #[must_use]
     pub fn this() -> Option<Self> {
         let pid = std::process::id();
@@ -51,7 +51,7 @@ fn scope() -> Option<String> {
     Some(format!("{}/{}", boot.trim(), namespace.display()))
 }
 
-/// What the system says of a process; `None` where there is none, or it may not be seen.
+/// What the system says of a process; `None` if there is none, or it may not be seen.
 fn stat(pid: u32) -> Option<String> {
     fs::read_to_string(format!("/proc/{pid}/stat")).ok()
 }

@@ -102,7 +102,7 @@ pub fn guess_kind(api_version: &str, kind: &str) -> KindNames {
     KindNames::Assumed(ServedKind { resource, scope: KindScope::Namespaced })
 }
 
-/// Finds how a kind is served; `None` where it is not.
+/// Finds how a kind is served; `None` if it is not.
 ///
 /// # Errors
 /// See [`Session::read`].

@@ -68,7 +68,7 @@ pub struct Session {
     was_connected: Rc<Cell<bool>>,
     observer: Option<Rc<RetryObserver>>,
     stop: Option<watch::Receiver<bool>>,
-    /// In which requests wait for others to end; `None` where they do not.
+    /// In which requests wait for others to end; `None` if they do not.
     queue: Option<Rc<Semaphore>>,
     /// Whether writes may be sent.
     may_write: Option<Rc<dyn Fn() -> bool>>,

@@ -103,7 +103,7 @@ fn parse(job: &Value) -> Result<Job, ClusterError> {
     })
 }
 
-/// A component's Job of that name; `None` where there is none.
+/// A component's Job of that name; `None` if there is none.
 ///
 /// # Errors
 /// See [`Session::read`].

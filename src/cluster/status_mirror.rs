@@ -71,7 +71,7 @@ impl StatusMirror {
         self.available.contains(&view).then(|| view.resource())
     }
 
-    /// Writes an object's status, and its spec if there is one. Returns the object, or `None` where the cluster does
+    /// Writes an object's status, and its spec if there is one. Returns the object, or `None` if the cluster does
     /// not have the kind.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ impl LiveObjects {
         self.defined.get(&(reference.group().to_owned(), reference.kind.clone())).copied()
     }
 
-    /// How a kind is served; `None` where it is not.
+    /// How a kind is served; `None` if it is not.
     #[must_use]
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<&ServedKind> {
         self.kinds.get(&(api_version.to_owned(), kind.to_owned()))?.as_ref()

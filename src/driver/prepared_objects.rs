@@ -1,5 +1,5 @@
-//! The objects of a component that is applied as a whole: what each is to be, whose it is now, and what is left of
-//! other revisions.
+//! The objects of a component that is applied as a whole: the desired state of each, its present owner, and what other
+//! revisions left behind.
 
 use std::collections::BTreeSet;
 
@@ -28,17 +28,17 @@ use crate::plan::objects::ObservedObject;
 use crate::plan::observed::Workload;
 use crate::plan::run::Run;
 
-/// What a component consists of that is applied as a whole, and what goes.
+/// The objects of a component that is applied as a whole, and those to delete.
 #[derive(Debug, Clone, Default)]
 pub struct PreparedObjects {
     /// The objects of the target, the workload first.
     pub objects: Vec<PreparedObject>,
-    /// Objects that other revisions of the component have left, and that the target lacks.
+    /// Objects that other revisions of the component left behind and that the target does not have.
     pub leftovers: Vec<Leftover>,
-    /// The replicas that the workload has before it replaces others, where the manifest says none: those that the
-    /// component has.
+    /// The number of replicas for a workload that replaces others and whose manifest sets none: the present size of the
+    /// component.
     pub kept_size: Option<u32>,
-    /// Whether the component has workloads that the target lacks.
+    /// Whether the component has workloads that the target does not have.
     replaces_workloads: bool,
 }
 
@@ -47,29 +47,29 @@ pub struct PreparedObjects {
 pub struct PreparedObject {
     /// Which object it is, with its namespace.
     pub reference: ObjectRef,
-    /// How its kind is served; `None` where it is not served yet.
+    /// How its kind is served; `None` if it is not served yet.
     pub kind: Option<ServedKind>,
-    /// When it is applied, see [`apply_rank`].
+    /// The stage in which it is applied, see [`apply_rank`].
     pub stage: usize,
-    /// The object as it is rendered.
+    /// The rendered object.
     pub body: Value,
     /// A hash of the body.
     hash: String,
-    /// The same object as other revisions of the component render it: what they say was the component's before.
+    /// The same object in other revisions of the component: fields in these were the component's before.
     pub earlier: Vec<Value>,
     /// The object before the run.
     pub before: Option<DynamicObject>,
     /// What a run does to it.
     pub handling: Handling,
-    /// Fields that are left to others once it exists, such as `spec.replicas`.
+    /// Fields that other clients own once the object exists, such as `spec.replicas`.
     left_alone: Vec<String>,
 }
 
 impl PreparedObjects {
-    /// Prepares objects, of which `earlier` are those that the component's revisions have had.
+    /// Prepares objects; `earlier` are the objects of the component's revisions.
     ///
     /// # Errors
-    /// An object that is somebody else's, or of a kind that the cluster does not serve.
+    /// An object that does not belong to the component, or whose kind the cluster does not serve.
     pub fn new(
         owner: ObjectOwner<'_>,
         bodies: &[Value],
@@ -116,7 +116,7 @@ impl PreparedObjects {
         self
     }
 
-    /// Adds what revisions that were rolled out in batches have left, see
+    /// Adds what revisions that were rolled out in batches left behind, see
     /// [`objects_of_batches`](crate::driver::leftovers::objects_of_batches).
     #[must_use]
     pub fn replacing_batches(
@@ -137,28 +137,28 @@ impl PreparedObjects {
         self
     }
 
-    /// Whether an object of this kind and name is among them.
+    /// Whether there is an object of this kind and name.
     #[must_use]
     pub fn has(&self, kind: &str, name: &str) -> bool {
         self.objects.iter().any(|object| object.reference.kind == kind && object.reference.name == name)
     }
 
-    /// The warnings about Secrets that stay as they are, because a revision does not record their values.
+    /// Warnings about Secrets that are left as they are, because revisions do not record their values.
     pub fn unrestored(&self) -> impl Iterator<Item = String> {
         self.objects.iter().filter(|object| is_concealed(&object.body)).map(|object| {
             format!("{} keeps its present values: revisions do not record them", object.reference)
         })
     }
 
-    /// The objects that are taken over, as they are, with the labels of the application.
+    /// The objects that are taken over, as they are now, with the labels of the application.
     #[must_use]
     pub fn adopted(&self) -> Vec<Value> {
         let adopted = self.objects.iter().filter(|object| object.handling == Handling::Adopt);
         adopted.filter_map(|object| Some(as_found(object.before.as_ref()?, &object.body))).collect()
     }
 
-    /// Notes the component's workloads, of which those of other revisions go. The workload of the target has the size
-    /// of the component before they do, where the manifest gives none.
+    /// Considers the component's workloads, of which those of other revisions will be deleted. Unless the manifest sets
+    /// a size, the target's workload is first scaled to the present size of the component.
     #[must_use]
     pub fn replacing(mut self, workloads: &[Workload], run: Option<&Run>) -> Self {
         let Some(workload) = self.objects.first() else { return self };
@@ -166,7 +166,7 @@ impl PreparedObjects {
         self.replaces_workloads = present.clone().any(|one| one.name != workload.reference.name);
         if self.replaces_workloads && workload.is_resizable() {
             let total = present.by_ref().map(|one| one.replicas).fold(0, u32::saturating_add);
-            // In the middle of a run, pods of both sides are more than the component has.
+            // In the middle of a run, source and target together have more pods than the component should have.
             let most = run.filter(|run| run.outcome.is_resumable());
             let most = most.map_or(u32::MAX, |run| run.spec.original_size.max(run.spec.target_size));
             self.kept_size = Some(total.min(most));
@@ -174,7 +174,7 @@ impl PreparedObjects {
         self
     }
 
-    /// The size that an object still is to be given, as it is now.
+    /// The size that a live object still has to be scaled to, if any.
     #[must_use]
     pub fn size_to_give(&self, object: &PreparedObject, live: &DynamicObject) -> Option<u32> {
         let is_workload = self.objects.first().is_some_and(|first| first.reference == object.reference);
@@ -182,7 +182,7 @@ impl PreparedObjects {
         self.kept_size.filter(|kept| is_workload && size < u64::from(*kept))
     }
 
-    /// Whether every object was as it was rendered before the run, and nothing was left of other revisions.
+    /// Whether, before the run, every object was as rendered and other revisions had left nothing behind.
     #[must_use]
     pub fn were_applied(&self) -> bool {
         let is_same = |object: &PreparedObject| {
@@ -194,7 +194,7 @@ impl PreparedObjects {
             && self.objects.iter().all(is_same)
     }
 
-    /// Whether those objects that pods may need before they start were as rendered before the run.
+    /// Whether, before the run, all objects that pods may need before they start were as rendered.
     #[must_use]
     pub fn were_needs_applied(&self) -> bool {
         let mut needed = self.objects.iter().filter(|object| object.is_needed_by_pods());
@@ -211,7 +211,7 @@ impl PreparedObjects {
         self.objects.iter().all(is_ready)
     }
 
-    /// The objects as they were last seen. Only what a run has applied under its claim counts as applied.
+    /// The objects as last observed. With a claim, only objects stamped with it count as applied.
     #[must_use]
     pub fn observe(&self, cache: &ObjectCache, claimed: Option<Epoch>) -> Vec<ObservedObject> {
         let observe = |object: &PreparedObject| {
@@ -242,7 +242,7 @@ impl PreparedObjects {
         self.objects.iter().map(observe).collect()
     }
 
-    /// The newest epoch that an object is stamped with; zero where none is.
+    /// The newest epoch that an object is stamped with; zero if none is.
     #[must_use]
     pub fn newest_stamp(&self, cache: &ObjectCache) -> Epoch {
         let of_objects = self.objects.iter().filter_map(|object| stamp(&cache.get(&object.reference)?));
@@ -275,7 +275,7 @@ impl PreparedObject {
         let handling = owner.handling(body, before.as_ref(), &located)?;
         let left_alone = owner.policies.map_or(&[][..], |policies| policies.fields_left_alone(body)).to_vec();
         let mut body = in_namespace(body, located.namespace.as_deref());
-        // Where no policies are known, what the object says of itself stays.
+        // If no policies are known, keep the annotation of the live object.
         let noted = before.as_ref().filter(|_| owner.policies.is_none());
         let noted = noted.and_then(|live| live.annotations().get(keys::KEPT).cloned());
         if let Some(kept) = owner.kept(&body).map(str::to_owned).or(noted) {
@@ -299,14 +299,14 @@ impl PreparedObject {
         })
     }
 
-    /// The object as a revision of the component has applied it last; `None` where none has.
+    /// The object as it was last applied by a revision of the component; `None` if none has applied it.
     #[must_use]
     pub fn applied_before(&self, live: &DynamicObject) -> Option<&Value> {
         let applied = live.annotations().get(keys::APPLIED)?;
         self.earlier.iter().find(|earlier| hash_json(earlier) == *applied)
     }
 
-    /// What is applied under a claim to an object that exists so. Fields that are left to others stay as they are.
+    /// The body to apply under a claim, given the live object. Fields that other clients own keep their values.
     #[must_use]
     pub fn stamped_body(&self, live: Option<&DynamicObject>, epoch: Epoch) -> Value {
         let mut body = self.body.clone();
@@ -317,19 +317,19 @@ impl PreparedObject {
                 *value = found;
             }
         }
-        // Kruise's controller needs a size, which its webhook fills in only where that is installed.
+        // Kruise's controller needs a size, which is defaulted only if Kruise's webhook is installed.
         if self.lacks_clone_set_size() {
             let size = live.and_then(|live| live.data.pointer("/spec/replicas").cloned());
             body["spec"]["replicas"] = size.unwrap_or_else(|| json!(1));
         }
-        // A StatefulSet that began in batches names its Service for good.
+        // Keep the Service name of a StatefulSet that was first rolled out in batches: it is immutable.
         if self.is_stateful_set() && body["spec"]["serviceName"].is_null() {
             let name = live.and_then(|live| live.data["spec"]["serviceName"].as_str());
             if let Some(name) = name.filter(|name| !name.is_empty()) {
                 body["spec"]["serviceName"] = json!(name);
             }
         }
-        // The server fills in the deprecated alias, from which a name that the manifest drops would come back.
+        // Clear the deprecated alias that the server fills in: it would restore a name that the manifest removes.
         for pods in ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec"] {
             if let Some(pods) = body.pointer_mut(pods)
                 && let Some(account) = pods.get("serviceAccountName").cloned()
@@ -343,7 +343,7 @@ impl PreparedObject {
         body
     }
 
-    /// Whether it may have to be waited for once it is applied.
+    /// Whether the run may have to wait for it after applying it.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         let is_to_come = self.handling == Handling::Keep && self.before.is_none();
@@ -359,8 +359,8 @@ impl PreparedObject {
         self.reference.group() == "apps" && self.reference.kind == "StatefulSet"
     }
 
-    /// Whether an apply has to be preceded by a reset of the Deployment's strategy: the server has filled in what goes
-    /// with the present type, nobody owns it, and the new type forbids it.
+    /// Whether the Deployment's strategy has to be reset before an apply: the server has defaulted fields of the
+    /// present type, which no manager owns and the new type forbids.
     #[must_use]
     pub fn resets_strategy(&self, live: &DynamicObject) -> bool {
         let is_deployment = self.reference.group() == "apps" && self.reference.kind == "Deployment";
@@ -369,7 +369,7 @@ impl PreparedObject {
             && !live.data["spec"]["strategy"]["rollingUpdate"].is_null()
     }
 
-    /// Whether this still is the object that has to be deleted before it is created again.
+    /// Whether this is still the object that has to be deleted before it is recreated.
     #[must_use]
     pub fn is_to_be_recreated(&self, live: &DynamicObject) -> bool {
         let is_same = self.before.as_ref().is_some_and(|before| before.uid() == live.uid());
@@ -382,7 +382,7 @@ impl PreparedObject {
         self.stage < apply_rank("Service")
     }
 
-    /// Whether it is a workload whose size the manifest does not give.
+    /// Whether it is a workload whose size the manifest does not set.
     #[must_use]
     pub fn is_resizable(&self) -> bool {
         let is_workload = matches!(self.reference.kind.as_str(), "Deployment" | "StatefulSet" | "CloneSet");
@@ -395,7 +395,7 @@ impl PreparedObject {
             || stamp(live) == Some(epoch) && live.annotations().get(keys::APPLIED) == Some(&self.hash)
     }
 
-    /// Whether it is as it was applied last, and that was the same.
+    /// Whether the live object is as last applied, and that was the same as what is rendered now.
     #[must_use]
     pub fn is_same(&self, live: &DynamicObject) -> bool {
         if self.handling == Handling::Keep {
@@ -413,7 +413,7 @@ impl PreparedObject {
     }
 }
 
-/// An object as its writers have left it, with the labels that a body has.
+/// A live object without what the server added, and with the labels of a body.
 fn as_found(live: &DynamicObject, body: &Value) -> Value {
     let mut found = json!(live);
     let metadata = &found["metadata"];
@@ -442,7 +442,7 @@ fn remove(body: &mut Value, path: &str) {
     }
 }
 
-/// An object in a namespace, or in none.
+/// Sets the namespace of an object, or removes it.
 fn in_namespace(body: &Value, namespace: Option<&str>) -> Value {
     let mut body = body.clone();
     if let Some(metadata) = body["metadata"].as_object_mut() {

@@ -1,4 +1,4 @@
-//! What a run would do, without a write.
+//! Previews what a run would do, without writing anything.
 
 use std::collections::BTreeSet;
 
@@ -25,25 +25,25 @@ use crate::plan::preview::{PreviewStep, preview_steps};
 use crate::plan::run::Run;
 use crate::plan::step::Step;
 
-/// A component's future.
+/// The preview of a component's run.
 #[derive(Debug, Clone)]
 pub struct PlannedComponent {
-    /// What would be driven.
+    /// The component that would be driven.
     pub prepared: PreparedComponent,
     /// The observed state.
     pub observed: Observed,
-    /// The steps, to the last.
+    /// All steps.
     pub steps: Vec<PreviewStep>,
-    /// What the cluster says to it.
+    /// Warnings from checks against the cluster.
     pub warnings: Vec<String>,
-    /// Whether it is held at a gate of the workflow already, or behind a component that is.
+    /// Whether it is already held at a gate of the workflow, or waits for a component that is.
     pub is_held: bool,
 }
 
-/// Foresees a request.
+/// Previews a request.
 ///
 /// # Errors
-/// Every refusal of its components at once.
+/// All rejections of its components at once.
 pub async fn preview_request(
     session: &Session,
     request: &RolloutRequest,
@@ -51,7 +51,7 @@ pub async fn preview_request(
     let all = |failure| vec![Rejection { component: request.components[0].name.clone(), failure }];
     let cache = look(session, request).await.map_err(all)?;
     let components = {
-        // It is as large as what is prepared from it, and not needed beside it.
+        // Drop the snapshot early: it is as large as what is prepared from it.
         let snapshot = Snapshot::read(session, &cache, request).await.map_err(all)?;
         prepare(&snapshot, request)?
     };
@@ -64,7 +64,7 @@ pub async fn preview_request(
     let mut planned: Vec<PlannedComponent> = planned.collect();
     let warnings = check_cluster(session, &request.namespace, &planned).await.map_err(all)?;
     for Warning { component, message } in warnings {
-        // A warning about all of them is reported with the first, once.
+        // A warning about all components is reported once, with the first.
         let is_about = |one: &&mut PlannedComponent| {
             component.as_ref().is_none_or(|name| *name == one.prepared.component)
         };
@@ -77,10 +77,10 @@ pub async fn preview_request(
     Ok(planned)
 }
 
-/// Sends what a forecast would create to the server as a dry run: it judges everything and keeps nothing.
+/// Validates everything that a preview would create with a server-side dry run.
 ///
 /// # Errors
-/// The server's refusal.
+/// The server's rejection.
 pub async fn dry_run_on_server(
     session: &Session,
     planned: &PlannedComponent,
@@ -107,7 +107,7 @@ pub async fn dry_run_on_server(
     Ok(())
 }
 
-/// What etcd takes in a request, unless it is configured otherwise. A dry run does not get that far.
+/// The default size limit of requests to etcd, which a dry run does not reach.
 const MAX_BYTES: usize = 3 * 512 * 1024;
 
 fn check_size(name: &str, object: &Value) -> Result<(), Failure> {
@@ -150,7 +150,7 @@ async fn look(session: &Session, request: &RolloutRequest) -> Result<WorkloadCac
 }
 
 impl PlannedComponent {
-    /// Foresees what the run of a component does to the known state.
+    /// Previews the run of a component from the known state.
     #[must_use]
     pub fn of(prepared: PreparedComponent, cache: &WorkloadCache) -> Self {
         let observed = prepared.observed(cache);
@@ -161,7 +161,7 @@ impl PlannedComponent {
         Self { prepared, observed, steps, warnings: Vec::new(), is_held: false }
     }
 
-    /// Whether something would be written. Whatever is written to workloads is claimed first.
+    /// Whether anything would be written. Every write to a workload is preceded by a claim.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         if self.is_held {
@@ -174,7 +174,7 @@ impl PlannedComponent {
         self.prepared.has_prerequisites() || self.steps.iter().any(is_claim)
     }
 
-    /// Whether the run makes pods of the target.
+    /// Whether the run creates pods of the target.
     #[must_use]
     pub fn makes_pods(&self) -> bool {
         self.steps.iter().any(|step| match &step.step {
@@ -205,7 +205,7 @@ impl PlannedComponent {
         self.steps.iter().map(|step| step.target.saturating_add(step.sources)).fold(now, u32::max)
     }
 
-    /// The component's size as it is; what a run under way has besides is not asked for by anybody.
+    /// The component's present size, without the surplus pods of an unfinished run.
     fn size(&self) -> u32 {
         let present = self.observed.workloads.iter().map(|workload| workload.replicas).sum();
         let run = self.observed.record.as_ref().map(|record| &record.run);
@@ -215,8 +215,8 @@ impl PlannedComponent {
         }
     }
 
-    /// The rendered workloads before and after: of the newest source (or the target as it is), and of the
-    /// target. Each with the size that the component has then.
+    /// The rendered workloads before and after the run: that of the newest source (or the live target), and that of the
+    /// target, each with the component's size at that time.
     #[must_use]
     pub fn workloads(&self) -> (Option<Value>, Option<Value>) {
         let live = self.observed.workloads.iter();

@@ -1,4 +1,4 @@
-//! Showing a run in the optional views, for `kubectl get app` and `kubectl get rollout`.
+//! Publishes a run in the optional views, for `kubectl get app` and `kubectl get rollout`.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    /// Writes these views.
+    /// A publisher that writes the views of `mirror`.
     #[must_use]
     pub fn new(context: &'a Context, request: &'a RolloutRequest, mirror: StatusMirror) -> Self {
         Self { context, request, mirror }
@@ -53,7 +53,7 @@ impl<'a> Publisher<'a> {
         self.application(&json!({"status": phase, "services": self.services(is_healthy)})).await;
     }
 
-    /// Shows where a component's run stands.
+    /// Shows the state of a component's run.
     pub async fn component(&self, prepared: &PreparedComponent, run: &RunSpec, status: &RunStatus) {
         let mut status = json!({
             "rollingState": status.rolling_state,
@@ -90,7 +90,7 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// The components as the manifest names them; `None` where there is no manifest.
+    /// The components as named in the manifest; `None` without a manifest.
     fn spec(&self) -> Option<Value> {
         let mut components = Vec::new();
         for request in &self.request.components {

@@ -1,16 +1,16 @@
-//! Why nothing of an application is driven.
+//! Reasons for which an application is not driven at all.
 
 use crate::cluster::error::ClusterError;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepare::Rejection;
 use crate::driver::request::RolloutRequest;
 
-/// Why nothing of an application is driven.
+/// Reasons for which an application is not driven at all.
 #[derive(Debug, Clone)]
 pub enum Rejected {
-    /// Some of its components cannot be.
+    /// Some of its components are rejected.
     Components(Vec<Rejection>),
-    /// The same for all of them.
+    /// The whole application is rejected.
     Application(Failure),
 }
 
@@ -21,12 +21,12 @@ impl From<Vec<Rejection>> for Rejected {
 }
 
 impl Rejected {
-    /// A failure that is reported once, with the first component.
+    /// A rejection that is reported once, with the first component.
     pub(super) fn of_first(request: &RolloutRequest, failure: Failure) -> Self {
         Self::Components(vec![Rejection { component: request.components[0].name.clone(), failure }])
     }
 
-    /// The failure of all of them, or of the first.
+    /// The failure of the application, or of the first rejected component.
     pub fn into_failure(self) -> Failure {
         match self {
             Self::Application(failure) => failure,
@@ -39,7 +39,7 @@ impl Rejected {
 }
 
 impl Rejected {
-    /// The failure of a component, or else the first.
+    /// The failure of the application or of this component; if this component has none, that of the first.
     pub(super) fn into_failure_of(self, component: &str) -> Failure {
         match self {
             Self::Application(failure) => failure,

@@ -1,4 +1,4 @@
-//! What a command asks for, before the cluster is read.
+//! What a command requests, before the cluster is read.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 use crate::plan::run::WorkflowPlace;
 
-/// What is asked of one application.
+/// A request about one application.
 #[derive(Debug, Clone)]
 pub struct RolloutRequest {
     /// The application's name.
     pub application: String,
     /// The namespace.
     pub namespace: String,
-    /// What is asked of its components; at least one.
+    /// The requests about its components; at least one.
     pub components: Vec<ComponentRequest>,
-    /// What the command line says over the manifest.
+    /// Settings of the command line that override the manifest.
     pub overrides: Overrides,
-    /// Whether it waits for a run that is under way.
+    /// Whether it waits for a run in progress.
     pub turn: Acquisition,
-    /// Steps of the application's workflow that are passed, besides those that the records of its components name.
+    /// Steps of the application's workflow that are passed, in addition to those recorded for its components.
     pub passed: BTreeSet<String>,
 }
 
-/// What is asked of one component.
+/// A request about one component.
 #[derive(Debug, Clone)]
 pub struct ComponentRequest {
     /// The component's name.
@@ -40,10 +40,10 @@ pub struct ComponentRequest {
     pub depends_on: Vec<String>,
     /// Where the desired state comes from.
     pub intent: Intent,
-    /// Where a manifest puts it in the workflow; `None` where no step is a gate before it.
+    /// Its place in the workflow of the manifest; `None` if no step is a gate before it.
     pub workflow: Option<WorkflowPlace>,
-    /// The claim that the decision is about: where another has followed it, nothing is done. `None` where it is about
-    /// no particular run.
+    /// The claim that the request is bound to: it fails if another claim has followed. `None` if it is not about a
+    /// particular run.
     pub bound_to: Option<Epoch>,
 }
 
@@ -59,33 +59,33 @@ pub enum Intent {
     },
     /// An earlier revision.
     Revision {
-        /// Its full name, the part after `<component>-`, or its number; `None` is the one before.
+        /// Its full name, the part after `<component>-`, or its number; `None` means the target of a rollback.
         reference: Option<String>,
         /// The kind of workload that the component runs as.
         kind: WorkloadKind,
     },
-    /// The recorded run, from where it stands.
+    /// The recorded run, from its present state.
     Recorded {
-        /// What is to become of its gate.
+        /// What to do with its gate.
         gate: Gate,
         /// The kind of workload that the component runs as.
         kind: WorkloadKind,
     },
-    /// Where the recorded run began.
+    /// The state before the recorded run.
     Abort {
         /// The kind of workload that the component runs as.
         kind: WorkloadKind,
     },
-    /// The same revision in another size.
+    /// The same revision at another size.
     Scale {
-        /// Replicas wanted.
+        /// The desired number of replicas.
         replicas: u32,
         /// The kind of workload that the component runs as.
         kind: WorkloadKind,
     },
 }
 
-/// What becomes of a run's gate.
+/// What to do with a run's gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// It stays.
@@ -97,7 +97,7 @@ pub enum Gate {
 }
 
 impl Intent {
-    /// Whether it is about the recorded run, so that a run that was claimed since must not be rolled back or promoted.
+    /// Whether it is about the recorded run, so that it must not affect a run that has claimed the component since.
     #[must_use]
     pub fn is_about_a_run(&self) -> bool {
         match self {
@@ -106,7 +106,7 @@ impl Intent {
         }
     }
 
-    /// Whether a rejection waits for a run in progress: what is rejected beside the run may be accepted after it.
+    /// Whether a rejected request waits for a run in progress, after which it may be accepted.
     #[must_use]
     pub fn waits_for_a_run(&self) -> bool {
         match self {
@@ -147,7 +147,7 @@ impl Intent {
 }
 
 impl ComponentRequest {
-    /// Asks for something of a component that has been rolled out.
+    /// A request about a component that has been rolled out.
     #[must_use]
     pub fn of_record(record: &Record, intent: Intent) -> Self {
         Self {
@@ -159,7 +159,7 @@ impl ComponentRequest {
         }
     }
 
-    /// The kind of workload that the component is to run as.
+    /// The kind of workload that the component will run as.
     #[must_use]
     pub fn kind(&self) -> WorkloadKind {
         match &self.intent {
@@ -172,20 +172,20 @@ impl ComponentRequest {
     }
 }
 
-/// What the command line says over the manifest.
+/// Settings of the command line that override the manifest.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// Batches instead of the manifest's.
     pub batches: Option<Vec<Batch>>,
     /// A gate instead of the manifest's: zero-based index of the last batch that may run.
     pub partition: Option<u32>,
-    /// Whether an `externalRevision` that exists with other content is used as it is.
+    /// Whether an `externalRevision` that exists with different content is used as it is.
     pub reuse_revision: bool,
-    /// What becomes of objects that exist and belong to no application.
+    /// What to do with objects that exist and belong to no application.
     pub adoption: Adoption,
 }
 
-/// What becomes of an object that exists and belongs to no application.
+/// What to do with an object that exists and belongs to no application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Adoption {
     /// It is refused.
@@ -196,12 +196,12 @@ pub enum Adoption {
 }
 
 impl RolloutRequest {
-    /// Asks for what a manifest says.
+    /// A request to roll out a manifest.
     #[must_use]
     pub fn of_manifest(application: &Application, namespace: String, overrides: Overrides) -> Self {
         let has_gates = application.steps.iter().any(|step| StepGate::of(step).is_some());
         let content = if has_gates { render::content_hash(application, &namespace) } else { String::new() };
-        // What does not change is shared: a clone for each component would grow with their square.
+        // Share what does not change: cloning the application for each component would take quadratic space.
         let shared = Arc::new(application.clone());
         let components = application.components.iter().map(|component| ComponentRequest {
             name: component.name.clone(),
@@ -223,7 +223,7 @@ impl RolloutRequest {
         }
     }
 
-    /// Asks for something of one component that has been rolled out.
+    /// A request about one component that has been rolled out.
     #[must_use]
     pub fn of_record(record: &Record, namespace: String, intent: Intent, overrides: Overrides) -> Self {
         Self {
@@ -236,7 +236,7 @@ impl RolloutRequest {
         }
     }
 
-    /// The one component that it is about, where it is about a component and not about a manifest.
+    /// The component that it is about, if it is about one component rather than a manifest.
     #[must_use]
     pub fn single_component(&self) -> Option<&str> {
         match self.components.as_slice() {
@@ -252,7 +252,7 @@ impl RolloutRequest {
         self.components.iter().map(ComponentRequest::kind).collect()
     }
 
-    /// What it needs rights for: only manifests lead to new revisions.
+    /// The operation that it needs rights for: only manifests create revisions.
     #[must_use]
     pub fn operation(&self) -> Operation {
         let is_manifest = |one: &ComponentRequest| matches!(one.intent, Intent::Manifest { .. });

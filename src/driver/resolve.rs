@@ -1,4 +1,4 @@
-//! What a request leads to: the revision, the size and the batches, given the observed state.
+//! Resolves a request to a revision, a size and batches, given the observed state.
 
 mod manifest;
 mod recorded;
@@ -19,14 +19,14 @@ use crate::plan::observed::Workload;
 use crate::plan::record::Record;
 use crate::plan::run::Purpose;
 
-/// Where a request leads.
+/// The target that a request resolves to.
 #[derive(Clone)]
 pub(super) struct ResolvedTarget {
     pub(super) desired: Desired,
     pub(super) new_revision: Option<NewRevision>,
     pub(super) target: StoredRevision,
     pub(super) manifest_revision: Option<String>,
-    /// What a manifest says of the Services; `None` where none is given.
+    /// What the manifest defines outside the revision; `None` without a manifest.
     pub(super) asked: Option<ManifestInput>,
     pub(super) warnings: Vec<String>,
     pub(super) purpose: Purpose,
@@ -37,14 +37,14 @@ pub(super) struct Present<'a> {
     pub(super) component: &'a str,
     pub(super) record: Option<&'a Record>,
     pub(super) stored: &'a [StoredRevision],
-    /// Revisions of others that have a name which a manifest leads to.
+    /// Foreign revisions with a name that a manifest resolves to.
     pub(super) taken: &'a [StoredRevision],
     pub(super) workloads: Vec<Workload>,
-    /// Which revision the manifest is; `None` where none is given.
+    /// The revision that the manifest renders; `None` without a manifest.
     pub(super) decision: Option<&'a Result<Decision, RevisionError>>,
 }
 
-/// Works out where a request leads.
+/// Resolves a request.
 pub(super) fn resolve(
     request: &RolloutRequest,
     component: &ComponentRequest,
@@ -75,7 +75,8 @@ fn not_resolved(unknown: &UnknownRevision) -> Failure {
     }
 }
 
-/// The name of the workload that runs a revision. What is applied as a whole is named after its component.
+/// The name of the workload that runs a revision. Workloads that are applied as a whole are named after their
+/// component.
 pub(super) fn workload_name(kind: WorkloadKind, component: &str, target: &StoredRevision) -> String {
     let is_of_component = kind.is_in_place() || target.objects().is_some();
     if is_of_component { component.to_owned() } else { target.name.clone() }

@@ -1,7 +1,7 @@
 //! `--on-failure undo`: the rollback of a component whose pods did not become ready.
 //!
-//! It happens at once, under the Lease of the failed run and bound to its claim, while the other components are driven
-//! on. Whoever has claimed the component since keeps it.
+//! It runs at once, under the Lease of the failed run and bound to its claim, while the other components are still
+//! driven. If another run has claimed the component since, there is no rollback.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,8 @@ pub struct Failed<'a> {
     pub epoch: Epoch,
 }
 
-/// Rolls a failed run back where that is asked for. How the rollback ends is reported; the failed run stays failed.
+/// Rolls back a failed run if that is requested. The outcome of the rollback is reported; that of the run remains
+/// failed.
 pub async fn after_failure(
     context: &Context,
     watch: &NamespaceWatch,
@@ -72,7 +73,7 @@ pub async fn after_failure(
     }
 }
 
-/// The rollback of a run; `None` where it was a first release.
+/// Prepares the rollback of a run; `None` if it was a first release.
 async fn prepared(
     context: &Context,
     watch: &NamespaceWatch,
@@ -84,7 +85,7 @@ async fn prepared(
         return Ok(None);
     };
     check_bound(Some(epoch), Some(&stored.record), component)?;
-    // A process that was stopped may find its deadline passed and its run paused.
+    // The run of a suspended process may have passed its deadline and been paused in the meantime.
     refuse_paused(&stored.record)?;
     let revisions = with_target(failed);
     if is_first_release(&stored.record, &revisions) {
@@ -146,13 +147,13 @@ async fn prepared(
         bound_to: Some(epoch),
         promoted_gate: None,
         respects_a_pause: true,
-        // It acts at once.
+        // A rollback does not wait for the workflow.
         workflow: None,
         ..failed.clone()
     }))
 }
 
-/// The revisions of a component, with the one that its run has recorded.
+/// The revisions of a component, including the one that its run has recorded.
 fn with_target(failed: &PreparedComponent) -> Vec<StoredRevision> {
     let mut stored = failed.stored.clone();
     if !stored.iter().any(|one| one.name == failed.target.name) {

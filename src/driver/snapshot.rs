@@ -1,7 +1,7 @@
-//! What is known of an application before anything is decided about it.
+//! The state of an application that all decisions about it are made from.
 //!
 //! Everything that a decision needs is read here, in a few lists whose number does not grow with the components, so
-//! that the decisions are functions of it: see [`crate::driver::resolve`] and [`crate::driver::prepare`].
+//! that decisions are functions of the snapshot: see [`crate::driver::resolve`] and [`crate::driver::prepare`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,20 +28,20 @@ use crate::oam::render::services;
 use crate::oam::revision::{Decision, RevisionError, StoredRevision, decide_revision};
 use crate::plan::desired::Desired;
 
-/// What is known of a request's components.
+/// The state of a request's components.
 pub struct Snapshot<'a> {
-    /// Their workloads, as they are watched or were listed.
+    /// Their workloads, from watches or lists.
     pub cache: &'a WorkloadCache,
     records: BTreeMap<String, Result<StoredRecord, Failure>>,
     /// The components' own revisions, by component.
     revisions: BTreeMap<String, Vec<StoredRevision>>,
-    /// Revisions of others that have a name which a manifest leads to.
+    /// Foreign revisions with a name that a manifest resolves to.
     taken: Vec<StoredRevision>,
-    /// Workloads of kinds that the cache does not hold, with a component's label.
+    /// Workloads with a component's label, of kinds that are not in the cache.
     unwatched: Vec<LabelledWorkload>,
-    /// Which revision the manifest of each component is.
+    /// Which revision the manifest of each component renders.
     decisions: BTreeMap<String, Result<Decision, RevisionError>>,
-    /// Where the request leads each component.
+    /// The resolved target of each component.
     resolved: BTreeMap<String, Result<ResolvedTarget, Failure>>,
     /// Objects with the name of a component's workload.
     workloads: BTreeMap<(WorkloadKind, String), DynamicObject>,
@@ -49,7 +49,7 @@ pub struct Snapshot<'a> {
     services: Services,
 }
 
-/// The Services of components, as far as this user may read them.
+/// The Services of components, if this user may read them.
 pub enum Services {
     /// Those that exist, by name.
     Known(BTreeMap<String, DynamicObject>),
@@ -76,7 +76,7 @@ impl Services {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Reads what the request is about, once the cache is complete.
+    /// Reads the state for a request, once the cache is complete.
     ///
     /// # Errors
     /// A kind that the cluster does not serve, and the server's last error.
@@ -86,15 +86,15 @@ impl<'a> Snapshot<'a> {
         request: &RolloutRequest,
     ) -> Result<Self, Failure> {
         let (namespace, names, kinds) = (&request.namespace, request.component_names(), request.kinds());
-        // The records come first: a claim tests that no other has followed the record, so what was read after it is
-        // what the run before has left.
+        // Read the records first: a claim fails if another has followed the record, so everything read after the record
+        // is what the previous run left behind.
         let records = record_store::find_records(session, namespace, &names).await?;
         let records = records.into_iter().map(|(name, record)| (name, record.map_err(Failure::from)));
         let (revisions, unwatched) = tokio::join!(
             revision_store::list_revisions(session, namespace, &names),
             objects::unwatched_workloads(session, request),
         );
-        // Whether there is a server at all is known from here on.
+        // From here on, the server is known to answer.
         let revisions = by_component(revisions?);
         for kind in kinds {
             objects::check_served(session, namespace, kind).await?;
@@ -153,7 +153,7 @@ impl<'a> Snapshot<'a> {
         self.revisions.get(component).map_or(&[], Vec::as_slice)
     }
 
-    /// Revisions of others that have a name which a manifest leads to.
+    /// Foreign revisions with a name that a manifest resolves to.
     pub fn taken(&self) -> &[StoredRevision] {
         &self.taken
     }
@@ -164,15 +164,15 @@ impl<'a> Snapshot<'a> {
         self.cache.labelled(component).into_iter().chain(unwatched).collect()
     }
 
-    /// The object of a kind with the name of a component's workload, whatever it belongs to.
+    /// The object of a kind with the name of a component's workload, regardless of its owner.
     pub fn workload(&self, kind: WorkloadKind, name: &str) -> Option<&DynamicObject> {
         self.workloads.get(&(kind, name.to_owned()))
     }
 
-    /// Where the request leads a component.
+    /// The resolved target of a component.
     ///
     /// # Errors
-    /// Why it leads nowhere.
+    /// Why the request cannot be resolved.
     pub(super) fn resolved(&self, component: &str) -> Result<ResolvedTarget, Failure> {
         let unknown = || Failure::new(FailureKind::Internal, format!("component `{component}` was not read"));
         self.resolved.get(component).cloned().unwrap_or_else(|| Err(unknown()))
@@ -188,7 +188,7 @@ impl<'a> Snapshot<'a> {
         &self.services
     }
 
-    /// Which workloads are a component's.
+    /// Decides which workloads are a component's.
     ///
     /// # Errors
     /// A record that cannot be used.
@@ -198,7 +198,7 @@ impl<'a> Snapshot<'a> {
         component: &ComponentRequest,
     ) -> Result<ComponentOwner, Failure> {
         let record = self.record(&component.name)?.map(|stored| &stored.record);
-        // What is applied as a whole is named after the component.
+        // Workloads that are applied as a whole are named after the component.
         let name = |one: &StoredRevision| match one.objects() {
             Some(_) => component.name.clone(),
             None => one.name.clone(),
@@ -208,15 +208,15 @@ impl<'a> Snapshot<'a> {
         Ok(owner.with_record(record))
     }
 
-    /// Reads the revisions of others whose names the manifests lead to: the list is by label, and an object without it
-    /// must be found before the write. An automatic name that is taken leads to the next one.
+    /// Reads foreign revisions with the names that the manifests resolve to: the list selects by label, and an object
+    /// without the label has to be found before the write. If an automatic name is taken, the next one is tried.
     async fn read_taken_names(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
         let mut known = BTreeSet::new();
         loop {
             self.decide_revisions(request);
             let created = self.decisions.values().filter_map(|decision| match decision {
                 Ok(Decision::Create(new)) => Some(new.name.clone()),
-                // A problem with it is reported where it is resolved.
+                // An error is reported when the component is resolved.
                 Ok(Decision::Reuse { .. } | Decision::ReuseDiffering { .. }) | Err(_) => None,
             });
             let names: BTreeSet<String> = created.filter(|name| known.insert(name.clone())).collect();
@@ -235,7 +235,7 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// Decides which revision the manifest of each component is, from what was read so far.
+    /// Decides which revision the manifest of each component renders, from what was read so far.
     fn decide_revisions(&mut self, request: &RolloutRequest) {
         for ComponentRequest { name, intent, .. } in &request.components {
             let Intent::Manifest { application, component } = intent else { continue };
@@ -245,7 +245,7 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// Works out where the request leads each component, from what was read so far.
+    /// Resolves the target of each component, from what was read so far.
     fn resolve_targets(&mut self, request: &RolloutRequest) {
         for component in &request.components {
             let resolved = self.resolve_target(request, component);
@@ -269,12 +269,12 @@ impl<'a> Snapshot<'a> {
         resolve::resolve(request, component, &present)
     }
 
-    /// Reads the objects that have the names of the components' workloads: those whose immutable fields are compared,
-    /// and those that may be somebody else's and have no label.
+    /// Reads the objects with the names of the components' workloads, to compare immutable fields, and to find foreign
+    /// objects without the label.
     async fn read_workloads(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
         let mut names: BTreeMap<WorkloadKind, BTreeSet<String>> = BTreeMap::new();
         for component in &request.components {
-            // A problem with it is reported where the component is prepared.
+            // An error is reported when the component is prepared.
             let (Ok(owner), Some(Ok(resolved))) =
                 (self.owner(request, component), self.resolved.get(&component.name))
             else {
@@ -299,9 +299,9 @@ impl<'a> Snapshot<'a> {
         Ok(())
     }
 
-    /// Finds the workloads that run what a new revision of the same name does not say: the revisions that they name are
-    /// lost. A manifest that names its revision so is refused, another leads to the next name. Those, with a warning
-    /// each.
+    /// Finds workloads that name a lost revision whose content differs from the new revision of the same name. A
+    /// manifest that names this revision itself is refused; any other takes the next name. Returns warnings about the
+    /// latter, by component.
     fn find_lost_revisions(&mut self, request: &RolloutRequest) -> Result<Vec<(String, String)>, Failure> {
         let mut lost = Vec::new();
         for component in &request.components {
@@ -335,7 +335,7 @@ impl<'a> Snapshot<'a> {
         Ok(warnings)
     }
 
-    /// Reads the objects that the components' targets and their other revisions name.
+    /// Reads the objects in the components' targets and other revisions.
     async fn read_objects(&mut self, session: &Session, request: &RolloutRequest) -> Result<(), Failure> {
         let resolved = || self.resolved.values().filter_map(|resolved| resolved.as_ref().ok());
         let of_targets = resolved().flat_map(|resolved| resolved.target.whole_objects());
@@ -383,7 +383,7 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-/// Revisions by their component; the list is by the components' label.
+/// Groups revisions by their component.
 fn by_component(revisions: Vec<StoredRevision>) -> BTreeMap<String, Vec<StoredRevision>> {
     let mut found: BTreeMap<String, Vec<StoredRevision>> = BTreeMap::new();
     for revision in revisions {

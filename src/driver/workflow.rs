@@ -1,8 +1,8 @@
-//! Where components stand in the workflow of their application: which gates are before each, and which of them are
+//! The places of components in the workflow of their application: which gates are before each, and which gates are
 //! passed.
 //!
-//! Nothing stores the workflow as a whole. The record of each component has its place, with a hash of what the
-//! application asks for; a step that one of them has passed under that hash is passed for all.
+//! The workflow is not stored as a whole. The record of each component has its place, with a hash of the application's
+//! content; a step that one component has passed under that hash is passed for all.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::driver::snapshot::Snapshot;
 use crate::plan::run::{Outcome, Run, WorkflowPlace};
 use crate::plan::step::{Step, plan};
 
-/// Where a request puts a component; `None` where no step is a gate before it.
+/// The place of a component in a request; `None` if no step is a gate before it.
 pub(super) fn place_in_workflow(
     snapshot: &Snapshot<'_>,
     request: &RolloutRequest,
@@ -24,7 +24,7 @@ pub(super) fn place_in_workflow(
     let place = match &component.intent {
         Intent::Manifest { .. } => component.workflow.as_ref(),
         Intent::Recorded { .. } => known,
-        // They lead back, or only change a size.
+        // These roll back, or only change a size.
         Intent::Revision { .. } | Intent::Abort { .. } | Intent::Scale { .. } => None,
     }?;
     let records = request.components.iter().filter_map(|one| snapshot.record(&one.name).ok().flatten());
@@ -40,14 +40,14 @@ pub(super) fn place_in_workflow(
     Some(place)
 }
 
-/// The steps that any run of an application has passed which asks for the same.
+/// The steps passed by any run of an application with the same content.
 pub fn passed_steps<'a>(runs: impl Iterator<Item = &'a Run>, application: &str) -> BTreeSet<String> {
     let places = runs.filter_map(|run| run.workflow.as_ref());
     places.filter(|place| place.application == application).flat_map(|place| &place.passed).cloned().collect()
 }
 
 impl PreparedComponent {
-    /// Whether nothing of the component is left to do but to wait.
+    /// Whether the component needs no write, and at most has to wait.
     pub(super) fn is_settled(&self, cache: &WorkloadCache) -> bool {
         if let Some(is_at_rest) = self.are_objects_at_rest() {
             return is_at_rest;
@@ -56,7 +56,7 @@ impl PreparedComponent {
         !self.has_prerequisites() && !matches!(step, Step::Claim { .. } | Step::Refuse(_))
     }
 
-    /// Whether the record says already that the run is held there.
+    /// Whether the run is already recorded as held at this place.
     pub(super) fn is_held_at(&self, place: &WorkflowPlace, recorded: Option<&Run>) -> bool {
         let is_same = |run: &Run| {
             run.outcome == Outcome::Held
@@ -68,7 +68,7 @@ impl PreparedComponent {
     }
 }
 
-/// The components that are held at a gate of the workflow, or behind one that is, as their records say already.
+/// The components that are already recorded as held at a gate of the workflow, or that wait for one that is.
 pub(super) fn held_components<'a>(
     components: &'a [PreparedComponent],
     cache: &WorkloadCache,
@@ -98,7 +98,7 @@ pub(super) fn held_components<'a>(
     }
 }
 
-/// The place of a component that waits for others which are held.
+/// The place of a component that waits for components that are held.
 pub(super) fn behind(place: &WorkflowPlace) -> WorkflowPlace {
     WorkflowPlace { reached: None, is_waiting: true, ..place.clone() }
 }

@@ -143,7 +143,7 @@ pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -
     checked.into_iter().try_for_each(|checked| checked.map_err(Rejected::into_failure))
 }
 
-/// Reads and resolves what a request is about; `None` where what is rejected beside a run may be accepted after it.
+/// Reads and resolves what a request is about; `None` if what is rejected beside a run may be accepted after it.
 async fn resolve(run: &ApplicationRun<'_>) -> Result<Option<Vec<PreparedComponent>>, Rejected> {
     let snapshot = run.read().await;
     let resolved = match &snapshot {

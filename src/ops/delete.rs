@@ -63,7 +63,7 @@ const LATE_WRITES: Duration = Duration::from_secs(20);
 struct Permission<'a> {
     extent: DeleteExtent,
     lease: &'a LeaseGuard,
-    /// Until when writes of a superseded run may arrive; `None` where there is no such run.
+    /// Until when writes of a superseded run may arrive; `None` if there is no such run.
     late_until: Option<Moment>,
 }
 

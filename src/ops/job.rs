@@ -40,7 +40,7 @@ pub struct JobRequest<'a> {
     pub identity: Option<&'a str>,
     /// How many pods share the applications; `None` is one pod for all of them.
     pub shards: Option<u16>,
-    /// What tells this Job from another of the same manifests; `None` where nothing does.
+    /// What tells this Job from another of the same manifests; `None` if nothing does.
     pub run: Option<&'a str>,
     /// What its service account may do.
     pub operations: &'a [Operation],

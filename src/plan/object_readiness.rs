@@ -96,7 +96,7 @@ pub fn object_readiness(object: &Value) -> Readiness {
     }
 }
 
-/// The pods of an object; `None` where it has none of its own.
+/// The pods of an object; `None` if it has none of its own.
 #[must_use]
 pub fn object_pods(object: &Value) -> Option<PodCount> {
     let is_fresh = is_observed(object);

@@ -23,7 +23,7 @@ pub struct ObservedObject {
     pub is_applied: bool,
     /// Whether it is ready.
     pub readiness: Readiness,
-    /// Its pods; `None` where it has none.
+    /// Its pods; `None` if it has none.
     pub pods: Option<PodCount>,
 }
 

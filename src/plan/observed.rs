@@ -67,7 +67,7 @@ pub struct Workload {
 /// What a workload shows that serves all revisions with one object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InPlace {
-    /// The stamp of the last write of a run; `None` where no run has written.
+    /// The stamp of the last write of a run; `None` if no run has written.
     pub spec_stamp: Option<SpecStamp>,
     /// Pods that stay on the template before, or the ordinal below which they do.
     pub partition: u32,
@@ -104,7 +104,7 @@ impl Workload {
         self.in_place.as_ref()?.spec_stamp.as_ref()
     }
 
-    /// The revision that its template is of; `None` where its spec was modified externally since our last write,
+    /// The revision that its template is of; `None` if its spec was modified externally since our last write,
     /// and for a Deployment, which is named after it.
     #[must_use]
     pub fn template(&self) -> Option<&str> {

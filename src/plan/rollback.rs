@@ -21,9 +21,9 @@ pub struct Rollback<'a> {
     pub size: u32,
 }
 
-/// Where a rollback of the last run leads; `None` where there is no candidate.
+/// Where a rollback of the last run leads; `None` if there is no candidate.
 ///
-/// `live` is the component's observed size; `None` where it has no workload.
+/// `live` is the component's observed size; `None` if it has no workload.
 #[must_use]
 pub fn rollback_target<'a>(
     record: &Record,

@@ -29,7 +29,7 @@ pub struct Run {
     /// Replicas of the component before the first run since the last success: what a rollback returns to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_before: Option<u32>,
-    /// Where it stands in the workflow of its application; `None` where no step is a gate before it.
+    /// Where it stands in the workflow of its application; `None` if no step is a gate before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<WorkflowPlace>,
     /// How far it has come through the gates between its batches.

@@ -32,12 +32,12 @@ pub struct RunStatus {
     pub batch_state: BatchState,
     /// How far the run is.
     pub rolling_state: RollingState,
-    /// What has changed since the run succeeded; `None` where nothing has, and for any other outcome. Of a component
+    /// What has changed since the run succeeded; `None` if nothing has, and for any other outcome. Of a component
     /// that is applied as a whole, the first object that is not ready, whatever the outcome.
     pub drift: Option<String>,
 }
 
-/// Works out where the recorded run stands; `None` where nothing was ever recorded.
+/// Works out where the recorded run stands; `None` if nothing was ever recorded.
 #[must_use]
 pub fn run_status(observed: &Observed) -> Option<RunStatus> {
     let run = &observed.record.as_ref()?.run;

@@ -168,7 +168,7 @@ fn leads_back(observed: &Observed, desired: &Desired) -> bool {
         })
 }
 
-/// The unfinished run with the batches, gate and strategy that are now requested; `None` where it cannot be resumed,
+/// The unfinished run with the batches, gate and strategy that are now requested; `None` if it cannot be resumed,
 /// and the error where the requested batches do not fit.
 ///
 /// It keeps its mode, its sources and its sizes, which its batches are counted from. So it cannot be resumed where

@@ -27,7 +27,7 @@ pub fn metric_request(provider: &Provider, values: &GateValues) -> ProbeRequest 
     }
 }
 
-/// The request whether a query can be parsed; `None` where the provider has no such endpoint. It is that of Prometheus
+/// The request whether a query can be parsed; `None` if the provider has no such endpoint. It is that of Prometheus
 /// which formats queries, since that is the one which is stable.
 #[must_use]
 pub fn query_request(provider: &Provider) -> Option<ProbeRequest> {

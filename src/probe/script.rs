@@ -19,7 +19,7 @@ pub struct ScriptedAnswers<T> {
 }
 
 impl<T> ScriptedAnswers<T> {
-    /// Answers of a gate; `None` where there is none.
+    /// Answers of a gate; `None` if there is none.
     #[must_use]
     pub fn new(answers: Vec<T>) -> Option<Self> {
         (!answers.is_empty()).then_some(Self { answers })

@@ -18,7 +18,7 @@ pub struct WantedService<'a> {
     pub application: &'a str,
     /// The component that it is of.
     pub component: &'a str,
-    /// The Service; `None` where there is to be none.
+    /// The Service; `None` if there is to be none.
     pub service: Option<Value>,
     /// What becomes of the labels and annotations that it has from its application.
     pub inherited: ServiceMetadata<'a>,
@@ -54,7 +54,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The Service before and after, without what only the server and this program write; `None` where nothing
+    /// The Service before and after, without what only the server and this program write; `None` if nothing
     /// changes.
     #[must_use]
     pub fn difference(&self) -> Option<(Option<Value>, Option<Value>)> {
@@ -139,7 +139,7 @@ pub fn service_change(seen: Option<&DynamicObject>, wanted: &WantedService<'_>) 
     }
 }
 
-/// Why a Service is not the component's; `None` where it is.
+/// Why a Service is not the component's; `None` if it is.
 #[must_use]
 pub fn foreign_owner(seen: &DynamicObject, application: &str, component: &str) -> Option<String> {
     let name = seen.name_any();

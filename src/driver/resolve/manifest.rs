@@ -1,4 +1,4 @@
-//! Where a manifest leads.
+//! Resolves a manifest.
 
 use crate::driver::component_services::ManifestInput;
 use crate::driver::outcome::{Failure, FailureKind};

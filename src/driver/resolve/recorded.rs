@@ -1,4 +1,4 @@
-//! Where what is recorded leads: to an earlier revision, on with the run, back to where it began, to another size.
+//! Resolves requests about the recorded state: an earlier revision, resuming the run, aborting it, another size.
 
 use crate::driver::outcome::Failure;
 use crate::driver::request::Gate;
@@ -18,7 +18,7 @@ use crate::plan::rollback::{self, Rollback};
 use crate::plan::run::{FrozenStrategy, Mode, Outcome, Purpose, Run, RunSpec};
 use crate::plan::step::{self, Step};
 
-/// To an earlier revision; without a name, to where a rollback leads.
+/// Resolves to an earlier revision; without a name, to the target of a rollback.
 pub(super) fn resolve_revision(
     present: &Present<'_>,
     reference: Option<&str>,
@@ -37,7 +37,7 @@ pub(super) fn resolve_revision(
             };
             Rollback { revision, size }
         }
-        // A rollback that was interrupted is resumed when it is rerun; it does not turn round.
+        // Rerunning an interrupted rollback resumes it rather than rolling it back.
         None if run.outcome.is_resumable() && run.purpose != Purpose::Forward => {
             Rollback { revision: target(present, &run.spec)?, size: run.spec.target_size }
         }
@@ -50,7 +50,7 @@ pub(super) fn resolve_revision(
                 .hint(format!("choose one from `rollout history {component}` with `--to-revision`"))
         })?,
     };
-    // The last run's batches serve again where they divide the whole size, and all of it moves.
+    // Reuse the batches of the last run if they add up to the whole size and the planner accepts them.
     let whole = run.spec.batches.iter().map(|batch| u64::from(batch.size)).sum::<u64>();
     let fits =
         whole == u64::from(rollback.size) && run.spec.batches.last().is_some_and(|last| last.size != 0);
@@ -65,14 +65,14 @@ fn observed(present: &Present<'_>, record: &Record) -> Observed {
     Observed { workloads: present.workloads.clone(), record: Some(record.clone()), claimed_epoch: None }
 }
 
-/// On with the recorded run.
+/// Resumes the recorded run.
 pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<ResolvedTarget, Failure> {
     let run = &record(present)?.run;
     let spec = &run.spec;
     let partition = match gate {
         Gate::Stay => spec.partition,
         Gate::Open => None,
-        // A run that is not known to be held may be an earlier promotion, killed on its way to the next gate.
+        // A run that is not recorded as held may be an earlier promotion that was killed before the next gate.
         Gate::Next if run.outcome != Outcome::Held => spec.partition,
         Gate::Next => match held_batch(run, &present.workloads) {
             Some(batch) if batch + 2 >= spec.batches.len() => None,
@@ -90,8 +90,8 @@ pub(super) fn resolve_resumption(present: &Present<'_>, gate: Gate) -> Result<Re
     Ok(resolved_target(desired, target, run.purpose))
 }
 
-/// The batch after which a run is held, from zero. Pods that have become unready since do not end the hold: the batch
-/// after it waits for them.
+/// The batch after which a run is held, from zero. Pods that have become unready since do not end the hold: the next
+/// batch waits for them.
 fn held_batch(run: &Run, workloads: &[Workload]) -> Option<usize> {
     if let Action::Hold { batch } = next_action(&run.spec, workloads) {
         return Some(batch);
@@ -103,7 +103,7 @@ fn held_batch(run: &Run, workloads: &[Workload]) -> Option<usize> {
     (!is_elsewhere).then_some(batch)
 }
 
-/// Back to where the recorded run began, in one batch. An abort that was interrupted is resumed; one that completed has
+/// Resolves to the state before the recorded run, in one batch. An interrupted abort is resumed; a completed one has
 /// nothing left to do.
 pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<ResolvedTarget, Failure> {
     let record = record(present)?;
@@ -133,13 +133,13 @@ pub(in crate::driver) fn resolve_abort(present: &Present<'_>) -> Result<Resolved
     Ok(resolved_target(rolled_back(present, spec.kind, rollback), rollback.revision, Purpose::Abort))
 }
 
-/// The component's size as it is; `None` where it has no workload.
+/// The component's present size; `None` if it has no workload.
 fn live_size(present: &Present<'_>) -> Option<u32> {
     let live = present.workloads.iter().filter(|workload| !workload.deleting);
     live.map(|workload| workload.replicas).reduce(u32::saturating_add)
 }
 
-/// A rollback in one batch. It never takes ready pods away before their replacements are ready, whatever the strategy
+/// A rollback in one batch. It removes ready pods only after their replacements are ready, regardless of the strategy
 /// of the run that it rolls back.
 fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>) -> Desired {
     let target = rollback.revision.name.clone();
@@ -155,7 +155,7 @@ fn rolled_back(present: &Present<'_>, kind: WorkloadKind, rollback: Rollback<'_>
     }
 }
 
-/// The same revision in another size, in one batch.
+/// Resolves to the same revision at another size, in one batch.
 pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<ResolvedTarget, Failure> {
     let record = record(present)?;
     let (spec, component) = (&record.run.spec, present.component);
@@ -211,7 +211,8 @@ fn find<'a>(present: &'a Present<'_>, name: &str) -> Option<&'a StoredRevision> 
     present.stored.iter().find(|one| one.name == name)
 }
 
-/// The revision that the run goes to. A run that was killed between its claim and its first effect has none yet.
+/// The target revision of the run. A run that was killed between its claim and its first effect has not recorded it
+/// yet.
 fn target<'a>(present: &'a Present<'_>, spec: &RunSpec) -> Result<&'a StoredRevision, Failure> {
     find(present, &spec.target).ok_or_else(|| {
         Failure::refused(format!("revision `{}` is not recorded", spec.target)).hint(
@@ -228,7 +229,7 @@ fn batches(spec: &RunSpec) -> Vec<Batch> {
     spec.batches.iter().map(|frozen| batch(frozen.size, frozen.max_unavailable)).collect()
 }
 
-/// In one batch, without gates, as the recorded run goes about it.
+/// The desired state in one batch without gates, otherwise with the settings of the recorded run.
 fn desired(present: &Present<'_>, spec: &RunSpec, target: &StoredRevision, target_size: u32) -> Desired {
     Desired {
         kind: spec.kind,

@@ -33,13 +33,14 @@ fn revisions() -> Vec<StoredRevision> {
     (1..=2).map(|number| StoredRevision::from_object(&object(number)).unwrap()).collect()
 }
 
-/// Where an intent leads: the revision, the size, the gate and the purpose; or why it is refused. All pods are ready.
+/// Resolves an intent, with all pods ready, to the revision, the size, the gate and the purpose; or to the reason for
+/// its refusal.
 fn resolved(intent: Intent, record: Option<&Record>, replicas: &[(&str, u32)]) -> String {
     let ready = |(name, replicas): &(&str, u32)| ready((name, *replicas), *replicas);
     resolved_among(intent, record, replicas.iter().map(ready).collect())
 }
 
-/// A workload of so many pods, of which so many are ready.
+/// A workload with this many replicas, `ready` of which are ready.
 fn ready((name, replicas): (&str, u32), ready: u32) -> Workload {
     Workload {
         name: name.to_owned(),
@@ -79,7 +80,7 @@ fn resolved_among(intent: Intent, record: Option<&Record>, workloads: Vec<Worklo
 }
 
 #[test]
-fn each_intent_leads_to_a_revision_and_a_size() {
+fn each_intent_resolves_to_a_revision_and_a_size() {
     let kind = WorkloadKind::Deployment;
     let undo = || Intent::Revision { reference: None, kind };
     let to = |name: &str| Intent::Revision { reference: Some(name.to_owned()), kind };
@@ -153,9 +154,9 @@ fn a_promotion_moves_the_gate_that_the_record_holds() {
         )
     };
     assert_eq!(promoted(&held, 1), "web-v2 4 to batch 1 Forward");
-    // A pod that has become unready since is waited for by the next batch.
+    // The next batch waits for a pod that has become unready since.
     assert_eq!(promoted(&held, 0), "web-v2 4 to batch 1 Forward");
-    // Held at a gate after that batch, or at another.
+    // The run is held at a gate after that batch, or after another.
     held.run.gates.held_at = Some(HeldGate { point: 2, gates: 1 });
     assert_eq!(promoted(&held, 0), "web-v2 4 to batch 1 Forward");
     held.run.gates.held_at = Some(HeldGate { point: 1, gates: 1 });

@@ -44,7 +44,7 @@ async fn roll_back_cluster(cluster: &ClusterRequest, changed: &[String]) {
     }
 }
 
-/// The rollback of a component; `None` where there is none, which is reported.
+/// The rollback of a component; `None` if there is none, which is reported.
 async fn rollback_request(
     context: &Context,
     request: &RolloutRequest,

@@ -122,7 +122,7 @@ async fn stay_ready(wave: &Wave, point: &str) -> Result<(), Unready> {
 
 const RERUN_HINT: &str = "rerun the same command to continue with the next wave";
 
-/// When the last run of a cluster ended; `None` where the records do not say.
+/// When the last run of a cluster ended; `None` if the records do not say.
 async fn last_end(cluster: &ClusterRequest) -> Result<Option<Timestamp>, Failure> {
     let mut last = None;
     for request in &cluster.requests {

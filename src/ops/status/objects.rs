@@ -23,7 +23,7 @@ pub(in crate::ops) fn applied_objects<'a>(
     records.into_iter().flat_map(|stored| &stored.record.run.spec.objects).cloned().collect()
 }
 
-/// Where a component stands; `None` where it is rolled out in batches.
+/// Where a component stands; `None` if it is rolled out in batches.
 pub(in crate::ops) fn status_of_objects(
     stored: &StoredRecord,
     find: impl Fn(&ObjectRef) -> Option<DynamicObject>,
