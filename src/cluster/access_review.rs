@@ -1,7 +1,7 @@
-//! Whether this user may do what a run needs, asked before the first write.
+//! Checks before the first write whether this user has the rights that a run needs.
 //!
-//! One rules review answers for almost every user. What it does not show to be allowed is asked for one by
-//! one, since its list may be incomplete and a missing line proves nothing.
+//! A single SelfSubjectRulesReview suffices for almost every user. Rights that it does not list are checked one by one
+//! with a SelfSubjectAccessReview, since the list may be incomplete.
 
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
@@ -22,7 +22,7 @@ pub struct AccessReview<'a> {
 }
 
 impl<'a> AccessReview<'a> {
-    /// Asks for the rules of this user.
+    /// Requests the rules of this user.
     ///
     /// # Errors
     /// See [`Session::read`].
@@ -31,7 +31,7 @@ impl<'a> AccessReview<'a> {
         Ok(Self { session, namespace, rules })
     }
 
-    /// Which of these rights this user lacks, as a sentence; `None` if it is none.
+    /// Describes which of these rights this user lacks; `None` if the user has all.
     ///
     /// # Errors
     /// See [`Session::read`].
@@ -50,18 +50,18 @@ impl<'a> AccessReview<'a> {
     }
 }
 
-/// Says which rights a user lacks.
+/// Describes rights that a user lacks.
 #[must_use]
 pub fn describe_missing(namespace: &str, rights: &[Right<'_>]) -> String {
     format!("missing permissions in namespace `{namespace}`: {}", describe_rights(rights))
 }
 
-/// The rights that removing objects takes, besides reading them.
+/// The rights needed to delete objects, besides reading them.
 pub fn rights_of_removal(objects: &[OwnedObject]) -> impl Iterator<Item = Right<'_>> {
     let mut kinds: Vec<(&str, &str)> = objects.iter().map(OwnedObject::kind).collect();
     kinds.dedup();
     let deletes = kinds.into_iter().map(|(group, resource)| Right { verb: "delete", group, resource });
-    // A removal claims what it removes.
+    // A component is claimed before its objects are deleted.
     let writes = [
         ("", "configmaps", &["get", "patch"][..]),
         ("coordination.k8s.io", "leases", &["get", "create", "patch", "delete"]),
@@ -81,7 +81,7 @@ async fn review_rules(session: &Session, namespace: &str) -> Result<Vec<Resource
     let params = PostParams::default();
     match session.read(|| api.create(&params, &review)).await {
         Ok(review) => Ok(review.status.map(|status| status.resource_rules).unwrap_or_default()),
-        // A server without this review, or one that keeps it from us: every right is asked for.
+        // The server does not have this review, or does not allow it: check every right on its own.
         Err(ClusterError::NotFound(_) | ClusterError::Forbidden(_) | ClusterError::Invalid(_)) => {
             Ok(Vec::new())
         }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_allows_what_it_names_in_full() {
+    fn rules_allow_exactly_the_rights_that_they_list() {
         let right = Right { verb: "patch", group: "apps", resource: "deployments" };
         assert!(allows(&rule(&["get", "patch"], &["apps"], &["deployments"], &[]), right));
         assert!(allows(&rule(&["*"], &["*"], &["*"], &[]), right));

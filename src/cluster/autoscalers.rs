@@ -1,4 +1,4 @@
-//! Autoscalers that would fight over a size: both write it, and each undoes what the other did.
+//! Finds autoscalers that would fight with a run over the size of a workload.
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::ResourceExt;

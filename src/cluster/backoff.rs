@@ -1,7 +1,7 @@
-//! How long to wait before another try: longer after each failure, up to a bound, and never in step with others.
+//! Exponential backoff with jitter: the delay grows after each failure up to a bound, and differs between processes.
 //!
-//! Without jitter a hundred processes that lost the same API server come back to it at the same moments. The
-//! randomness has a seed, so that a test can repeat a history.
+//! Without jitter, a hundred processes that lost the same API server would retry at the same moments. The randomness is
+//! seeded, so that a test can reproduce a history.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// The most doublings that are counted; any delay has reached its bound by then.
+/// The maximum number of doublings; by then, any delay has reached its bound.
 const MAX_DOUBLINGS: u32 = 20;
 
-/// How delays grow.
+/// The bounds of the delays.
 #[derive(Debug, Clone, Copy)]
 pub struct BackoffBounds {
     /// The bound of the first delay; it doubles with each failure.
@@ -26,13 +26,13 @@ pub struct BackoffBounds {
 pub struct Jitter(Rc<RefCell<Rng>>);
 
 impl Jitter {
-    /// A source that repeats itself for the same seed.
+    /// A source that produces the same delays for the same seed.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self(Rc::new(RefCell::new(Rng::with_seed(seed))))
     }
 
-    /// A delay in the later half of a bound.
+    /// A random delay between half of a bound and the bound.
     #[must_use]
     pub fn spread(&self, bound: Duration) -> Duration {
         let half = bound / 2;
@@ -40,7 +40,7 @@ impl Jitter {
     }
 }
 
-/// Counts failures in a row, and says how long to wait after each.
+/// Counts consecutive failures, and computes the delay after each.
 #[derive(Debug)]
 pub struct Backoff {
     bounds: BackoffBounds,
@@ -55,13 +55,13 @@ impl Backoff {
         Self { bounds, jitter, failures: Cell::new(0) }
     }
 
-    /// The failures since the last success.
+    /// The number of failures since the last success.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures.get()
     }
 
-    /// Takes note of a failure. How long to wait after it: between a half and the whole of the bound that doubles.
+    /// Counts a failure, and returns the delay after it: between half of the doubling bound and the bound.
     pub fn next_delay(&self) -> Duration {
         let failures = self.failures.get();
         self.failures.set(failures.saturating_add(1));
@@ -69,13 +69,13 @@ impl Backoff {
         self.jitter.spread(self.bounds.initial.saturating_mul(factor).min(self.bounds.max))
     }
 
-    /// Takes note of a failure after which the server asks for a delay. It is at least that long, and longer by a
-    /// delay of our own: all clients of a server that is overloaded are asked for the same.
+    /// Counts a failure for which the server requested a delay, and returns that delay plus one of our own: an
+    /// overloaded server requests the same delay of all clients.
     pub fn next_delay_after(&self, asked: Duration) -> Duration {
         asked.saturating_add(self.next_delay())
     }
 
-    /// Takes note of a success.
+    /// Resets the count after a success.
     pub fn reset(&self) {
         self.failures.set(0);
     }
@@ -105,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_repeats_itself_and_no_other() {
+    fn seeds_reproduce_their_delays_and_differ_from_each_other() {
         assert_eq!(delays(7, 20), delays(7, 20));
         assert_ne!(delays(7, 1), delays(8, 1));
     }
 
     #[test]
-    fn a_success_begins_anew() {
+    fn a_success_resets_the_delays() {
         let backoff = Backoff::new(BOUNDS, Jitter::seeded(1));
         assert!((0..10).all(|_| !backoff.next_delay().is_zero()));
         backoff.reset();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_asks_for_is_the_least() {
+    fn delays_exceed_the_one_requested_by_the_server() {
         let backoff = Backoff::new(BOUNDS, Jitter::seeded(1));
         let asked = Duration::from_secs(20);
         let delay = backoff.next_delay_after(asked);

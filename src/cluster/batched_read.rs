@@ -1,7 +1,7 @@
-//! Reads that many components ask for at about the same time, made in few requests.
+//! Batches reads that many components request at about the same time into few requests.
 //!
-//! One request of a kind is under way at a time. What is asked for meanwhile is read by the next one, so an answer is
-//! never older than the question, as with a request of its own.
+//! One request of a kind is in flight at a time. Reads that arrive in the meantime are part of the next one, so an
+//! answer is never older than the read, as if it had its own request.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,28 +14,29 @@ use tokio::sync::Mutex;
 
 use crate::cluster::error::ClusterError;
 
-/// What a request has found, by key.
+/// The results of a request, by key.
 type Answer<K, V> = Result<Rc<BTreeMap<K, V>>, ClusterError>;
 type Request<K, V> = LocalBoxFuture<'static, Answer<K, V>>;
 
-/// Reads of one kind.
+/// Batched reads of one kind.
 pub struct BatchedRead<K, V> {
-    /// The request that is to be sent next. It ends with those that wait for it.
+    /// The next request to send. It is dropped when nobody waits for it any more.
     next: RefCell<Option<Batch<K, V>>>,
     turn: Rc<Mutex<()>>,
 }
 
 struct Batch<K, V> {
-    /// What it asks for; `None` once it was sent.
+    /// The keys to read; `None` once the request was sent.
     keys: Rc<RefCell<Option<BTreeSet<K>>>>,
     request: WeakShared<Request<K, V>>,
 }
 
 impl<K: Ord + Clone + 'static, V: Clone + 'static> BatchedRead<K, V> {
-    /// Reads one of many; `None` if the request did not find it. The first that asks sends the request for all.
+    /// Reads the value of a key as part of a batch; `None` if it was not found. The first caller provides the request
+    /// for all.
     ///
     /// # Errors
-    /// Whatever the request ended with.
+    /// The error of the request.
     pub async fn read<F>(
         &self,
         key: K,
@@ -67,7 +68,7 @@ impl<K: Ord + Clone + 'static, V: Clone + 'static> BatchedRead<K, V> {
         let (turn, asked) = (Rc::clone(&self.turn), Rc::clone(&keys));
         let request = async move {
             let _turn = turn.lock().await;
-            // Components that the same event has woken ask one after another, at the same moment.
+            // Yield while keys are added: components that were woken by the same event call one after another.
             let count = || asked.borrow().as_ref().map_or(0, BTreeSet::len);
             let mut before = 0;
             while before < count() {
@@ -106,7 +107,7 @@ mod tests {
 
     type Sent = Rc<RefCell<Vec<Vec<u32>>>>;
 
-    /// A server that answers when the test lets it.
+    /// A server that answers when the test allows it.
     #[derive(Clone, Default)]
     struct Server {
         sent: Sent,
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_asked_at_one_moment_is_one_request() {
+    async fn simultaneous_reads_share_one_request() {
         let (reads, server) = (BatchedRead::default(), Server::default());
         server.is_quick.set(true);
         let found = join_all((0..30).map(|key| read(&reads, &server, key))).await;
@@ -139,14 +140,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_no_older_than_its_question() {
+    async fn reads_during_a_request_are_part_of_the_next_one() {
         let (reads, server) = (BatchedRead::default(), Server::default());
         let first = read(&reads, &server, 1);
         let later = async {
             while server.sent.borrow().is_empty() {
                 tokio::task::yield_now().await;
             }
-            // The request under way was sent before this was asked.
+            // The request in flight was sent before these reads.
             let again = join_all([read(&reads, &server, 1), read(&reads, &server, 2)]);
             let answer = async {
                 tokio::task::yield_now().await;
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_gives_up_holds_nobody_up() {
+    async fn a_cancelled_read_does_not_block_later_ones() {
         let (reads, server) = (BatchedRead::default(), Server::default());
         let mut given_up = Box::pin(read(&reads, &server, 1));
         while server.sent.borrow().is_empty() {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_who_asks_may_give_up_for_the_others() {
+    async fn cancelling_the_first_read_does_not_cancel_the_others() {
         let (reads, server) = (BatchedRead::default(), Server::default());
         server.is_quick.set(true);
         let mut first = Box::pin(read(&reads, &server, 1));

@@ -1,15 +1,15 @@
-//! Wakes those whom a change is about: what one component waits for does not wake the others.
+//! Notifies subscribers of changes by component, so that a change of one component does not wake the others.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-/// Changes of a cache, of each component and of all.
+/// Signals the changes of a cache, by component and for all components.
 #[derive(Debug)]
 pub struct ChangeSignal {
     all: watch::Sender<u64>,
-    /// By component, as far as somebody waits for it.
+    /// By component, for those that have subscribers.
     components: RefCell<BTreeMap<String, watch::Sender<u64>>>,
 }
 
@@ -26,7 +26,7 @@ impl ChangeSignal {
         self.all.subscribe()
     }
 
-    /// Subscribes to the later changes of one component, and to those that are about all.
+    /// Subscribes to later changes of one component, including those that affect all components.
     #[must_use]
     pub fn subscribe_to(&self, component: &str) -> watch::Receiver<u64> {
         let mut components = self.components.borrow_mut();
@@ -38,7 +38,7 @@ impl ChangeSignal {
         }
     }
 
-    /// Takes note of a change of these components.
+    /// Signals a change of these components.
     pub fn touch<'a>(&self, components: impl IntoIterator<Item = &'a str>) {
         let senders = self.components.borrow();
         for sender in components.into_iter().filter_map(|component| senders.get(component)) {
@@ -47,7 +47,7 @@ impl ChangeSignal {
         self.all.send_modify(|count| *count += 1);
     }
 
-    /// Takes note of a change that is about all components.
+    /// Signals a change that affects all components.
     pub fn touch_all(&self) {
         for sender in self.components.borrow().values() {
             sender.send_modify(|count| *count += 1);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_wakes_those_that_it_is_about() {
+    fn a_change_wakes_only_subscribers_of_its_component() {
         let signal = ChangeSignal::default();
         let receivers = || [signal.subscribe_to("web"), signal.subscribe_to("api"), signal.subscribe()];
         type Change = fn(&ChangeSignal);

@@ -1,9 +1,8 @@
-//! What the client reports about a request, sorted by what to do about it.
+//! Classifies the client's errors by how to handle them.
 //!
-//! **Which answers cannot get better.** A server error (5xx) is tried again, since most of them pass: a webhook that
-//! is away, a leader that changed, a proxy without a server. It is final where the server says that the request itself
-//! is the reason: `413`, every 5xx but 500, 502, 503 and 504, and a 500 in which the storage refuses what it was given
-//! ([`PERMANENT`], [`MISSHAPEN`]).
+//! **Which errors are final.** Server errors (5xx) are retried, since most are temporary: a webhook that is down, a
+//! change of leader, a proxy without a server. An error is final if the request itself is its cause: `413`, every 5xx
+//! except 500, 502, 503 and 504, and a 500 in which the storage rejects the request ([`PERMANENT`], [`MISSHAPEN`]).
 
 use std::error::Error;
 use std::fmt;
@@ -16,11 +15,11 @@ use crate::cluster::credentials::CredentialError;
 use crate::cluster::error::{ClusterError, ErrorOrigin, Fault};
 use crate::cluster::response::InvalidResponse;
 
-/// What the API server says to a JSON Patch whose `test` failed; it names no field.
+/// The API server's message for a JSON Patch whose `test` failed; it names no field.
 const PATCH_TEST_FAILED: &str = "the server rejected our request due to an error in our request";
 
-/// With HTTP 500: the storage behind the API server refuses the object, and would refuse it again. etcd's limit for a
-/// request, gRPC's limits for a message on the way to it, and etcd's quota, which only its operator can lift.
+/// Messages with HTTP 500 when the storage rejects the object permanently: etcd's limit for a request, gRPC's limits
+/// for a message to etcd, and etcd's quota, which only its operator can raise.
 const PERMANENT: [&str; 4] = [
     "etcdserver: request is too large",
     "trying to send message larger than max",
@@ -28,10 +27,10 @@ const PERMANENT: [&str; 4] = [
     "etcdserver: mvcc: database space exceeded",
 ];
 
-/// With HTTP 500: the body of a server-side apply has another structure than its kind.
+/// A message with HTTP 500: the body of a server-side apply does not have the structure of its kind.
 const MISSHAPEN: &str = "failed to create typed patch object";
 
-/// How messages name the API server, and the proxy on the way to it.
+/// How messages name the API server, and the proxy in front of it.
 #[derive(Debug, Clone, Default)]
 pub struct ServerName {
     address: Option<Arc<str>>,
@@ -65,7 +64,7 @@ impl fmt::Display for ServerName {
     }
 }
 
-/// What a failed request means.
+/// Classifies a failed request.
 #[must_use]
 #[expect(clippy::wildcard_enum_match_arm, reason = "the client's other errors are of this program's making")]
 pub fn classify_error(error: &kube::Error, server: &ServerName) -> ClusterError {
@@ -87,21 +86,21 @@ pub fn classify_error(error: &kube::Error, server: &ServerName) -> ClusterError 
     match error {
         kube::Error::Api(status) => classify_status(status, server),
         kube::Error::HyperError(_) | kube::Error::Service(_) => classify_connection(error, server),
-        // A body cut off in the middle is a broken connection too.
+        // A truncated body is a broken connection, too.
         kube::Error::ReadEvents(_) | kube::Error::FromUtf8(_) => broken(&chain(error), server),
         kube::Error::SerdeError(parse) if parse.is_eof() => broken(&chain(error), server),
         _ => ClusterError::Other(chain(error)),
     }
 }
 
-/// No answer in time.
+/// The error for a request that was not answered in time.
 #[must_use]
 pub fn timed_out(limit: Duration, server: &ServerName) -> ClusterError {
     let message = format!("no answer from {server} within {}s", limit.as_secs());
     ClusterError::Transient { message, retry_after: None, origin: ErrorOrigin::Connection }
 }
 
-/// What a failed answer of the server means.
+/// Classifies a failure that the server returned.
 fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
     let message = if status.message.is_empty() {
         format!("{server} answered {} {}", status.code, status.reason).trim_end().to_owned()
@@ -118,7 +117,7 @@ fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
             "{server} does not accept the credentials: {}",
             first_line(&message)
         )),
-        // A refused escalation lists rules line by line.
+        // The rejection of a privilege escalation lists rules line by line.
         (403, _) => ClusterError::Forbidden(message.replace('\n', " ")),
         (400 | 422, _) => ClusterError::Invalid(message),
         (413, _) => ClusterError::Rejected(with_code()),
@@ -141,7 +140,7 @@ fn classify_status(status: &Status, server: &ServerName) -> ClusterError {
     }
 }
 
-/// Something answers that is not an API server: a wrong address, or a proxy's own page.
+/// The error if something other than an API server answers: a wrong address, or a proxy's own page.
 fn not_api_server(code: u16, said: &str, server: &ServerName) -> ClusterError {
     let what = first_line(said);
     let said = if what.is_empty() { String::new() } else { format!(": {what}") };
@@ -153,21 +152,21 @@ fn not_api_server(code: u16, said: &str, server: &ServerName) -> ClusterError {
     ClusterError::Misdirected { fault: Fault::NotApiServer, message }
 }
 
-/// An HTML page or a stack trace says nothing beyond its first line.
+/// The first line of a message; the rest of an HTML page or a stack trace is of no use.
 fn first_line(message: &str) -> &str {
     let line = message.trim().lines().next().unwrap_or_default();
     if line.starts_with('<') { "an HTML page" } else { line }
 }
 
 fn classify_connection(error: &kube::Error, server: &ServerName) -> ClusterError {
-    // The outer layers only say that a request failed; what failed is said by those below.
+    // The outer errors only state that a request failed; the inner ones state why.
     let inner = error.source().unwrap_or(error);
     let message = chain(inner);
     let message = message.strip_prefix("client error (Connect): ").unwrap_or(&message).to_owned();
     let said = |signs: &[&str]| signs.iter().any(|sign| message.to_lowercase().contains(sign));
-    // They are about the proxy, whatever they hold.
+    // These are about the proxy, whatever else they contain.
     if said(&["tunnel error", "socks error"]) {
-        // Unless there has been a connection, these do not pass.
+        // Before the first connection, these are permanent.
         if said(&["dns error", "failed to lookup", "certificate", "authorization required"]) {
             let message = format!("{} of {server} cannot be used: {message}", server.proxy());
             return ClusterError::Misdirected { fault: Fault::Proxy, message };
@@ -175,12 +174,12 @@ fn classify_connection(error: &kube::Error, server: &ServerName) -> ClusterError
         let message = format!("no connection to {server} through {}: {message}", server.proxy());
         return ClusterError::Transient { message, retry_after: None, origin: ErrorOrigin::Connection };
     }
-    // What a server says in TLS is about the client's certificate; its own the client judges itself.
+    // A TLS alert from the server is about the client's certificate; the client itself verifies the server's.
     if said(&["received fatal alert"]) && said(&["certificate", "unknownca"]) {
         let message = format!("{server} does not accept the client certificate: {message}");
         return ClusterError::Unauthorized(message);
     }
-    // Unless there has been a connection, a bad certificate or an unknown host does not get better by asking again.
+    // Before the first connection, retrying does not help with a bad certificate or an unknown host.
     if said(&["dns error", "failed to lookup"]) {
         let message = format!("the host of {server} cannot be found: {message}");
         return ClusterError::Misdirected { fault: Fault::UnknownHost, message };
@@ -209,7 +208,7 @@ fn find_cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Optio
     None
 }
 
-/// An error with its causes, each said once.
+/// An error with its causes, without repetitions.
 fn chain(error: &dyn Error) -> String {
     let mut parts: Vec<String> = vec![error.to_string()];
     let mut source = error.source();

@@ -1,7 +1,7 @@
 //! The only place that reads time.
 //!
-//! Elapsed time comes from tokio's clock, so that tests can pause it. It stands still while the machine sleeps, so the
-//! time of day is read anew each time it is asked for.
+//! Elapsed time comes from tokio's clock, so that tests can pause it. It stops while the machine is suspended, so the
+//! time of day is read from the system each time.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// A clock that starts when it is made.
+/// A clock that starts when it is created.
 #[derive(Debug, Clone)]
 pub struct Clock {
     day: TimeOfDay,
     start: Instant,
 }
 
-/// Where the time of day comes from.
+/// The source of the time of day.
 #[derive(Debug, Clone, Copy)]
 enum TimeOfDay {
     System,
-    /// It was this when the clock was made, and moves with the elapsed time.
+    /// The time at which the clock was created; the elapsed time is added to it.
     From(Timestamp),
 }
 
@@ -53,20 +53,20 @@ impl Clock {
         }
     }
 
-    /// Time since the clock was made.
+    /// The time since the clock was created.
     #[must_use]
     pub fn elapsed(&self) -> SignedDuration {
         SignedDuration::try_from(self.start.elapsed()).unwrap_or(SignedDuration::MAX)
     }
 
-    /// This moment.
+    /// The current moment.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn moment(&self) -> Moment {
         Moment(Instant::now())
     }
 
-    /// Waits until a moment; for ever where there is none.
+    /// Waits until a moment; forever if it is `None`.
     pub async fn until(&self, moment: Option<Moment>) {
         match moment {
             Some(moment) => tokio::time::sleep_until(moment.0).await,
@@ -74,14 +74,14 @@ impl Clock {
         }
     }
 
-    /// Waits for a while.
+    /// Waits for a duration.
     pub async fn pause(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
 
-    /// Awaits a future for at most `limit`; `None` on timeout. Zero is no limit.
+    /// Awaits a future for at most `limit`; `None` on timeout. Zero means no limit.
     ///
-    /// The future is boxed, so that what waits for it has no room for it: there is one such wait for each component.
+    /// The future is boxed to keep the futures that await it small: each component has one.
     pub fn within<F: Future>(&self, limit: Duration, future: F) -> impl Future<Output = Option<F::Output>> {
         let future = Box::pin(future);
         async move {
@@ -91,19 +91,19 @@ impl Clock {
 }
 
 impl Moment {
-    /// The moment so much later; `None` (never) for zero, which stands for no limit.
+    /// The moment at which a limit that starts now is reached; `None` (never) for zero, which means no limit.
     #[must_use]
     pub fn after(self, limit: Duration) -> Option<Self> {
         if limit.is_zero() { None } else { self.0.checked_add(limit).map(Self) }
     }
 
-    /// How much later it is than another; zero where it is not.
+    /// How much later it is than another moment; zero if it is not later.
     #[must_use]
     pub fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_duration_since(earlier.0)
     }
 
-    /// The moment exactly so much later.
+    /// The moment after a duration.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.checked_add(duration).unwrap_or(self.0))
@@ -114,7 +114,7 @@ impl Moment {
 mod tests {
     use super::*;
 
-    /// As after a laptop has slept: what has elapsed and the time of day differ.
+    /// As after a laptop was suspended, when the elapsed time and the time of day differ.
     #[tokio::test(start_paused = true)]
     async fn the_time_of_day_is_the_systems() {
         let (system, other) = (Clock::system(), Clock::starting_at(Timestamp::UNIX_EPOCH));

@@ -1,6 +1,6 @@
 //! The constraints of a namespace: quotas, disruption budgets, admission, and whether it exists.
 //!
-//! Reads and dry runs only. A missing right is a result of its own, not an error.
+//! Only reads and dry runs. A missing right is a separate result, not an error.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -12,19 +12,19 @@ use crate::cluster::keys;
 use crate::cluster::permissions::Right;
 use crate::cluster::session::Session;
 
-/// An answer, or the right without which there is none.
+/// An answer, or the right that the user lacks for it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IfPermitted<T> {
-    /// It was answered.
+    /// The answer.
     Known(T),
-    /// This user may not ask.
+    /// This user lacks the right.
     Denied(Right<'static>),
 }
 
-/// How the API server's authorisation begins an error about missing rights; admission forbids in other words.
+/// Part of the API server's errors about missing rights, which errors of admission do not contain.
 pub const NO_RIGHT: &str = "\" cannot ";
 
-/// Sorts an answer of a list. A kind that is not served has no objects.
+/// Converts the result of a list. A kind that is not served has no objects.
 pub(super) fn list_or_denied<T: Default>(
     answer: Result<T, ClusterError>,
     right: Right<'static>,
@@ -65,21 +65,21 @@ pub async fn list_disruption_budgets(
     list_or_denied(list, Right { verb: "list", group: "policy", resource: "poddisruptionbudgets" })
 }
 
-/// How the API server begins an error about a pod that it cannot read.
+/// The beginning of the API server's errors about a pod that it cannot decode.
 pub const NO_POD: &str = "Pod in version \"v1\" cannot be handled as a Pod: ";
 
-/// What admission makes of a pod.
+/// The answer of admission about a pod.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admission {
-    /// Admitted; the pod as admission left it.
+    /// Admitted; the pod after admission.
     Admitted(Box<Pod>),
     /// Rejected, with the message.
     Refused(String),
-    /// Undecided, such as where a webhook supports no dry runs.
+    /// Undecided, for example because a webhook does not support dry runs.
     Unknown,
 }
 
-/// Tries in a dry run whether a pod with this template would be admitted.
+/// Dry-runs the creation of a pod with this template.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -89,7 +89,7 @@ pub async fn dry_run_pod(
     prefix: &str,
     template: &Value,
 ) -> Result<IfPermitted<Admission>, ClusterError> {
-    // A key without a value is one with an empty string.
+    // A key without a value counts as an empty string.
     let texts = |field: &str| {
         let texts = template["metadata"][field].as_object().cloned().unwrap_or_default();
         let text = |(key, value): (String, Value)| (key, if value.is_null() { json!("") } else { value });
@@ -105,7 +105,7 @@ pub async fn dry_run_pod(
         },
         "spec": template["spec"],
     });
-    // It is sent as it is, so that the server also judges what the type of a pod cannot hold.
+    // Send it untyped, so that the server also validates what the type of a pod cannot represent.
     let Ok(pod) = serde_json::from_value::<DynamicObject>(body) else {
         return Ok(IfPermitted::Known(Admission::Unknown));
     };
@@ -131,15 +131,15 @@ pub async fn dry_run_pod(
 /// The phase of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamespacePhase {
-    /// It is there.
+    /// It exists.
     Active,
-    /// It is there and on its way out.
+    /// It is being deleted.
     Terminating,
-    /// It is not there.
+    /// It does not exist.
     Missing,
 }
 
-/// Whether a namespace is there.
+/// The phase of a namespace, or that it does not exist.
 ///
 /// # Errors
 /// See [`Session::read`].

@@ -1,8 +1,7 @@
-//! Why there are no credentials, in words that hold none.
+//! Errors about credentials that contain no credentials.
 //!
-//! A credential plugin is given secrets in its arguments and its environment, and it prints them. The client's own
-//! error shows all of that. So nothing but this error, which is made of the plugin's name and exit status, leaves the
-//! client.
+//! A credential plugin receives secrets in its arguments and its environment, and prints them. The client's own error
+//! contains all of that. So the client only returns this error, which contains just the plugin's name and exit status.
 
 use std::error::Error;
 use std::path::Path;
@@ -16,7 +15,7 @@ use tower::service_fn;
 /// Why there are no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
-    /// They cannot be had.
+    /// They cannot be obtained.
     #[error("{0}")]
     Failed(String),
     /// The plugin that provides them is still running.
@@ -25,7 +24,7 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
-    /// What an error says about credentials, wherever in its chain; `None` if it is about something else.
+    /// Finds an error about credentials in the chain of an error; `None` if there is none.
     #[must_use]
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
@@ -41,7 +40,7 @@ impl CredentialError {
         None
     }
 
-    /// What a credential plugin did. `what` says nothing that it was given or printed.
+    /// The failure of a credential plugin. `what` must not contain anything that it was given or has printed.
     #[must_use]
     pub fn of_plugin(exec: &ExecConfig, what: &str) -> Self {
         let name = exec.command.as_ref().and_then(|command| Path::new(command).file_name()?.to_str());
@@ -51,13 +50,13 @@ impl CredentialError {
         })
     }
 
-    /// A credential plugin that takes longer than a request waits for it.
+    /// The error for a credential plugin that takes longer than a request waits for it.
     #[must_use]
     pub fn of_slow_plugin(exec: &ExecConfig) -> Self {
         Self::Awaited(Self::of_plugin(exec, "has printed no credentials in time").to_string())
     }
 
-    /// The error of the client in words of our own.
+    /// Converts the client's error, without secrets.
     fn of(error: &AuthError) -> Self {
         let plugin = "the credential plugin";
         Self::Failed(match error {
@@ -86,7 +85,7 @@ impl CredentialError {
     }
 }
 
-/// A client like another whose errors hold no credentials.
+/// Wraps a client so that its errors contain no credentials.
 #[must_use]
 pub fn hide_credentials(client: Client) -> Client {
     let namespace = client.default_namespace().to_owned();
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugins_failure_is_found_wherever_it_is() {
+    fn plugin_failures_are_found_anywhere_in_the_chain() {
         let plain: kube::Error = kube::Error::Auth(failed());
         let boxed = kube::Error::Service(Box::new(failed()));
         let twice = kube::Error::Service(Box::new(kube::Error::Service(Box::new(failed()))));
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_plugin_printed_is_not_repeated() {
+    fn the_output_of_a_plugin_is_not_quoted() {
         let bad = serde_yaml::from_str::<Vec<u8>>("canary: [").unwrap_err();
         let errors = [
             AuthError::AuthExecParse(Box::new(bad)),

@@ -1,4 +1,4 @@
-//! What a request can come back with, sorted by what to do about it.
+//! The errors of requests, classified by how to handle them.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ pub enum ClusterError {
     /// The object does not exist (404).
     #[error("{0}")]
     NotFound(String),
-    /// An object of that name exists already (409).
+    /// An object of that name already exists (409).
     #[error("{0}")]
     AlreadyExists(String),
     /// A precondition did not hold (409, or 422 of a JSON Patch `test`).
     #[error("{0}")]
     Conflict(String),
-    /// The request is refused for lack of rights (403).
+    /// The request is forbidden, by authorisation or admission (403).
     #[error("{0}")]
     Forbidden(String),
     /// The credentials are not accepted (401).
@@ -27,26 +27,25 @@ pub enum ClusterError {
     /// The server rejects the object as invalid (400, 422).
     #[error("{0}")]
     Invalid(String),
-    /// The server cannot take the request, now or later, such as an object that its storage finds too large.
+    /// The server rejects the request permanently, for example because the object is too large for its storage.
     #[error("{0}")]
     Rejected(String),
-    /// No API server was reached, and asking again does not help, unless there has been a connection before.
+    /// No API server was reached, and retrying does not help, unless there has been a connection before.
     #[error("{message}")]
     Misdirected {
-        /// What is wrong.
+        /// What is misconfigured.
         fault: Fault,
-        /// What went wrong.
+        /// The message.
         message: String,
     },
-    /// Worth another try: overload, a broken connection, a server that is away. The request may have
-    /// been applied.
+    /// Worth retrying: overload, a broken connection, a server that is down. The request may have been applied.
     #[error("{message}")]
     Transient {
-        /// What went wrong.
+        /// The message.
         message: String,
-        /// How long the server asks to wait.
+        /// How long the server requests to wait.
         retry_after: Option<Duration>,
-        /// Where it went wrong.
+        /// Where the request failed.
         origin: ErrorOrigin,
     },
     /// Retries have used up their budget.
@@ -54,49 +53,49 @@ pub enum ClusterError {
     Exhausted {
         /// The last error.
         message: String,
-        /// For how long every try has failed.
+        /// How long every attempt has failed.
         spent: Duration,
-        /// Where the last one went wrong.
+        /// Where the last request failed.
         origin: ErrorOrigin,
     },
-    /// The user asked to stop while another try was due.
+    /// The user interrupted the process while a retry was due.
     #[error("interrupted while the API server did not answer")]
     Stopped,
-    /// Anything else, final.
+    /// Any other error, which is final.
     #[error("{0}")]
     Other(String),
 }
 
-/// Where a request went wrong that is worth another try.
+/// Where a request that is worth retrying failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorOrigin {
-    /// The server answered so.
+    /// The server returned the error.
     Server,
-    /// It was not reached, or the connection broke before its answer.
+    /// The server was not reached, or the connection broke before it answered.
     Connection,
 }
 
-/// What keeps an API server from being reached, but for an outage.
+/// Why an API server cannot be reached, apart from an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// There is no host of that name.
+    /// The host name does not exist.
     UnknownHost,
-    /// Its certificate is not one to trust.
+    /// The server's certificate is not trusted.
     Untrusted,
-    /// Something else answers there.
+    /// Something other than an API server answers.
     NotApiServer,
-    /// The proxy on the way to it cannot be used.
+    /// The proxy cannot be used.
     Proxy,
 }
 
-/// The longest `Retry-After` that is honoured; a busy API server asks for 32 s at most.
+/// The longest `Retry-After` that is honoured; a busy API server requests at most 32 s.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Where the address is likely to be wrong.
+/// The hint if the address is likely to be wrong.
 const CHECK_ADDRESS: &str = "check the address in the kubeconfig: `kubectl cluster-info`";
 
 impl ClusterError {
-    /// An error of the server that another try may cure, without a delay asked for.
+    /// A transient error of the server, without a requested delay.
     #[must_use]
     pub fn transient(message: impl Into<String>) -> Self {
         Self::Transient { message: message.into(), retry_after: None, origin: ErrorOrigin::Server }
@@ -108,13 +107,13 @@ impl ClusterError {
         matches!(self, Self::NotFound(message) if message.starts_with("namespaces "))
     }
 
-    /// Whether another try may succeed.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient { .. })
     }
 
-    /// How long the server asks to wait, as far as that is honoured.
+    /// How long the server requests to wait, up to the limit that is honoured.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         match self {
@@ -133,8 +132,8 @@ impl ClusterError {
         }
     }
 
-    /// This error as the last of tries that all failed for `spent`. Expired credentials stay what they are, since their
-    /// own hint helps.
+    /// The error after all attempts have failed for `spent`, with this one the last. Expired credentials are returned
+    /// as they are, since they have their own hint.
     #[must_use]
     pub fn exhausted(&self, spent: Duration) -> Self {
         if matches!(self, Self::Unauthorized(_)) {
@@ -143,7 +142,7 @@ impl ClusterError {
         Self::Exhausted { message: self.to_string(), spent, origin: self.origin() }
     }
 
-    /// Where it went wrong.
+    /// Where the request failed.
     #[must_use]
     pub fn origin(&self) -> ErrorOrigin {
         match self {
@@ -161,7 +160,7 @@ impl ClusterError {
         }
     }
 
-    /// What to do next, where the kind of error alone says that. What is forbidden may have many reasons.
+    /// What to do next, if that follows from the kind of error alone. A forbidden request may have many reasons.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {

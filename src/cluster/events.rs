@@ -12,17 +12,17 @@ use crate::cluster::pods::owner::{PodOwner, PodOwnerKind};
 use crate::cluster::session::Session;
 use crate::oam::kind::WorkloadKind;
 
-/// How many events are read.
+/// The maximum number of events that are read.
 const MAX_EVENTS: u32 = 500;
-/// How many are printed, the newest last.
+/// The maximum number that is printed, the newest last.
 const MAX_SHOWN: usize = 3;
-/// How much of a message is printed, in characters.
+/// The length to which a message is truncated, in characters.
 const MESSAGE_WIDTH: usize = 300;
-/// The deadline of the request for them.
+/// The deadline of the request.
 const WITHIN: Duration = Duration::from_secs(3);
 
-/// The newest warnings about a workload, its ReplicaSets and the given pods of it, equal ones counted once, without
-/// those that were there before. They are a courtesy: where they cannot be read, there are none.
+/// The newest warnings about a workload, its ReplicaSets and the given pods, with equal ones merged, without those of
+/// the baseline. Best effort: none if the events cannot be read.
 pub async fn list_workload_warnings(
     session: &Session,
     owner: PodOwner<'_>,
@@ -33,8 +33,8 @@ pub async fn list_workload_warnings(
     summed_up(list.iter().filter(|event| concerns(event, owner, pods) && baseline.is_new(event)))
 }
 
-/// The newest warning about each pod that has a node, by its name: what keeps one from starting, such as a volume that
-/// cannot be mounted, only events report. Where they cannot be read, there are none.
+/// The newest warning about each scheduled pod, by its name: only events report why it does not start, such as a volume
+/// that cannot be mounted. Best effort: none if the events cannot be read.
 pub async fn list_pod_warnings(session: &Session, namespace: &str) -> BTreeMap<String, String> {
     newest(list_events(session, namespace, "type=Warning,involvedObject.kind=Pod").await)
 }
@@ -47,7 +47,7 @@ async fn list_events(session: &Session, namespace: &str, fields: &str) -> Vec<Ev
 }
 
 fn newest(mut events: Vec<Event>) -> BTreeMap<String, String> {
-    // What kept a pod from having a node is over once it has one.
+    // Scheduling failures are over once a pod has a node.
     events.retain(|event| event.reason.as_deref() != Some("FailedScheduling"));
     events.sort_by_key(time);
     events
@@ -70,12 +70,12 @@ fn concerns(event: &Event, owner: PodOwner<'_>, pods: &BTreeSet<String>) -> bool
     }
 }
 
-/// Warnings that are equal but for the pod that they are about.
+/// Warnings that only differ in the pod that they are about.
 #[derive(Default)]
 struct EventSummary {
     times: i32,
     last: Option<Timestamp>,
-    /// The newest, as it was written.
+    /// The text of the newest.
     text: String,
 }
 
@@ -109,12 +109,12 @@ fn time(event: &Event) -> Option<Timestamp> {
         .map(|time| time.0))
 }
 
-/// Reason and message.
+/// The reason and the message.
 fn event_text(event: &Event) -> String {
     describe_event(event, event.message.as_deref().unwrap_or_default())
 }
 
-/// The same without the pod's name and uid, which would set equal warnings apart.
+/// The text without the pod's name and UID, which would distinguish otherwise equal warnings.
 fn general(event: &Event) -> String {
     let mut message = event.message.clone().unwrap_or_default();
     let object = &event.involved_object;
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_warnings_are_counted_and_the_newest_are_last() {
+    fn equal_warnings_are_merged_and_the_newest_are_last() {
         let at = |minute: u32| format!("2026-03-04T20:0{minute}:00Z");
         let events = [
             event("web-a", "BackOff", "Back-off restarting pod web-a(u-1)", &at(3), 2),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_warning_tells_what_keeps_a_pod_from_starting() {
+    fn the_newest_warning_explains_why_a_pod_does_not_start() {
         let at = |minute: u32| format!("2026-03-04T20:0{minute}:00Z");
         let events = vec![
             event("web-a", "FailedMount", "configmap \"app\" not found", &at(3), 2),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namesake_with_a_longer_name_is_another() {
+    fn events_of_workloads_with_the_name_as_prefix_are_ignored() {
         let owner = |kind| PodOwner { namespace: "shop", kind: PodOwnerKind::Workload(kind), name: "api" };
         let pods = BTreeSet::from(["api-5d4f-x".to_owned()]);
         let is_ours = |workload, kind: &str, name: &str| {

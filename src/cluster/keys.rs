@@ -11,10 +11,10 @@ pub const RECORD_COMPONENT: &str = "batch-rollout.dev/component";
 pub const RECORD_APPLICATION: &str = "batch-rollout.dev/application";
 /// On Services, an annotation: a hash of what was applied.
 pub const APPLIED: &str = "batch-rollout.dev/applied";
-/// On objects that are applied as a whole, an annotation: that they stay when their component no longer renders them
-/// (`onAppDelete`), or for ever (`never`), as a `garbage-collect` policy asks.
+/// On objects that are applied as a whole, an annotation: whether a `garbage-collect` policy keeps them when their
+/// component no longer renders them (`onAppDelete`), or forever (`never`).
 pub const KEPT: &str = "batch-rollout.dev/kept";
-/// In the selector of a Service that has been created and not yet opened: no pod has this label.
+/// In the selector of a Service that was created but is not yet in use: no pod has this label.
 pub const INERT: &str = "batch-rollout.dev/inert";
 /// On the Jobs of smoke tests, a label: the component.
 pub const SMOKE_TEST: &str = "batch-rollout.dev/smoke-test";

@@ -1,9 +1,9 @@
 //! The queue: one Lease per application, held by the run that drives it, and one for a component that was taken over
 //! from such a run.
 //!
-//! They are advisory. What keeps two runs apart is the epoch that each write is conditional on; the Lease
-//! lets the second queue and report what it waits for. Expiry is judged by watching the Lease for its whole
-//! duration, never by comparing clocks.
+//! Leases are advisory. Two runs are kept apart by the epoch that each write is conditional on; the Lease lets the
+//! second run queue and report what it waits for. A Lease counts as expired after it was watched for its whole duration
+//! without a change; clocks are never compared.
 
 mod guard;
 
@@ -34,15 +34,15 @@ use crate::plan::run::LeaseScope;
 
 pub use guard::LeaseGuard;
 
-/// How long a Lease lasts without being renewed: as long as client-go's.
+/// How long a Lease lasts without being renewed, as in client-go.
 pub const DURATION: Duration = Duration::from_secs(15);
-/// How soon after a watch of it failed the next begins.
+/// The delays before a failed watch of the Lease is restarted.
 const WATCH_AGAIN: BackoffBounds =
     BackoffBounds { initial: Duration::from_secs(1), max: Duration::from_secs(5) };
-/// On a Lease, an annotation: which process holds it, since when.
+/// On a Lease, an annotation: which process holds it, and since when.
 const HOLDER: &str = "batch-rollout.dev/holder";
 
-/// Which Lease.
+/// Identifies a Lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseKey {
     application: String,
@@ -51,7 +51,7 @@ pub struct LeaseKey {
 }
 
 impl LeaseKey {
-    /// The Lease of an application, for which its runs wait in line.
+    /// The Lease of an application, for which its runs queue.
     #[must_use]
     pub fn of_application(application: &str) -> Self {
         Self { application: application.to_owned(), component: None }
@@ -73,7 +73,7 @@ impl LeaseKey {
         }
     }
 
-    /// The object's name. No application's Lease has the name of a component's.
+    /// The object's name. The Lease of an application never has the name of a component's.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.component {
@@ -83,7 +83,7 @@ impl LeaseKey {
     }
 }
 
-/// What it is the Lease of.
+/// Displays what the Lease is for.
 impl fmt::Display for LeaseKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.component {
@@ -100,35 +100,34 @@ pub struct LeaseLock {
     namespace: String,
     key: LeaseKey,
     identity: String,
-    /// Written on the Lease at each acquisition and different each time, so that two processes of one
-    /// identity can be distinguished. The last is the newest; an earlier one stays on the Lease where a later try
-    /// failed.
+    /// Written on the Lease at each acquisition and different each time, to distinguish two processes of one identity.
+    /// The last is the newest; if a later attempt failed, the Lease still has an earlier one.
     tokens: RefCell<Vec<String>>,
 }
 
-/// What the token says.
+/// The content of a token.
 #[derive(Serialize, Deserialize)]
 struct LeaseToken {
     process: Option<Process>,
     since: i64,
 }
 
-/// Whether a run waits for the one before it.
+/// Whether a run waits for the current holder of the Lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Acquisition {
-    /// It waits in line.
+    /// It queues.
     #[default]
     Wait,
-    /// It takes over, and the run before it ends as superseded.
+    /// It takes over, and the other run ends as superseded.
     TakeOver,
 }
 
-/// Since when a Lease is unchanged. Only that shows that it is abandoned: clocks differ.
+/// Tracks how long a Lease has been unchanged, which is the only proof that it is abandoned: clocks differ.
 #[derive(Debug, Default)]
 pub struct Expiry(Option<(String, Moment)>);
 
 impl Expiry {
-    /// When the version that is there now will have expired, unless another takes its place.
+    /// Records the current version, and returns when it expires unless it changes.
     pub fn seen(&mut self, version: String, clock: &Clock) -> Moment {
         let until = match &self.0 {
             Some((known, until)) if *known == version => *until,
@@ -138,7 +137,7 @@ impl Expiry {
         until
     }
 
-    /// Whether this version has been there for all the time that a Lease lasts.
+    /// Whether this version has been unchanged for as long as a Lease lasts.
     fn has_expired(&self, version: &str, clock: &Clock) -> bool {
         self.0.as_ref().is_some_and(|(known, until)| known == version && clock.moment() >= *until)
     }
@@ -147,15 +146,15 @@ impl Expiry {
 /// Why the Lease could not be acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
-    /// A request failed for good.
+    /// A request failed permanently.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// There is no such namespace.
+    /// The namespace does not exist.
     #[error("{message}")]
     NoNamespace {
         /// Its name.
         namespace: String,
-        /// What the server says.
+        /// The server's message.
         message: String,
     },
     /// The other run still held the Lease at the timeout.
@@ -168,24 +167,24 @@ pub enum LeaseError {
     },
 }
 
-/// What came of trying to take a Lease without waiting.
+/// The result of trying to acquire a Lease without waiting.
 #[derive(Debug)]
 pub enum Attempt {
-    /// It is taken.
+    /// The Lease was acquired.
     Acquired(Box<LeaseGuard>),
-    /// A process that may live holds it, be it one of the same identity.
+    /// A process that may be alive holds it, possibly under the same identity.
     Busy {
         /// That process's identity.
         holder: String,
     },
 }
 
-/// What is known of the process that held a Lease before.
+/// What is known about the process that held a Lease before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Predecessor {
-    /// It sends no write any more: it has given the Lease back, is dead, or has not renewed it in time.
+    /// It sends no more writes: it has released the Lease, is dead, or has not renewed it in time.
     Gone,
-    /// It may live, and learns only from its next request that it has lost the Lease.
+    /// It may be alive, and notices only at its next request that it has lost the Lease.
     MayLive,
 }
 
@@ -196,7 +195,7 @@ enum AcquireAttempt {
 }
 
 impl LeaseLock {
-    /// A place in the queue for a Lease, under an identity. The same identity takes over at once.
+    /// A place in the queue for a Lease, under an identity. It takes over at once from the same identity.
     #[must_use]
     pub fn new(session: Session, namespace: &str, key: LeaseKey, identity: &str) -> Self {
         Self {
@@ -208,8 +207,8 @@ impl LeaseLock {
         }
     }
 
-    /// Takes the Lease, in line or at once. It waits at most `patience` (zero is no limit); `on_wait` hears each
-    /// new holder.
+    /// Acquires the Lease, by queueing or taking over. Waits at most `patience` (zero means no limit); calls `on_wait`
+    /// with each new holder.
     ///
     /// # Errors
     /// [`LeaseError`]
@@ -254,7 +253,7 @@ impl LeaseLock {
                         () = self.changed(&version) => {}
                     }
                 }
-                // A deleted Lease is created again; what is not found here is its namespace.
+                // A deleted Lease is recreated, so it is the namespace that was not found.
                 Err(ClusterError::NotFound(message)) => {
                     return Err(LeaseError::NoNamespace { namespace: self.namespace, message });
                 }
@@ -263,10 +262,10 @@ impl LeaseLock {
         }
     }
 
-    /// Takes the Lease where it has no holder, or a holder that is certainly dead.
+    /// Acquires the Lease if it has no holder, or one that is certainly dead.
     ///
     /// # Errors
-    /// [`LeaseError`], but for the one about patience.
+    /// [`LeaseError`], except [`LeaseError::TimedOut`].
     pub async fn try_acquire(self) -> Result<Attempt, LeaseError> {
         loop {
             let asked = self.session.clock().moment();
@@ -285,8 +284,8 @@ impl LeaseLock {
         }
     }
 
-    /// Looks at the Lease once and takes it if it is free. `displaced` says of the holder and version of one that is
-    /// held what becomes of the process that loses it; `None` if it keeps it.
+    /// Reads the Lease once and takes it if it is free. For a Lease that is held, `displaced` decides from its holder
+    /// and version what is known about the process that loses it; `None` if that process keeps it.
     async fn look(
         &self,
         displaced: impl Fn(&str, &str) -> Option<Predecessor>,
@@ -307,7 +306,7 @@ impl LeaseLock {
             return match self.session.request_untracked(api.create(&params, &object)).await {
                 Ok(_) => Ok(AcquireAttempt::Acquired(Predecessor::Gone)),
                 Err(ClusterError::AlreadyExists(_)) => Ok(AcquireAttempt::Retry),
-                // A create is in conflict with whatever else counts against a quota at that moment.
+                // A create conflicts with concurrent requests that count against the same quota.
                 Err(ClusterError::Conflict(message)) => Err(ClusterError::transient(message)),
                 Err(error) => Err(error),
             };
@@ -336,7 +335,7 @@ impl LeaseLock {
         }
     }
 
-    /// Waits until the Lease is another than the one seen.
+    /// Waits until the Lease no longer has this version.
     async fn changed(&self, version: &str) {
         let api = self.session.api::<Lease>(&self.namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={}", self.name())).timeout(25);
@@ -386,7 +385,7 @@ impl LeaseLock {
     }
 }
 
-/// The holder of a Lease, without watching it expire, and the version that was read.
+/// The holder of a Lease and the version that was read, without waiting to see whether it expires.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -406,7 +405,7 @@ pub async fn lease_holder(
     Ok(holder.map(|holder| (holder, version)))
 }
 
-/// Whether the holder was a process of this machine that lives no more.
+/// Whether the holder was a process on this machine that is dead.
 fn is_abandoned(lease: &Lease) -> bool {
     let token =
         lease.annotations().get(HOLDER).and_then(|text| serde_json::from_str::<LeaseToken>(text).ok());

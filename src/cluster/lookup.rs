@@ -1,5 +1,5 @@
-//! Finding objects by name: one by one, or in one list if they are many and the user may list them; and those that a
-//! label names.
+//! Finds objects by name, one by one, or in one list if there are many and the user may list them; and selects objects
+//! by the values of a label.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use kube::{Api, ResourceExt};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 
-/// With more names, one list is cheaper than a GET for each.
+/// With more names than this, one list is cheaper than a GET for each.
 const MAX_GETS: usize = 8;
 
-/// How long the values of a selector may be together, in bytes. It is part of the URI, of which servers and proxies
-/// accept 8 KiB at least.
+/// The maximum total length of a selector's values, in bytes. The selector is part of the URI, for which servers and
+/// proxies accept at least 8 KiB.
 const MAX_SELECTOR_BYTES: usize = 4096;
 
-/// Selects the objects whose label has one of these values. Of more values than a URI can hold, it selects every object
-/// that has the label: the caller leaves out what it has not asked for.
+/// Selects the objects whose label has one of these values. If a URI has no room for all values, it selects every
+/// object that has the label, and the caller has to filter.
 #[must_use]
 pub fn label_selector<'a>(label: &str, values: impl IntoIterator<Item = &'a String>) -> Selector {
     let values: BTreeSet<String> = values.into_iter().cloned().collect();
@@ -32,8 +32,8 @@ pub fn label_selector<'a>(label: &str, values: impl IntoIterator<Item = &'a Stri
     expression.into()
 }
 
-/// Reads those objects of these names that exist, by name. `selector` must match all of them; it keeps the list small
-/// if one is made.
+/// Reads the objects with these names that exist, by name. `selector` must match all of them; it limits the list, if
+/// one is requested.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -47,7 +47,7 @@ pub async fn find_by_name(
     find_objects(session, &session.dynamic(namespace, resource), names, selector).await
 }
 
-/// The same through an API of any scope.
+/// Like [`find_by_name`], through an API of any scope.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -60,7 +60,7 @@ pub async fn find_objects(
     let listed = if names.len() > MAX_GETS {
         let params = ListParams::default().labels(selector);
         match session.read(|| api.list(&params)).await {
-            // To read each of them takes fewer rights.
+            // Reading them one by one needs fewer rights.
             Err(ClusterError::Forbidden(_)) => None,
             list => Some(list?.items),
         }
@@ -77,7 +77,7 @@ pub async fn find_objects(
     Ok(found.into_iter().map(|object| (object.name_any(), object)).collect())
 }
 
-/// Reads one object. An answer about another object would be taken for it, and its absence for a reason to create it.
+/// Reads one object. An answer about another object is an error, since a run would mistake it for this one.
 async fn find_object(
     session: &Session,
     api: &Api<DynamicObject>,

@@ -1,4 +1,4 @@
-//! Which fields of an object are whose, by `metadata.managedFields`
+//! The owners of an object's fields, from `metadata.managedFields`
 //! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>).
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
@@ -6,8 +6,8 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 
-/// Whether a manager still owns, by its last apply, every field of what it applied: a field that somebody else has
-/// changed since is owned by them.
+/// Whether a manager still owns, through its last apply, every field that it applied. A field that another manager has
+/// changed since is owned by that manager.
 #[must_use]
 pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value) -> bool {
     let entry = live.managed_fields().iter().find(|entry| {
@@ -22,17 +22,17 @@ pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value)
         fields.remove("kind");
     }
     if let Some(metadata) = applied.get_mut("metadata").and_then(Value::as_object_mut) {
-        // Its identity is nobody's.
+        // Nobody owns the identity of an object.
         metadata.retain(|field, _| field == "labels" || field == "annotations");
     }
     covers(&owned.0, &applied)
 }
 
-/// The managed fields of an object after a manager has taken over, as its own applied fields, those that it or the
-/// managers before it have written by other means; `None` if there are none. A field that an apply drops is removed
-/// only if no other manager has it, and the same manager counts as another where it has not applied the field.
+/// The managed fields of an object after `manager` has taken over, as applied fields, those that it or the managers in
+/// `before` own through updates; `None` if there are none. A field that an apply drops is removed only if no other
+/// manager owns it, and the same manager's updates count as those of another.
 ///
-/// The size is left out: it is given apart from what is applied.
+/// The size is left out, since it is not set by an apply.
 #[must_use]
 pub fn with_updates_applied(live: &DynamicObject, manager: &str, before: &[&str]) -> Option<Value> {
     let is_of_object =
@@ -79,8 +79,8 @@ pub fn with_updates_applied(live: &DynamicObject, manager: &str, before: &[&str]
     serde_json::to_value(kept).ok()
 }
 
-/// The managed fields of an object of which others no longer own what is about to be applied; `None` if they own
-/// none of it. A field that an apply drops later is removed only if no other manager has it.
+/// The managed fields of an object after other managers have lost the fields that are about to be applied; `None` if
+/// they own none of them. A field that a later apply drops is removed only if no other manager owns it.
 ///
 /// The size is left out, as in [`with_updates_applied`]; and so are subresources, which controllers write.
 #[must_use]
@@ -103,7 +103,7 @@ pub fn without_applied(live: &DynamicObject, manager: &str, applied: &Value) -> 
     (kept != live.managed_fields()).then(|| serde_json::to_value(kept).ok()).flatten()
 }
 
-/// A set of owned fields without those that a value says. The identity of an object is nobody's.
+/// A set of owned fields without those of a value. Nobody owns the identity of an object.
 fn without(owned: &Value, applied: &Value) -> Value {
     let mut rest = Map::new();
     for (step, below) in owned.as_object().into_iter().flatten() {
@@ -122,14 +122,14 @@ fn without(owned: &Value, applied: &Value) -> Value {
             rest.insert(step.clone(), left);
         }
     }
-    // An item of a list stays with those that own one of its fields.
+    // A manager that owns a field of a list's item keeps the item.
     if !rest.is_empty() && owned.get(".").is_some() {
         rest.insert(".".to_owned(), json!({}));
     }
     Value::Object(rest)
 }
 
-/// The size among the fields that a manager owns, and the others.
+/// Splits the fields that a manager owns into the size and all others.
 fn split_size(mut fields: Value) -> (Option<Value>, Value) {
     let size =
         fields.get_mut("f:spec").and_then(Value::as_object_mut).and_then(|spec| spec.remove("f:replicas"));
@@ -157,8 +157,8 @@ fn merge_fields(into: &mut Value, more: Value) {
     }
 }
 
-/// Whether a set of owned fields has every leaf of a value. Steps are `f:<field>`, `k:<keys of a list's item>` and
-/// `v:<value>`; what has no steps below it is owned as a whole.
+/// Whether a set of owned fields contains every leaf of a value. Steps are `f:<field>`, `k:<keys of a list's item>` and
+/// `v:<value>`; a step with none below it owns the whole value.
 fn covers(owned: &Value, applied: &Value) -> bool {
     let Some(steps) = owned.as_object().filter(|steps| steps.keys().any(|step| step != ".")) else {
         return true;
@@ -167,7 +167,7 @@ fn covers(owned: &Value, applied: &Value) -> bool {
         Value::Object(fields) => fields.iter().all(|(field, value)| {
             value.is_null()
                 || steps.get(&format!("f:{field}")).is_some_and(|owned| covers(owned, value))
-                // An empty map leaves nothing to own.
+                // An empty value has no fields to own.
                 || is_empty(value)
         }),
         Value::Array(items) => items.iter().all(|item| {
@@ -178,7 +178,7 @@ fn covers(owned: &Value, applied: &Value) -> bool {
     }
 }
 
-/// Whether a step names an item of a list. A key that the item lacks has been defaulted.
+/// Whether a step names an item of a list. A key that the item does not have was defaulted.
 fn is_step_of(step: &str, item: &Value) -> bool {
     if let Some(value) = step.strip_prefix("v:") {
         return serde_json::from_str::<Value>(value).is_ok_and(|value| value == *item);
@@ -194,7 +194,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// The value of a field that a conflict names, such as `.spec.template.spec.containers[name="web"].image`; `None` if
-/// the object does not say it.
+/// the object does not have it.
 #[must_use]
 pub fn field_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     let mut value = object;
@@ -206,7 +206,7 @@ pub fn field_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
             rest = &after[end + 1..];
         } else {
             let after = rest.strip_prefix('.')?;
-            // A key of labels and annotations has dots of its own.
+            // The keys of labels and annotations may contain dots.
             let fields = value.as_object()?;
             let key = fields.keys().filter(|key| {
                 after
@@ -221,8 +221,8 @@ pub fn field_at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     Some(value)
 }
 
-/// The item of a list that has these keys: `name="web"`, `containerPort=80,protocol="TCP"`; or, of a set, this value:
-/// `="a"`.
+/// The item of a list with these keys, such as `name="web"` or `containerPort=80,protocol="TCP"`; in a set, the item
+/// with this value, such as `="a"`.
 fn item_at<'a>(list: &'a Value, keys: &str) -> Option<&'a Value> {
     let items = list.as_array()?;
     if let Some(value) = keys.strip_prefix('=') {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_another_manager_has_changed_is_missed() {
+    fn fields_changed_by_another_manager_are_no_longer_owned() {
         assert!(owns_applied_fields(&live(&owned()), "rollout", &applied()));
         assert!(!owns_applied_fields(&live(&owned()), "somebody", &applied()));
         let lost = ["/f:spec/f:replicas", "/f:metadata/f:labels/f:app.oam.dev~1name"];
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_become_applied_and_the_size_stays() {
+    fn updates_become_applied_fields_except_for_the_size() {
         let entry = |manager: &str, operation: &str, fields: Value| json!({"manager": manager, "operation": operation, "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields});
         let object = |entries: Value| -> DynamicObject {
             serde_json::from_value(json!({
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn others_keep_what_is_not_applied() {
+    fn other_managers_keep_the_fields_that_are_not_applied() {
         let fields = json!({
             "f:metadata": {"f:labels": {"f:team": {}, "f:tier": {}}},
             "f:spec": {

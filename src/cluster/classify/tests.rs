@@ -1,4 +1,4 @@
-//! Each answer has its kind, and its words name what failed and where.
+//! Errors are classified, and their messages name what failed and where.
 
 use std::io;
 
@@ -15,7 +15,7 @@ fn service(message: &str) -> ClusterError {
 }
 
 #[test]
-fn each_answer_has_its_kind() {
+fn answers_are_classified_by_status() {
     assert!(matches!(status(404, "NotFound", "gone"), ClusterError::NotFound(_)));
     assert!(matches!(status(409, "AlreadyExists", "there"), ClusterError::AlreadyExists(_)));
     assert!(matches!(status(409, "Conflict", "moved"), ClusterError::Conflict(_)));
@@ -26,9 +26,9 @@ fn each_answer_has_its_kind() {
     assert!(status(429, "TooManyRequests", "slow down").is_transient());
 }
 
-/// As an API server, etcd, gRPC, webhooks and proxies word them.
+/// With messages of API servers, etcd, gRPC, webhooks and proxies.
 #[test]
-fn what_cannot_pass_is_told_from_what_can() {
+fn permanent_server_errors_are_not_retried() {
     let passing = [
         (500, "InternalError", "etcdserver: leader changed"),
         (500, "InternalError", "etcdserver: request timed out"),
@@ -73,7 +73,7 @@ fn what_cannot_pass_is_told_from_what_can() {
 }
 
 #[test]
-fn a_page_of_html_is_not_repeated() {
+fn html_pages_are_not_quoted() {
     let error = status(503, "", "<html>\n<body>sorry</body>");
     assert_eq!(error.to_string(), "an HTML page (HTTP 503)");
 }
@@ -148,9 +148,9 @@ fn errors_name_what_failed_and_where() {
     }
 }
 
-/// Where the server answers, whatever it says, the address is right.
+/// If the server answers at all, the address is right.
 #[test]
-fn the_address_is_doubted_only_where_no_server_was_reached() {
+fn the_address_is_questioned_only_if_no_server_was_reached() {
     let exhausted =
         |origin| ClusterError::Exhausted { message: String::new(), spent: Duration::ZERO, origin };
     assert!(exhausted(ErrorOrigin::Connection).hint().unwrap().contains("address"));

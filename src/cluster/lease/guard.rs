@@ -1,4 +1,4 @@
-//! Holding a Lease: renewing it, losing it, giving it back.
+//! Holds a Lease: renews it, notices its loss, and releases it.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -18,44 +18,44 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::workload_writer::{json_patch, patch_params};
 
-/// How long giving the Lease back may take. Everything is done by then, and it would expire by itself.
+/// How long releasing the Lease may take. The work is done by then, and the Lease would expire anyway.
 const COURTESY: Duration = Duration::from_secs(3);
 
-/// How long after the last renewal writes are still sent; less than [`super::DURATION`], so that a successor
-/// that has seen the Lease expire meets no late write. client-go's ratio.
+/// How long after the last renewal writes are still sent: less than [`super::DURATION`], so that no late write meets a
+/// successor that has seen the Lease expire. The ratio is that of client-go.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-/// How often it is renewed.
+/// How often the Lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// How soon after a failed renewal the next is tried.
+/// The delay before a failed renewal is retried.
 const RENEW_AGAIN: BackoffBounds =
     BackoffBounds { initial: Duration::from_secs(1), max: Duration::from_secs(1) };
 
-/// A Lease that is held, as long as it is renewed.
+/// A Lease that is held for as long as it is renewed.
 #[derive(Debug)]
 pub struct LeaseGuard {
     queue: LeaseLock,
     predecessor: Predecessor,
-    /// When the server was asked for the renewal that it granted last.
+    /// When the last successful renewal was requested.
     granted: Rc<Cell<Moment>>,
     renewed: Notify,
     doubted: Notify,
-    /// What the server said to the last renewal, if it can take none.
+    /// The error of the last renewal, if the server rejected it permanently.
     refusal: RefCell<Option<ClusterError>>,
     refused: Notify,
 }
 
-/// What one try to renew the Lease came to.
+/// The result of one attempt to renew the Lease.
 enum Renewal {
     Done,
-    /// Another try may succeed, after the delay that the server asks for.
+    /// A retry may succeed, after the delay that the server requests.
     Failed(Duration),
-    /// The server takes none, now or later.
+    /// The server rejects renewals permanently.
     Refused(ClusterError),
     LostTo(String),
 }
 
 impl LeaseGuard {
-    /// The Lease, for which the server was asked at this moment.
+    /// A guard for a Lease that was requested at this moment.
     pub(super) fn taken(queue: LeaseLock, asked: Moment, predecessor: Predecessor) -> Self {
         Self {
             queue,
@@ -74,7 +74,7 @@ impl LeaseGuard {
         &self.queue.key
     }
 
-    /// What is known of the process that held it before.
+    /// What is known about the process that held the Lease before.
     #[must_use]
     pub fn predecessor(&self) -> Predecessor {
         self.predecessor
@@ -86,16 +86,16 @@ impl LeaseGuard {
         self.queue.session.clock().moment() < self.valid_until()
     }
 
-    /// The same question, for a caller that does not hold the guard.
+    /// [`LeaseGuard::is_valid`] as a function, for a caller without the guard.
     pub fn validity(&self) -> impl Fn() -> bool + 'static {
         let (granted, clock) = (Rc::clone(&self.granted), self.queue.session.clock().clone());
         move || clock.moment() < granted.get().plus(RENEW_DEADLINE)
     }
 
-    /// Waits until writes may be sent again, where the Lease was not renewed in time.
+    /// Waits until writes may be sent, after the Lease was not renewed in time.
     ///
     /// # Errors
-    /// What the server said, if it rejected the renewal for good.
+    /// The server's error, if it rejected the renewal permanently.
     pub async fn await_validity(&self) -> Result<(), ClusterError> {
         while !self.is_valid() {
             tokio::select! {
@@ -111,12 +111,12 @@ impl LeaseGuard {
         Ok(())
     }
 
-    /// Renews the Lease now instead of when that is due: something suggests that it is lost.
+    /// Renews the Lease now instead of when it is due, because it may be lost.
     pub fn doubt(&self) {
         self.doubted.notify_one();
     }
 
-    /// What the server said to the last renewal, if it rejected it for good: no later renewal can succeed.
+    /// The server's error, if it rejected the last renewal permanently: no later one can succeed.
     #[must_use]
     pub fn refusal(&self) -> Option<ClusterError> {
         self.refusal.borrow().clone()
@@ -141,14 +141,14 @@ impl LeaseGuard {
         self.renewed.notify_waiters();
     }
 
-    /// When a try that begins now is given up, for another to come before what it would be late for: the end of the
-    /// time in which writes are sent, then the end of the Lease. Later than that an answer grants nothing.
+    /// When to give up an attempt that begins now: at the end of the time in which writes are sent, then at the end of
+    /// the Lease, since a later answer grants nothing.
     fn give_up_at(&self, now: Moment) -> Moment {
         let ends = [self.valid_until(), self.granted.get().plus(DURATION)];
         ends.into_iter().find(|end| now < *end).unwrap_or_else(|| now.plus(RENEW_DEADLINE))
     }
 
-    /// Who holds the Lease by now, if it is another process.
+    /// The present holder of the Lease, if it is another process.
     ///
     /// # Errors
     /// See [`Session::request_untracked`].
@@ -166,7 +166,7 @@ impl LeaseGuard {
         Ok(Some(if holder.is_empty() { "another run".to_owned() } else { holder }))
     }
 
-    /// Renews the Lease for as long as it is polled. Returns the other's identity when it is lost.
+    /// Renews the Lease for as long as it is polled. Returns the identity of the other process when the Lease is lost.
     pub async fn keep(&self) -> String {
         let session = &self.queue.session;
         let clock = session.clock();
@@ -196,7 +196,7 @@ impl LeaseGuard {
                     self.refused.notify_waiters();
                     clock.moment().plus(backoff.next_delay())
                 }
-                // A server that is overloaded is left alone even if the Lease expires meanwhile.
+                // Respect the delay of an overloaded server, even if the Lease expires in the meantime.
                 Renewal::Failed(delay) => {
                     asked_to_wait = delay;
                     clock.moment().plus(backoff.next_delay_after(delay))
@@ -215,7 +215,7 @@ impl LeaseGuard {
                     Ok(None) => {}
                     Err(error) => return Renewal::Failed(error.retry_after()),
                 }
-                // Deleted by hand: taken again.
+                // The Lease was deleted by hand: acquire it again.
                 let is_own =
                     |holder: &str, _: &str| (holder == self.queue.identity).then_some(Predecessor::MayLive);
                 match self.queue.look(is_own).await {
@@ -242,7 +242,7 @@ impl LeaseGuard {
         drop(self.queue.session.clock().within(COURTESY, given_back).await);
     }
 
-    /// Writes a field, as long as the Lease is this process's.
+    /// Writes a field, provided that this process holds the Lease.
     async fn write(&self, path: &str, value: Value) -> Result<(), ClusterError> {
         let queue = &self.queue;
         let api = queue.session.api::<Lease>(&queue.namespace);
