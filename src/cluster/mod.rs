@@ -1,7 +1,7 @@
-//! The API server: observing, writing one step, the run record, the Lease. No step is decided here.
+//! Talks to the API server: observes, writes single steps, keeps the run record and the Lease. Decides no steps.
 //!
-//! Every write to an existing object is a JSON Patch whose `test` operations name what the plan relied
-//! on; deletes carry preconditions; creates are by name. A refused write means *observe again*.
+//! Writes to existing objects are JSON Patches whose `test` operations name what the plan relied on; deletes carry
+//! preconditions; creates are by name. A rejected write means *observe again*.
 
 pub mod access_review;
 pub mod autoscalers;

@@ -1,4 +1,4 @@
-//! The objects of components that are applied as a whole, as they were last seen.
+//! A cache of the objects of components that are applied as a whole.
 //!
 //! An older state never replaces a newer one: a late watch event cannot override the response to a write.
 
@@ -38,31 +38,31 @@ struct CachedObject {
 }
 
 impl ObjectCache {
-    /// The state of an object; `None` if there is none, or it was not read.
+    /// The state of an object; `None` if it does not exist or was not read.
     #[must_use]
     pub fn get(&self, reference: &ObjectRef) -> Option<DynamicObject> {
         self.state.borrow().objects.get(reference).map(|cached| cached.object.clone())
     }
 
-    /// Whether an object is known, and is so.
+    /// Whether an object is known and satisfies a condition.
     #[must_use]
     pub fn is_some_and(&self, reference: &ObjectRef, is_so: impl FnOnce(&DynamicObject) -> bool) -> bool {
         self.state.borrow().objects.get(reference).is_some_and(|cached| is_so(&cached.object))
     }
 
-    /// Has changes of an object wake a component, see [`ObjectCache::changes_of`].
+    /// Makes changes of an object wake a component, see [`ObjectCache::changes_of`].
     pub fn follow(&self, reference: &ObjectRef, component: &str) {
         self.followers.borrow_mut().entry(reference.clone()).or_default().insert(component.to_owned());
     }
 
-    /// Takes the state of an object, unless a newer one is known.
+    /// Applies the state of an object, unless a newer one is known.
     pub fn apply(&self, reference: &ObjectRef, object: &DynamicObject) {
         if self.apply_unannounced(reference, object) {
             self.touch(reference);
         }
     }
 
-    /// Takes a complete list that was asked for after `mark`; `lists` says which objects are in it if they exist.
+    /// Applies a complete list that was requested after `mark`; `lists` decides which objects are in it if they exist.
     pub(in crate::cluster) fn replace(
         &self,
         listed: &[(ObjectRef, &DynamicObject)],
@@ -87,12 +87,12 @@ impl ObjectCache {
         changed.iter().for_each(|reference| self.touch(reference));
     }
 
-    /// Marks the moment before a list is asked for.
+    /// Marks the moment before a list is requested.
     pub(in crate::cluster) fn mark(&self) -> u64 {
         self.state.borrow().observations
     }
 
-    /// Takes note that a watch has ended for good.
+    /// Records that a watch has ended permanently.
     pub(in crate::cluster) fn fail(&self, error: ClusterError) {
         self.state.borrow_mut().failure.get_or_insert(error);
         self.changed.touch_all();
@@ -113,7 +113,7 @@ impl ObjectCache {
             return false;
         }
         let mut object = object.clone();
-        // The items of a list do not say what they are, and an object of no kind counts as ready.
+        // The items of a list have no kind, and an object without a kind counts as ready.
         object.types =
             Some(TypeMeta { api_version: reference.api_version.clone(), kind: reference.kind.clone() });
         let cached = CachedObject { object, seen: state.observations };
@@ -121,7 +121,7 @@ impl ObjectCache {
         true
     }
 
-    /// Takes note that an object is gone.
+    /// Records that an object is gone.
     pub fn remove(&self, uid: &str) {
         let state = &mut *self.state.borrow_mut();
         let is_gone =
@@ -135,7 +135,7 @@ impl ObjectCache {
         }
     }
 
-    /// Takes note that a quorum read has not found an object.
+    /// Records that a quorum read has not found an object.
     pub fn forget(&self, reference: &ObjectRef) {
         if self.state.borrow_mut().objects.remove(reference).is_some() {
             self.touch(reference);

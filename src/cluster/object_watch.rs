@@ -1,4 +1,4 @@
-//! Watches of the objects of components that are applied as a whole: one for each kind and namespace, begun when a
+//! Watches the objects of components that are applied as a whole: one watch for each kind and namespace, started when a
 //! component needs it. They feed an [`ObjectCache`].
 
 use std::cell::RefCell;
@@ -25,24 +25,24 @@ use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::plan::observed::Uid;
 
-/// Which objects are watched: those of a kind, in a namespace.
+/// The objects that one watch covers: those of a kind in a namespace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObjectScope {
     /// The kind.
     pub kind: ServedKind,
     /// The namespace; `None` for kinds without namespaces.
     pub namespace: Option<String>,
-    /// The only object to watch, whatever its labels; `None` for all that the selector matches.
+    /// The only object to watch, regardless of its labels; `None` for all that the selector matches.
     pub name: Option<String>,
 }
 
-/// Objects, as watches report them.
+/// The watches of objects, and the cache that they feed.
 #[derive(Debug)]
 pub struct ObjectWatch {
-    /// What is known.
+    /// The cached objects.
     pub cache: ObjectCache,
     selector: Selector,
-    /// What is watched; it grows.
+    /// The scopes that are watched, to which more are added over time.
     wanted: watch::Sender<Vec<ObjectScope>>,
     /// Reads of single objects, by group and version, kind and namespace.
     reads: RefCell<BTreeMap<ReadScope, Rc<ObjectReads>>>,
@@ -54,17 +54,17 @@ type ReadScope = (String, String, Option<String>);
 /// Reads of objects, by component and name.
 type ObjectReads = BatchedRead<(String, String), DynamicObject>;
 
-/// How several objects of a kind are read.
+/// How to read several objects of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadMode {
     /// In one list, by the label of their components.
     List,
-    /// One by one: the run need not be allowed to list the kind.
+    /// One by one, which does not need the right to list the kind.
     Single,
 }
 
 impl ObjectWatch {
-    /// Watches nothing yet, and then only what the selector matches.
+    /// Creates it without watches; later ones only cover objects that the selector matches.
     #[must_use]
     pub fn new(selector: Selector) -> Self {
         Self {
@@ -75,13 +75,13 @@ impl ObjectWatch {
         }
     }
 
-    /// Whether an object's labels are those of the objects that are watched by their labels.
+    /// Whether the selector of the watches matches an object.
     #[must_use]
     pub fn is_selected(&self, object: &DynamicObject) -> bool {
         self.selector.matches(object.labels())
     }
 
-    /// Has these objects watched as well, as long as [`ObjectWatch::feed`] is polled.
+    /// Adds scopes to watch, for as long as [`ObjectWatch::feed`] is polled.
     pub fn watch_scopes(&self, scopes: impl Iterator<Item = ObjectScope>) {
         for scope in scopes {
             let is_known = self.wanted.borrow().contains(&scope);
@@ -91,7 +91,7 @@ impl ObjectWatch {
         }
     }
 
-    /// Reads an object of a component again, by a quorum read. Components that ask at about the same time share one
+    /// Refreshes an object of a component with a quorum read. Components that call it at about the same time share one
     /// list.
     ///
     /// # Errors
@@ -135,14 +135,15 @@ impl ObjectWatch {
             tokio::select! {
                 biased;
                 changed = changes.changed() => if changed.is_err() { return },
-                // A watch ends only where it fails for good, which the cache reports.
+                // A watch ends only if it fails permanently, which the cache reports.
                 Some(()) = running.next() => {}
             }
         }
     }
 }
 
-/// Reads objects, by component and name. Those that a list lacks are read one by one: what is taken over has no label.
+/// Reads objects, by component and name. Those that are missing from the list are read one by one: an object that is
+/// about to be taken over does not have the label.
 async fn read_objects(
     session: Session,
     api: Api<DynamicObject>,
@@ -188,7 +189,7 @@ impl ScopeSink<'_> {
         }
     }
 
-    /// Whether a list of the scope has the object, if it exists and is as it was.
+    /// Whether a list of the scope contains the object, if it still exists with the same labels.
     fn lists(&self, reference: &ObjectRef, object: &DynamicObject) -> bool {
         let resource = &self.scope.kind.resource;
         (&reference.api_version, &reference.kind, &reference.namespace)
@@ -221,7 +222,7 @@ impl WatchSink for ScopeSink<'_> {
     }
 
     fn has_synced(&self) -> bool {
-        // What is watched was read before.
+        // Objects are read before they are watched.
         true
     }
 

@@ -1,6 +1,6 @@
-//! Server-side apply of whole objects, and their removal.
+//! Server-side apply and deletion of whole objects.
 //!
-//! A field of another manager is never taken silently: see [`ApplyResult`].
+//! A field of another manager is never taken over silently: see [`ApplyResult`].
 
 use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
@@ -17,16 +17,16 @@ use crate::cluster::workload_writer::{delete_params, json_patch, patch_params};
 /// The names under which KubeVela's controller has written objects.
 pub const KUBEVELA_MANAGERS: [&str; 3] = ["vela-core", "kubevela", "manager"];
 
-/// What becomes of fields that other managers own with another value.
+/// What to do with fields that other managers own with a different value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConflictPolicy {
-    /// They are reported, and nothing is written.
+    /// Report them, and write nothing.
     Report,
-    /// They are taken over.
+    /// Take them over.
     Force,
 }
 
-/// A field that another manager owns with another value.
+/// A field that another manager owns with a different value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldConflict {
     /// The manager.
@@ -35,10 +35,10 @@ pub struct FieldConflict {
     pub field: String,
 }
 
-/// How an apply ended that the server has answered.
+/// The server's answer to an apply.
 #[derive(Debug, Clone)]
 pub enum ApplyResult {
-    /// The object as it is now.
+    /// The object after the apply.
     Applied(Box<DynamicObject>),
     /// Nothing was written.
     Conflicts(Vec<FieldConflict>),
@@ -47,20 +47,20 @@ pub enum ApplyResult {
 /// Whether the server stores what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteMode {
-    /// It does.
+    /// The server stores the object.
     Persist,
-    /// It only says what it would store, or why not.
+    /// The server only validates the object.
     DryRun,
 }
 
-/// A version that no object has: an apply that names it creates the object, or conflicts with the one that exists.
+/// A resource version that no object has: an apply that names it creates the object, or conflicts with an existing one.
 const VERSION_OF_NONE: &str = "1";
 
-/// Applies an object under this program's field manager. `seen` must not have changed, and must not have been
-/// recreated; without it, the object must not exist.
+/// Applies an object under the field manager of `rollout`. `seen` must not have changed or been recreated; without
+/// `seen`, the object must not exist.
 ///
 /// # Errors
-/// A conflict means that the object has changed since it was seen. Otherwise see [`Session::request_once`].
+/// A conflict means that the object has changed since it was read. Otherwise see [`Session::request_once`].
 pub async fn apply_object(
     session: &Session,
     kind: &ServedKind,
@@ -73,7 +73,7 @@ pub async fn apply_object(
     let api = session.objects(&kind.resource, namespace);
     match seen {
         Some(seen) => {
-            // The version alone would have an object recreated that was deleted since.
+            // With the version alone, the server would recreate an object that was deleted since.
             object["metadata"]["uid"] = json!(seen.uid());
             object["metadata"]["resourceVersion"] = json!(seen.resource_version());
         }
@@ -104,7 +104,7 @@ pub async fn apply_object(
     session.request_once(request).await
 }
 
-/// The conflicts that a refusal names.
+/// The conflicts in the details of a rejection.
 fn field_conflicts(details: Option<&StatusDetails>) -> Vec<FieldConflict> {
     let causes = details.map_or(&[][..], |details| details.causes.as_slice());
     let conflicts = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");
@@ -113,17 +113,17 @@ fn field_conflicts(details: Option<&StatusDetails>) -> Vec<FieldConflict> {
         .collect()
 }
 
-/// The first text in quotes: the manager in `conflict with "kubectl-edit" using apps/v1`.
+/// The first quoted text: the manager in `conflict with "kubectl-edit" using apps/v1`.
 fn quoted(message: &str) -> String {
     let manager = message.split('"').nth(1).unwrap_or(message);
     manager.to_owned()
 }
 
-/// Has what this program, or KubeVela, has written to an object by other means count as applied, see
-/// [`with_updates_applied`]. Returns the object as it is then; `None` if there is nothing of the kind.
+/// Turns fields that `rollout` or KubeVela has updated into applied ones, see [`with_updates_applied`]. Returns the
+/// changed object; `None` if there are no such fields.
 ///
 /// # Errors
-/// A conflict means that it has changed since it was seen.
+/// A conflict means that the object has changed since it was read.
 pub async fn take_over_updates(
     session: &Session,
     kind: &ServedKind,
@@ -135,11 +135,11 @@ pub async fn take_over_updates(
     replace_managed_fields(session, kind, seen, &fields).await.map(Some)
 }
 
-/// Has other managers no longer own what is about to be applied to an object that is taken over, see
-/// [`without_applied`]. Returns the object as it is then; `None` if they own none of it.
+/// Removes other managers' ownership of what is about to be applied to an object that is taken over, see
+/// [`without_applied`]. Returns the changed object; `None` if they own none of these fields.
 ///
 /// # Errors
-/// A conflict means that it has changed since it was seen.
+/// A conflict means that the object has changed since it was read.
 pub async fn disown_fields(
     session: &Session,
     kind: &ServedKind,
@@ -160,7 +160,7 @@ async fn replace_managed_fields(
     patch_as_seen(session, kind, seen, &replacement).await
 }
 
-/// Changes an object, if it still is as it was seen.
+/// Patches an object, unless it has changed since it was read.
 async fn patch_as_seen(
     session: &Session,
     kind: &ServedKind,
@@ -176,10 +176,11 @@ async fn patch_as_seen(
     session.request_once(api.patch(&seen.name_any(), &patch_params(), &json_patch(operations)?)).await
 }
 
-/// Gives a workload a size, if it still is as it was seen. The size is not applied, so that others may change it.
+/// Sets the size of a workload, unless it has changed since it was read. The size is patched rather than applied, so
+/// that others may change it.
 ///
 /// # Errors
-/// A conflict means that it has changed since.
+/// A conflict means that it has changed since it was read.
 pub async fn resize_object(
     session: &Session,
     kind: &ServedKind,
@@ -190,10 +191,10 @@ pub async fn resize_object(
     patch_as_seen(session, kind, seen, &change).await
 }
 
-/// Has a Deployment recreate its pods, if it still is as it was seen, without what its strategy had before.
+/// Replaces the whole strategy of a Deployment by `Recreate`, unless it has changed since it was read.
 ///
 /// # Errors
-/// A conflict means that it has changed since.
+/// A conflict means that it has changed since it was read.
 pub async fn reset_strategy(
     session: &Session,
     kind: &ServedKind,
@@ -203,10 +204,10 @@ pub async fn reset_strategy(
     patch_as_seen(session, kind, seen, &change).await
 }
 
-/// Deletes an object as it was seen; what it owns is deleted in the background.
+/// Deletes an object, unless it has changed since it was read; its dependents are deleted in the background.
 ///
 /// # Errors
-/// A conflict means that it has changed since. That it is gone already is no error.
+/// A conflict means that it has changed since it was read. An object that is already gone is not an error.
 pub async fn delete_object(
     session: &Session,
     kind: &ServedKind,

@@ -1,4 +1,4 @@
-//! Objects of any kind that an application owns: found by what they carry, removed as they were seen.
+//! Finds and deletes objects of any kind that an application owns.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ impl OwnedObject {
         Self { resource, object }
     }
 
-    /// The namespace that it is in.
+    /// Its namespace.
     pub fn namespace(&self) -> &str {
         self.object.metadata.namespace.as_deref().unwrap_or_default()
     }
@@ -41,12 +41,12 @@ impl OwnedObject {
         self.object.name_any()
     }
 
-    /// Its identity; a namesake created later has another.
+    /// Its UID; a recreated object of the same name has a different one.
     pub fn uid(&self) -> &str {
         self.object.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    /// The component that it is part of.
+    /// The component that it belongs to.
     pub fn component(&self) -> Option<&str> {
         let keys = [labels::COMPONENT, labels::REVISION_COMPONENT, keys::RECORD_COMPONENT];
         keys.into_iter().find_map(|key| self.label(key))
@@ -72,17 +72,17 @@ impl OwnedObject {
         self.object.annotations().contains_key(annotation)
     }
 
-    /// What it is as a workload of a kind.
+    /// It as a workload of a kind.
     pub fn labelled(&self, kind: WorkloadKind) -> LabelledWorkload {
         LabelledWorkload::of(kind, &self.object)
     }
 
-    /// What it says as a component revision; `None` if it is of another kind.
+    /// It as a component revision; `None` if it is of another kind.
     pub fn as_revision(&self) -> Option<StoredRevision> {
         (self.kind() == ("apps", "controllerrevisions")).then(|| read_revision(&self.object)).flatten()
     }
 
-    /// What it waits for, where it is being deleted: the finalizers that are not removed yet.
+    /// The finalizers that its deletion waits for; `None` if it is not being deleted.
     #[must_use]
     pub fn awaits(&self) -> Option<&[String]> {
         self.object.metadata.deletion_timestamp.as_ref().map(|_| self.object.finalizers())
@@ -94,13 +94,13 @@ impl OwnedObject {
         self.object.labels().contains_key(keys::RECORD_COMPONENT)
     }
 
-    /// Its API group and its kind's plural.
+    /// Its API group and the plural of its kind.
     pub(super) fn kind(&self) -> (&str, &str) {
         (&self.resource.group, &self.resource.plural)
     }
 }
 
-/// `deployment.apps/web-v1`, as kubectl names objects.
+/// Formats it as kubectl does: `deployment.apps/web-v1`.
 impl fmt::Display for OwnedObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ApiResource { kind, group, .. } = &self.resource;
@@ -109,7 +109,7 @@ impl fmt::Display for OwnedObject {
     }
 }
 
-/// Lists what a selector matches; where other tools use its labels as well, what carries the annotation `mark`.
+/// Lists the objects that a selector matches and, if other tools use the same labels, that carry the annotation `mark`.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -130,7 +130,7 @@ pub async fn list_owned(
     Ok(owned.filter(|owned| mark.is_none_or(|annotation| owned.is_marked(annotation))).collect())
 }
 
-/// The object of a kind and a name, if there is one.
+/// The object of a kind with a name; `None` if there is none.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -150,13 +150,13 @@ pub async fn get_owned(
 pub enum Removal {
     /// The object is gone.
     Done,
-    /// Deletion has begun; finalizers remain.
+    /// The deletion has started; finalizers remain.
     Begun,
-    /// Unknown, since it has changed or the answer was lost: read it again.
+    /// Unknown, because it has changed or the answer was lost: read it again.
     Unclear,
 }
 
-/// Removes an object, if it still is as it was seen.
+/// Deletes an object, unless it has changed since it was read.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -164,7 +164,7 @@ pub async fn delete_owned(session: &Session, owned: &OwnedObject) -> Result<Remo
     let api = session.objects(&owned.resource, owned.object.metadata.namespace.as_deref());
     let params = delete_params(owned.object.uid(), owned.object.resource_version());
     match session.request_once(api.delete(&owned.object.name_any(), &params)).await {
-        // An object that a finalizer holds is the answer; one that is gone may be it, too.
+        // The server returns an object that has finalizers, but may also return one that is gone.
         Ok(answer) => {
             let is_held = answer.left().is_some_and(|left| !left.finalizers().is_empty());
             Ok(if is_held { Removal::Begun } else { Removal::Done })

@@ -1,7 +1,7 @@
-//! Which workloads belong to a component. Only those are scaled, counted, overwritten or deleted.
+//! Decides which workloads belong to a component. Only those are scaled, counted, overwritten or deleted.
 //!
 //! A label alone proves nothing: KubeVela puts the component's label on every output of a component, and people copy
-//! manifests. So kind, name, labels and a mark of a workload have to fit together (ARCHITECTURE.md, *Ownership*).
+//! manifests. So the kind, name, labels and a mark of a workload have to match (ARCHITECTURE.md, *Ownership*).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,33 +16,33 @@ use crate::oam::object::ObjectRef;
 use crate::plan::observed::{Uid, Workload};
 use crate::plan::record::Record;
 
-/// The value of [`labels::RESOURCE_TYPE`] on a workload that KubeVela or this program rendered.
+/// The value of [`labels::RESOURCE_TYPE`] on a workload that KubeVela or `rollout` rendered.
 const WORKLOAD: &str = "WORKLOAD";
 
-/// An object that carries the label of a component, with everything that shows whose it is.
+/// A workload with the label of a component, and everything that its ownership is decided from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledWorkload {
-    /// What the planner reads of it.
+    /// What the planner needs to know about it.
     pub workload: Workload,
     kind: WorkloadKind,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     pod_labels: BTreeMap<String, String>,
-    /// Its controller owner, such as a KubeVela Rollout that would fight back.
+    /// Its controller owner, such as a KubeVela Rollout that would revert changes.
     controller: Option<String>,
 }
 
-/// What the workloads of one component have in common.
+/// What identifies the workloads of one component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentOwner {
     application: String,
     component: String,
     kind: WorkloadKind,
-    /// Names that a Deployment of the component may have: those of its revisions.
+    /// The names that a Deployment of the component may have, which are those of its revisions.
     revisions: BTreeSet<String>,
 }
 
-/// An object that carries the label of a component and is not the component's.
+/// A workload with the label of a component that is not the component's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignWorkload {
     /// Its kind.
@@ -51,7 +51,7 @@ pub struct ForeignWorkload {
     pub name: String,
     /// Why it is not the component's, object first.
     pub reason: String,
-    /// Whether a run has stamped it, so that it may be of a revision that is lost.
+    /// Whether a run has stamped it, so that it may belong to a lost revision.
     pub is_stamped: bool,
     /// The labels of its pods.
     pod_labels: BTreeMap<String, String>,
@@ -80,7 +80,7 @@ impl LabelledWorkload {
         (self.labels.clone(), self.annotations.clone())
     }
 
-    /// Whether it carries the label of this component.
+    /// Whether it has the label of this component.
     #[must_use]
     pub fn is_labelled(&self, component: &str) -> bool {
         self.labels.get(labels::COMPONENT).is_some_and(|name| name == component)
@@ -93,7 +93,7 @@ impl LabelledWorkload {
 }
 
 impl ComponentOwner {
-    /// The owner of a component's workloads, whose revisions have these names.
+    /// The owner of the workloads of a component with these revisions.
     #[must_use]
     pub fn new(
         application: &str,
@@ -109,14 +109,14 @@ impl ComponentOwner {
         }
     }
 
-    /// The owner of a recorded component's workloads, whose runs name its revisions.
+    /// The owner of the workloads of a recorded component, with the revisions that its runs name.
     #[must_use]
     pub fn of_record(record: &Record) -> Self {
         let Record { application, component, run, .. } = record;
         Self::new(application, component, run.spec.kind, record.workload_names())
     }
 
-    /// Adds the revisions that a record names: a run beside this one may have made them since.
+    /// Adds the revisions that a record names: a concurrent run may have created them since.
     #[must_use]
     pub fn with_record(&self, record: Option<&Record>) -> Self {
         let mut owner = self.clone();
@@ -143,14 +143,14 @@ impl ComponentOwner {
         self.kind
     }
 
-    /// Those of the objects that are the component's.
+    /// The workloads that are the component's.
     #[must_use]
     pub fn owned(&self, labelled: &[LabelledWorkload]) -> Vec<Workload> {
         let owned = labelled.iter().filter(|one| self.rejects(one).is_none());
         owned.map(|one| one.workload.clone()).collect()
     }
 
-    /// Those of the objects that are not, by name.
+    /// The workloads that are not the component's, by name.
     #[must_use]
     pub fn foreign(&self, labelled: &[LabelledWorkload]) -> Vec<ForeignWorkload> {
         let foreign = labelled.iter().filter_map(|one| {
@@ -165,21 +165,21 @@ impl ComponentOwner {
         foreign.collect()
     }
 
-    /// Those that are not, although a run of `rollout` has stamped them, by uid: a revision may have been recorded
-    /// since, or somebody has copied an object.
+    /// The UIDs of workloads that are not the component's although a run of `rollout` has stamped them: a revision may
+    /// have been recorded since, or somebody has copied an object.
     #[must_use]
     pub fn stamped_foreign(&self, labelled: &[LabelledWorkload]) -> BTreeSet<Uid> {
         let stamped_foreign = labelled.iter().filter(|one| one.is_stamped() && !self.owns(one));
         stamped_foreign.map(|one| one.workload.uid.clone()).collect()
     }
 
-    /// Whether an object is the component's.
+    /// Whether a workload is the component's.
     #[must_use]
     pub fn owns(&self, labelled: &LabelledWorkload) -> bool {
         self.rejects(labelled).is_none()
     }
 
-    /// Why an object is not the component's; `None` if it is.
+    /// Why a workload is not the component's; `None` if it is.
     fn rejects(&self, labelled: &LabelledWorkload) -> Option<String> {
         let Self { application, component, kind, revisions } = self;
         let LabelledWorkload { workload: Workload { name, .. }, labels, .. } = labelled;
@@ -211,7 +211,7 @@ impl ComponentOwner {
 }
 
 impl ForeignWorkload {
-    /// Whether a reference means it, which is in this namespace.
+    /// Whether it is the object of a reference; its own namespace is `namespace`.
     #[must_use]
     pub fn is(&self, reference: &ObjectRef, namespace: &str) -> bool {
         let named = (reference.group(), reference.kind.as_str(), reference.name.as_str());
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_has_to_fit_together() {
+    fn kind_name_labels_and_mark_all_have_to_match() {
         let full = json!({
             "app.oam.dev/name": "shop", "app.oam.dev/component": "web", "app.oam.dev/resourceType": "WORKLOAD",
         });

@@ -1,6 +1,6 @@
-//! The table of rights: what a run asks of the server, kind by kind, and what for.
+//! The table of rights that a run needs, by kind, with their purposes.
 //!
-//! The Role that `rollout rbac` prints, README's Role and the question before the first write all come from it.
+//! The Role that `rollout rbac` prints, README's Role and the check before the first write all derive from it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,11 +10,11 @@ use crate::oam::kind::WorkloadKind;
 /// A right on one kind of object in one namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Right<'a> {
-    /// What is done.
+    /// The verb.
     pub verb: &'a str,
     /// The API group; empty for the core group.
     pub group: &'a str,
-    /// The plural, with its subresource.
+    /// The plural, with the subresource if any.
     pub resource: &'a str,
 }
 
@@ -29,28 +29,28 @@ pub enum RightPurpose {
     Services,
     /// Runs with smoke tests need them.
     SmokeTests,
-    /// A run says with them why a batch is late.
+    /// Runs use them to explain why a batch is late.
     Diagnosis,
-    /// A run foresees with them what would stop it.
+    /// Runs use them for checks before the first write.
     Checks,
-    /// A run shows itself in the optional views with them.
+    /// Runs use them to update the optional views.
     Views,
 }
 
-/// What is done, as far as it needs rights of its own.
+/// An operation that needs rights of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// A run of a manifest.
     Apply,
-    /// A run of what is recorded: a rollback, a promotion, another size.
+    /// A run from recorded state: a rollback, a promotion, another size.
     Rerun,
-    /// Removing components, and whole applications.
+    /// Deleting components and whole applications.
     Delete,
     /// Pausing a run.
     Pause,
-    /// Finding out what a run would do.
+    /// Previewing a run.
     Plan,
-    /// Watching where components stand.
+    /// Reading and watching the status of components.
     Status,
     /// Listing revisions and runs.
     History,
@@ -72,13 +72,13 @@ struct RightRow {
     purpose: RightPurpose,
     group: &'static str,
     resources: &'static [&'static str],
-    /// Verbs without which the purpose is missed.
+    /// Verbs that the purpose requires.
     verbs: &'static [&'static str],
-    /// Verbs that are used where they are granted.
+    /// Verbs that are used if they are granted.
     optional: &'static [&'static str],
-    /// The verbs of other operations than runs.
+    /// The verbs of operations other than runs.
     others: &'static [(Operation, &'static [&'static str])],
-    /// What the printed Role says beside it.
+    /// The comment on the rule in the printed Role.
     note: &'static str,
 }
 
@@ -88,7 +88,7 @@ const fn row(purpose: RightPurpose, group: &'static str, resources: &'static [&'
 
 const COMMON: &[&str] = &["get", "list", "watch", "create", "patch"];
 
-/// What operations other than runs do with workloads.
+/// The verbs of operations other than runs on workloads.
 const OTHERS: &[(Operation, &[&str])] = &[
     (Operation::Delete, &["list", "delete"]),
     (Operation::Pause, &["list"]),
@@ -97,7 +97,7 @@ const OTHERS: &[(Operation, &[&str])] = &[
     (Operation::History, &["list"]),
 ];
 
-/// The table. Its order is that of the printed Role.
+/// The table, in the order of the printed Role.
 static TABLE: &[RightRow] = &[
     RightRow {
         verbs: &["get", "list", "watch", "create", "patch", "delete"],
@@ -217,12 +217,12 @@ static TABLE: &[RightRow] = &[
 /// The order in which verbs are printed.
 const ORDER: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
 
-/// The rights without which a purpose is missed.
+/// The rights that a purpose requires.
 pub fn required_rights(purpose: RightPurpose) -> impl Iterator<Item = Right<'static>> {
     TABLE.iter().filter(move |row| row.purpose == purpose).flat_map(|row| row.rights(row.verbs))
 }
 
-/// Every right that is used for a purpose.
+/// All rights that are used for a purpose.
 pub fn used_rights(purpose: RightPurpose) -> impl Iterator<Item = Right<'static>> {
     let of_purpose = TABLE.iter().filter(move |row| row.purpose == purpose);
     of_purpose.flat_map(|row| row.rights(row.verbs).chain(row.rights(row.optional)))
@@ -240,19 +240,19 @@ pub fn rights_of_run(
     rights.into_iter().filter(move |right| operation != Operation::Rerun || !is_for_manifests(*right))
 }
 
-/// Whether only a run of a manifest needs it: it records revisions.
+/// Whether only a run of a manifest needs a right, because it records revisions.
 fn is_for_manifests(right: Right<'_>) -> bool {
     (right.verb, right.resource) == ("create", "controllerrevisions")
 }
 
-/// Every right that an operation uses for a purpose.
+/// All rights that an operation uses for a purpose.
 pub fn rights_of(operation: Operation, purpose: RightPurpose) -> Vec<Right<'static>> {
     let rows = TABLE.iter().filter(|row| row.purpose == purpose);
     rows.flat_map(|row| row.rights_of(operation)).collect()
 }
 
-/// The rules of a Role with the rights of operations for some purposes, as YAML, each with what it is for. `objects`
-/// are rights on other kinds, in their order.
+/// The rules of a Role with the rights of operations for some purposes, as YAML with a comment on each. `objects` are
+/// rights on other kinds, in their order.
 #[must_use]
 pub fn role_rules(
     operations: &[Operation],
@@ -279,7 +279,7 @@ fn granted_rights(operations: &[Operation], is_wanted: impl Fn(RightPurpose) -> 
     rows.flat_map(|row| operations.iter().flat_map(|one| row.rights_of(*one))).collect()
 }
 
-/// What an operation does with objects that are applied as a whole, and with those of traits.
+/// The verbs of an operation on objects that are applied as a whole, and on those of traits.
 #[must_use]
 pub fn verbs_on_objects(operation: Operation, is_awaited: bool) -> &'static [&'static str] {
     match (operation, is_awaited) {
@@ -292,14 +292,14 @@ pub fn verbs_on_objects(operation: Operation, is_awaited: bool) -> &'static [&'s
     }
 }
 
-/// What the rules of a Role say about the kind of objects of a manifest.
+/// The rights of a Role on a kind of objects in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRights {
     /// The API group; empty for the core group.
     pub group: String,
     /// The plural.
     pub resource: String,
-    /// What is done.
+    /// The verbs.
     pub verbs: Vec<&'static str>,
 }
 
@@ -314,7 +314,7 @@ fn add_rule(text: &mut String, group: &str, resources: &[&str], verbs: &[&str], 
     let _ = writeln!(text, "  - {{apiGroups: [{group}], resources: [{resources}], verbs: [{verbs}]}}{note}");
 }
 
-/// Rights in words, kind by kind: "`create` and `patch` `deployments.apps`".
+/// Describes rights kind by kind: "`create` and `patch` `deployments.apps`".
 #[must_use]
 pub fn describe_rights(rights: &[Right<'_>]) -> String {
     let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_needs_what_its_kinds_take() {
+    fn a_run_needs_only_the_rights_of_its_kinds() {
         let kinds = BTreeSet::from([WorkloadKind::StatefulSet]);
         let rights: Vec<Right<'_>> = rights_of_run(Operation::Apply, &kinds, None).collect();
         let has = |verb, group, resource| rights.contains(&Right { verb, group, resource });

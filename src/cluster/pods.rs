@@ -22,49 +22,50 @@ use crate::oam::kind::WorkloadKind;
 use baseline::{Age, Baseline, Complaint};
 use owner::{PodOwner, PodOwnerKind};
 
-/// How many pods are asked for at a time.
+/// How many pods are requested at a time.
 const PAGE: u32 = 500;
-/// How many events about one workload are read.
+/// The maximum number of events about one workload that are read.
 const MAX_EVENTS: u32 = 500;
 
-/// How many lines of a log are shown by default: enough for a stack's last ones, little enough for any terminal.
+/// How many lines of a log are printed by default: enough for the end of a stack trace, and few enough for any
+/// terminal.
 pub const LOG_LINES: u32 = 8;
-/// How much is asked for of each line, and shown of it.
+/// How many bytes are requested per line, and how many characters of each are printed.
 const LINE_BYTES: i64 = 512;
 const LOG_WIDTH: usize = 200;
-/// A node that does not answer must not delay the verdict.
+/// The time limit for a log: a node that does not answer must not delay the report.
 const LOG_WITHIN: Duration = Duration::from_secs(3);
 
-/// What an inspection of a workload found.
+/// The result of inspecting a workload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     /// The workload's resource version, read before its pods.
     pub resource_version: String,
-    /// Its pods that are ready; of an in-place workload those of the newest revision.
+    /// The number of its ready pods; for an in-place workload, only those of the newest revision.
     pub ready: u32,
     /// The names of all its pods.
     pub pods: BTreeSet<String>,
-    /// What its controller complains about, such as a quota that allows no more pods.
+    /// Complaints of its controller, such as a quota that allows no more pods.
     pub complaints: Vec<Complaint>,
-    /// Its pods that are not ready, by reason and name; of an in-place workload those of the newest revision.
+    /// Its pods that are not ready, by reason and name; for an in-place workload, only those of the newest revision.
     pub problems: Vec<PodProblem>,
     /// Pods of earlier revisions that are not ready, for which a StatefulSet waits before it replaces any.
     pub blockers: Vec<String>,
 }
 
 impl Findings {
-    /// Why waiting is unlikely to help, where there is a sign of that: for those who would rather not wait.
+    /// Why waiting is unlikely to help, for `--fail-fast`; `None` if there is no such sign.
     #[must_use]
     pub fn permanent_problem(&self) -> Option<String> {
         let mut permanent = self.problems.iter().filter(|problem| problem.is_permanent());
-        // What it is about stands in the evidence.
+        // The evidence has the details.
         let of_a_pod = || permanent.next().map(|problem| problem.phase.clone());
         self.complaints.first().map(|complaint| complaint.text.clone()).or_else(of_a_pod)
     }
 }
 
-/// Inspects a workload and the pods that it selects. Complaints of its controller that are part of the baseline are
-/// left out.
+/// Inspects a workload and the pods that it selects. Leaves out complaints of its controller that are part of the
+/// baseline.
 ///
 /// # Errors
 /// See [`Session::request_untracked`].
@@ -140,8 +141,7 @@ pub async fn list_pods(
     }
 }
 
-/// The last lines, so many at most, that the container to blame printed. It is a courtesy: where they cannot be read,
-/// there are none.
+/// The last lines, at most `lines`, that the faulty container printed. Best effort: none if the log cannot be read.
 pub async fn tail_log(session: &Session, namespace: &str, problem: &PodProblem, lines: u32) -> Vec<String> {
     let Some(ContainerLog { container, instance }) = problem.log.as_ref().filter(|_| lines > 0) else {
         return Vec::new();
@@ -169,8 +169,8 @@ fn wanted(workload: &DynamicObject) -> usize {
     usize::try_from(replicas).unwrap_or(usize::MAX)
 }
 
-/// Why pods cannot be made: a StatefulSet's controller says it in events alone. It is a courtesy: where they
-/// cannot be read, nothing is known.
+/// Why pods cannot be created, which a StatefulSet's controller reports only in events. Best effort: `None` if the
+/// events cannot be read.
 async fn last_warning(session: &Session, owner: PodOwner<'_>, baseline: &Baseline) -> Option<Complaint> {
     let mut events = list_warning_events(session, owner).await;
     events.retain(|event| baseline.is_new(event));
@@ -183,7 +183,7 @@ async fn last_warning(session: &Session, owner: PodOwner<'_>, baseline: &Baselin
     Some(Complaint { text, age: Age::New })
 }
 
-/// The warnings about a workload itself; none where they cannot be read.
+/// The warnings about a workload itself; none if they cannot be read.
 pub async fn list_warning_events(session: &Session, owner: PodOwner<'_>) -> Vec<Event> {
     let PodOwner { namespace, kind, name } = owner;
     let api = session.api::<Event>(namespace);
@@ -192,7 +192,8 @@ pub async fn list_warning_events(session: &Session, owner: PodOwner<'_>) -> Vec<
     session.request_untracked(api.list(&params)).await.map(|list| list.items).unwrap_or_default()
 }
 
-/// A Deployment's pods are owned by its ReplicaSets, `<deployment>-<hash>`; those of other kinds by themselves.
+/// Whether a pod belongs to a workload. A Deployment's pods are owned by its ReplicaSets, `<deployment>-<hash>`; those
+/// of other kinds by the workload itself.
 fn belongs_to(pod: &Pod, kind: PodOwnerKind, workload: &str) -> bool {
     pod.owner_references().iter().filter(|owner| owner.controller == Some(true)).any(|owner| match kind {
         PodOwnerKind::Workload(WorkloadKind::Deployment) => {
@@ -204,25 +205,25 @@ fn belongs_to(pod: &Pod, kind: PodOwnerKind, workload: &str) -> bool {
     })
 }
 
-/// What a workload selects its pods by; `None` if it does not say.
+/// The selector of a workload's pods; `None` if it has none.
 fn selector(workload: &DynamicObject) -> Option<Selector> {
     let selector: LabelSelector =
         serde_json::from_value(workload.data.pointer("/spec/selector")?.clone()).ok()?;
     selector.try_into().ok().filter(|selector: &Selector| !selector.selects_all())
 }
 
-/// Whether a pod has done its work, as those of a Job do.
+/// Whether a pod has completed, as those of a Job do.
 fn has_succeeded(pod: &Pod) -> bool {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded")
 }
 
-/// Whether an in-place workload's pod is of a revision. Kruise may write the hash alone, without the name.
+/// Whether an in-place workload's pod is of a revision. Kruise may write only the hash, without the name.
 fn is_of(pod: &Pod, revision: &str) -> bool {
     let hash = |name: &str| name.rsplit('-').next().unwrap_or_default().to_owned();
     pod.labels().get("controller-revision-hash").is_some_and(|label| hash(label) == hash(revision))
 }
 
-/// Whether a pod is ready, as its condition has it.
+/// Whether a pod is ready, according to its condition.
 #[must_use]
 pub fn is_pod_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());

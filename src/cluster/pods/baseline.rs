@@ -1,7 +1,7 @@
-//! Which signs of trouble are of now. A condition or an event that was there when a batch began is not about the batch:
-//! some are never taken back, such as those of Kruise, and events stay for an hour.
+//! Tells new symptoms from old ones. A condition or an event that existed when a batch began is not about the batch:
+//! some conditions are never removed, such as those of Kruise, and events are kept for an hour.
 //!
-//! Signs are compared with those from before; no clock is read.
+//! Symptoms are compared with earlier ones; no clock is read.
 
 use std::collections::BTreeMap;
 
@@ -12,53 +12,52 @@ use serde_json::Value;
 
 use crate::cluster::pods::diagnosis::with_message;
 
-/// The signs of trouble that were there when a batch began.
+/// The symptoms that existed when a batch began.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Baseline {
     conditions: Vec<Value>,
     events: BTreeMap<String, EventVersion>,
 }
 
-/// How an event was: it is written again when the same happens again.
+/// The version of an event, which is updated when the same happens again.
 type EventVersion = (Option<i32>, Option<String>);
 
-/// What a workload's controller complains about.
+/// A complaint of a workload's controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
     /// The reason and the message.
     pub text: String,
-    /// How much it says about the batch.
+    /// Whether it is about the batch.
     pub age: Age,
 }
 
-/// How much a sign says about the batch under way.
+/// Whether a symptom is about the current batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// It has come since the batch began.
+    /// It has appeared since the batch began.
     New,
-    /// It was there before, and its controller takes it away as soon as it is over: if it is still there in a while, it
-    /// counts.
+    /// It existed before, but its controller removes it as soon as it is over, so it counts if it persists.
     Standing,
 }
 
 impl Baseline {
-    /// What a workload shows.
+    /// The symptoms that a workload shows.
     #[must_use]
     pub fn of(workload: &DynamicObject) -> Self {
         Self { conditions: conditions(workload).filter(is_bad).cloned().collect(), events: BTreeMap::new() }
     }
 
-    /// The same with events.
+    /// Adds events.
     #[must_use]
     pub fn with_events(self, events: &[Event]) -> Self {
         let event_version = |event: &Event| Some((event.uid()?, event_version(event)));
         Self { events: events.iter().filter_map(event_version).collect(), ..self }
     }
 
-    /// What a workload's controller complains about in its status.
+    /// The complaints of a workload's controller in its status.
     pub(super) fn complaints(&self, workload: &DynamicObject) -> Vec<Complaint> {
         let complaint = |condition: &Value| {
-            let age = match (self.conditions.contains(condition), is_taken_away(condition)) {
+            let age = match (self.conditions.contains(condition), is_removed_when_over(condition)) {
                 (false, _) => Age::New,
                 (true, true) => Age::Standing,
                 (true, false) => return None,
@@ -69,7 +68,7 @@ impl Baseline {
         conditions(workload).filter(is_bad).filter_map(complaint).collect()
     }
 
-    /// Whether an event was not there, or has happened again.
+    /// Whether an event is new, or has happened again.
     pub(in crate::cluster) fn is_new(&self, event: &Event) -> bool {
         event.uid().is_none_or(|uid| self.events.get(&uid).is_none_or(|known| *known != event_version(event)))
     }
@@ -87,9 +86,9 @@ fn is_bad(condition: &&Value) -> bool {
     )
 }
 
-/// Whether its controller takes a condition away once it is over. A Deployment's `Progressing` is not updated again
-/// before pods become ready, and Kruise never removes its own.
-fn is_taken_away(condition: &Value) -> bool {
+/// Whether the controller removes a condition once it is over. A Deployment's `Progressing` is not updated before pods
+/// become ready, and Kruise never removes its own.
+fn is_removed_when_over(condition: &Value) -> bool {
     condition["type"] == "ReplicaFailure"
 }
 
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_count_that_have_changed_since() {
+    fn conditions_count_if_they_have_changed_since_the_baseline() {
         let stale = [condition("Progressing", "False", 1), condition("FailedScale", "True", 1)];
         let failing = condition("ReplicaFailure", "True", 1);
         let baseline = Baseline::of(&workload(&json!([stale[0], stale[1], failing])));
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn events_count_that_came_or_happened_again() {
+    fn events_count_if_they_are_new_or_happened_again() {
         let event = |uid: &str, count: i32| -> Event {
             serde_json::from_value(json!({
                 "metadata": {"name": uid, "uid": uid}, "involvedObject": {}, "count": count,

@@ -1,4 +1,4 @@
-//! Which container keeps a pod from being ready, and what its status says about it. It asks nothing of the server.
+//! Finds the container that prevents a pod from being ready, and the reason in its status. Sends no requests.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 use kube::ResourceExt;
@@ -8,42 +8,42 @@ use kube::ResourceExt;
 pub struct PodProblem {
     /// The pod.
     pub pod: String,
-    /// How often the container to blame was restarted.
+    /// How often the faulty container was restarted.
     pub restarts: i32,
-    /// The reason in a word, such as `ImagePullBackOff`.
+    /// The short reason, such as `ImagePullBackOff`.
     pub phase: String,
-    /// The whole of it, such as `ImagePullBackOff: back-off pulling image "x"`, with the container where the pod has
+    /// The full reason, such as `ImagePullBackOff: back-off pulling image "x"`, with the container if the pod has
     /// several.
     pub reason: String,
-    /// What pods share that are not ready for one reason: it has no counts and no times.
+    /// The reason without counts and times, by which pods are grouped.
     pub common: String,
     /// The log that may explain it.
     pub log: Option<ContainerLog>,
 }
 
-/// A log that there is.
+/// A container's log that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerLog {
     /// The container.
     pub container: String,
-    /// Which of its lives.
+    /// Which instance of the container.
     pub instance: Instance,
 }
 
-/// A container that is restarted has a log for each life.
+/// An instance of a container: one that is restarted has a log for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Instance {
-    /// The one that is, or was the last.
+    /// The current or last instance.
     Current,
-    /// The one before: it ended badly, and the one after it has not got as far.
+    /// The previous instance, which failed; the current one has not got as far.
     Previous,
 }
 
-/// What keeps a container from starting until a user changes something; the kubelet retries for ever.
+/// Reasons for which a container does not start until a user changes something, although the kubelet retries forever.
 ///
-/// An object that is missing belongs here: a run makes no ConfigMap and no Secret, so waiting for one is waiting for
-/// somebody else. A volume that cannot be mounted does not, though it may be for the same reason: only an event tells
-/// of it, and an event says what was.
+/// A missing object counts: a run applies its own ConfigMaps and Secrets before pods start, so somebody else has to
+/// create a missing one. A volume that cannot be mounted does not count, though the cause may be the same: it is only
+/// reported by an event, and an event may be outdated.
 const PERMANENT: [&str; 7] = [
     "InvalidImageName",
     "ErrImageNeverPull",
@@ -53,10 +53,10 @@ const PERMANENT: [&str; 7] = [
     "ErrImagePull",
     "ImagePullBackOff",
 ];
-/// A container that has ended so often is not just waiting for something else to come up. The help of `--fail-fast`
-/// says this number.
+/// A container that was restarted this often is not just waiting for something else to start. The help of `--fail-fast`
+/// contains this number.
 const RESTARTS_UNTIL_PERMANENT: i32 = 3;
-/// What a container waits for in the usual course of things.
+/// Reasons for which a container waits during a normal start.
 const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 impl PodProblem {
@@ -71,7 +71,7 @@ impl PodProblem {
             (None, Some(status)) => pod_reason(status),
         };
         let mut reason = with_message(&phase, message.as_deref());
-        // Its message says how long this restart is waited for.
+        // Leave out the message, which contains the delay before the restart.
         let mut common = if phase == "CrashLoopBackOff" { phase.clone() } else { reason.clone() };
         if let Some(blamed) = &blamed {
             let place = blamed.place();
@@ -95,7 +95,7 @@ impl PodProblem {
         PERMANENT.contains(&self.phase.as_str()) || self.restarts >= RESTARTS_UNTIL_PERMANENT
     }
 
-    /// Whether the pod is only on its way.
+    /// Whether the pod is only starting.
     #[must_use]
     pub fn is_starting(&self) -> bool {
         let phase = self.phase.as_str();
@@ -103,7 +103,7 @@ impl PodProblem {
     }
 }
 
-/// A container that is not ready, in its pod.
+/// The container that prevents a pod from being ready.
 struct FaultyContainer<'a> {
     status: &'a ContainerStatus,
     is_init: bool,
@@ -111,8 +111,8 @@ struct FaultyContainer<'a> {
 }
 
 impl<'a> FaultyContainer<'a> {
-    /// The first container that failed; else the first that runs and is not ready, for which those after it may wait;
-    /// else the first that is not ready.
+    /// The first container that failed; otherwise the first that runs and is not ready, for which later ones may wait;
+    /// otherwise the first that is not ready.
     fn of(pod: &'a PodStatus) -> Option<Self> {
         let init = || pod.init_container_statuses.iter().flatten();
         let main = || pod.container_statuses.iter().flatten();
@@ -126,7 +126,7 @@ impl<'a> FaultyContainer<'a> {
         found.map(|(status, is_init)| Self { status, is_init, has_neighbours })
     }
 
-    /// Where to look, if that is not plain: a component's pods usually have one container.
+    /// Names the container unless it is the only one, as in most pods.
     fn place(&self) -> String {
         let name = &self.status.name;
         match (self.is_init, self.has_neighbours) {
@@ -136,11 +136,11 @@ impl<'a> FaultyContainer<'a> {
         }
     }
 
-    /// Why it is not ready, in a word and in its words; nothing where it just runs.
+    /// Why it is not ready: the reason and the message; `None` if it just runs.
     fn reason(&self) -> Option<(String, Option<String>)> {
         let state = self.status.state.as_ref()?;
         if let Some(waiting) = &state.waiting {
-            // The kubelet ends some messages with the pod's name and uid, which would set equal reasons apart.
+            // The kubelet appends the pod's name and UID to some messages, which would distinguish equal reasons.
             let message = waiting.message.as_deref();
             let message = message.map(|message| message.split(" pod=").next().unwrap_or(message).to_owned());
             return Some((waiting.reason.clone().unwrap_or_else(|| "waiting".to_owned()), message));
@@ -149,11 +149,12 @@ impl<'a> FaultyContainer<'a> {
             return Some((ending(terminated), None));
         }
         let is_first = self.is_init && state.running.is_some();
-        // The pod's condition would name the containers that wait for it.
+        // The pod's condition would only name the containers that wait for this one.
         is_first.then(|| (STARTING[1].to_owned(), Some("it is still running".to_owned())))
     }
 
-    /// How often it was restarted and how it ended before: the wait for its restart says only that it ended.
+    /// How often it was restarted and how it last ended, which the state of a container that waits for its restart does
+    /// not show.
     fn past(&self) -> String {
         match (self.status.restart_count, last_ending(self.status).map(ending)) {
             (0, None) => String::new(),
@@ -163,7 +164,7 @@ impl<'a> FaultyContainer<'a> {
         }
     }
 
-    /// A container that never started has printed nothing.
+    /// The log to read; `None` if the container never started.
     fn log(&self) -> Option<ContainerLog> {
         let state = self.status.state.as_ref()?;
         let last = last_ending(self.status);
@@ -172,7 +173,7 @@ impl<'a> FaultyContainer<'a> {
             ContainerState { running: Some(_), .. } if last.is_none_or(|last| last.exit_code == 0) => {
                 Instance::Current
             }
-            // By the time the log is read, one that waits may have been restarted.
+            // A container that waits may have been restarted by the time that the log is read.
             _ if last.is_some() => Instance::Previous,
             _ => return None,
         };
@@ -195,7 +196,7 @@ fn last_ending(container: &ContainerStatus) -> Option<&ContainerStateTerminated>
     container.last_state.as_ref()?.terminated.as_ref()
 }
 
-/// Why a pod is not ready whose containers' states do not say.
+/// Why a pod is not ready if the states of its containers do not show it.
 fn pod_reason(status: &PodStatus) -> (String, Option<String>) {
     let conditions = || status.conditions.iter().flatten();
     let unscheduled = conditions().find(|one| one.type_ == "PodScheduled" && one.status == "False");

@@ -1,4 +1,4 @@
-//! What makes pods: the workloads that are rolled out in batches, and the other kinds that components have.
+//! Owners of pods: the workloads that are rolled out in batches, and the other kinds that components have.
 
 use kube::api::ApiResource;
 use kube::core::GroupVersionKind;
@@ -7,10 +7,10 @@ use crate::cluster::workload::workload_resource;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 
-/// A kind of object that makes pods.
+/// A kind of object that creates pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodOwnerKind {
-    /// One that can be rolled out in batches.
+    /// A workload that can be rolled out in batches.
     Workload(WorkloadKind),
     /// `apps/v1 DaemonSet`.
     DaemonSet,
@@ -18,7 +18,7 @@ pub enum PodOwnerKind {
     Job,
 }
 
-/// An object that makes pods.
+/// An object that creates pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PodOwner<'a> {
     /// The namespace.
@@ -30,7 +30,8 @@ pub struct PodOwner<'a> {
 }
 
 impl<'a> PodOwner<'a> {
-    /// An object that makes pods itself; `None` for others. One that names no namespace is in `namespace`.
+    /// An object that creates pods itself; `None` for others. Without a namespace in the reference, it is in
+    /// `namespace`.
     #[must_use]
     pub fn of(object: &'a ObjectRef, namespace: &'a str) -> Option<Self> {
         let is_same =
@@ -66,7 +67,7 @@ impl PodOwnerKind {
         }
     }
 
-    /// Where the API serves it.
+    /// The API resource of the kind.
     #[must_use]
     pub fn resource(self) -> ApiResource {
         let named = |group: &str, plural: &str| {

@@ -1,4 +1,4 @@
-//! Pods as the API server shows them, and what is said of them.
+//! Pods as the API server returns them, and their diagnoses.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn container(name: &str, state: &Value, last: &Value, restarts: i32) -> Value {
     })
 }
 
-/// What is said of a pod with these containers.
+/// The diagnosis of a pod with these containers.
 fn problem(init: &[Value], main: &[Value]) -> PodProblem {
     let ready = json!({"type": "Ready", "status": "False", "reason": "ContainersNotReady",
         "message": "containers with unready status: [web]"});
@@ -41,7 +41,7 @@ fn log(container: &str, instance: Instance) -> Option<ContainerLog> {
 }
 
 #[test]
-fn a_container_says_why_it_is_not_ready_and_how_it_ended_before() {
+fn the_reason_of_a_container_includes_its_last_end() {
     let back_off = waits("CrashLoopBackOff", "back-off 10s pod=web_shop(1)");
     let signalled = json!({"terminated": {"reason": "Error", "exitCode": 139, "signal": 11}});
     let (killed, none) = (ended("OOMKilled", 137), json!({}));
@@ -73,7 +73,7 @@ fn a_container_says_why_it_is_not_ready_and_how_it_ended_before() {
 }
 
 #[test]
-fn the_container_that_failed_is_to_blame_and_named_among_others() {
+fn the_failed_container_is_named_if_there_are_several() {
     let (none, back_off) = (json!({}), waits("CrashLoopBackOff", "back-off 10s"));
     let failed = |name: &str| container(name, &back_off, &ended("Error", 1), 2);
     let starting = |name: &str| container(name, &waits("PodInitializing", ""), &none, 0);
@@ -115,7 +115,7 @@ fn only_a_container_that_started_has_a_log() {
 }
 
 #[test]
-fn what_somebody_has_to_change_is_lasting() {
+fn reasons_that_need_a_change_by_a_user_are_permanent() {
     let none = json!({});
     let of = |state: &Value, restarts: i32| problem(&[], &[container("web", state, &none, restarts)]);
     for reason in ["InvalidImageName", "CreateContainerConfigError", "ErrImagePull", "ImagePullBackOff"] {
@@ -131,7 +131,7 @@ fn what_somebody_has_to_change_is_lasting() {
 }
 
 #[test]
-fn a_pod_whose_containers_do_not_tell_is_described_by_its_conditions() {
+fn conditions_describe_a_pod_without_container_states() {
     let of = |status: Value| {
         let pod = json!({"metadata": {"name": "web-1"}, "status": status});
         PodProblem::of(&serde_json::from_value(pod).unwrap())
@@ -144,7 +144,7 @@ fn a_pod_whose_containers_do_not_tell_is_described_by_its_conditions() {
 }
 
 #[test]
-fn counts_and_times_set_no_pods_apart() {
+fn the_common_reason_contains_no_counts_and_times() {
     let (early, late) =
         (waits("CrashLoopBackOff", "back-off 10s"), waits("CrashLoopBackOff", "back-off 5m0s"));
     let (error, killed) = (ended("Error", 1), ended("OOMKilled", 137));
