@@ -1,4 +1,4 @@
-//! The run record's home: a ConfigMap `rollout-<component>`.
+//! Stores run records, each in a ConfigMap `rollout-<component>`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,10 +23,10 @@ use crate::plan::record::Record;
 const RECORD: &str = "record";
 const EPOCH: &str = "epoch";
 
-/// A record as it is stored.
+/// A stored record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRecord {
-    /// What it says.
+    /// The record.
     pub record: Record,
     /// When the component was first rolled out.
     pub created: Option<Timestamp>,
@@ -35,19 +35,19 @@ pub struct StoredRecord {
 }
 
 impl StoredRecord {
-    /// The uid of the object that holds it.
+    /// The UID of the ConfigMap.
     #[must_use]
     pub fn uid(&self) -> &str {
         &self.uid
     }
 
-    /// The same object, as if it said this.
+    /// The same ConfigMap with another record.
     #[must_use]
     pub fn saying(&self, record: Record) -> Self {
         Self { record, ..self.clone() }
     }
 
-    /// Whether this is a later state of the same object.
+    /// Whether this is a later state of the same ConfigMap.
     #[must_use]
     pub fn is_newer_than(&self, other: &Self) -> bool {
         self.uid == other.uid && is_older(&other.resource_version, &self.resource_version)
@@ -96,7 +96,7 @@ pub async fn load_record(
 /// Reads of records, by component.
 pub type RecordReads = BatchedRead<String, Result<StoredRecord, RecordError>>;
 
-/// Reads a component's record. Components that ask at about the same time share one list.
+/// Reads a component's record. Components that call it at about the same time share one list.
 ///
 /// # Errors
 /// [`RecordError`]
@@ -127,7 +127,7 @@ async fn read_records(
         let of = |component: &String| named.get(&record_name(component)).copied().map(parse_record);
         found.extend(components.iter().filter_map(|one| Some((one.clone(), of(one)?))));
     }
-    // One that has lost its label is in no list.
+    // A record that has lost its label is not in the list.
     let unlisted = components.into_iter().filter(|component| !found.contains_key(component));
     let unlisted = unlisted.map(|component| async {
         let name = record_name(&component);
@@ -139,7 +139,7 @@ async fn read_records(
     Ok(found)
 }
 
-/// Reads the records of components, by component. One that cannot be used is an error of its own.
+/// Reads the records of components, by component. Each unusable record is a separate error.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -151,7 +151,7 @@ pub async fn find_records(
     let names: BTreeMap<String, &String> =
         components.iter().map(|component| (record_name(component), component)).collect();
     let resource = ApiResource::erase::<ConfigMap>(&());
-    // In a list, an object of that name without the label is found by the claim.
+    // A list misses an object of that name without the label, but the claim detects it.
     let wanted = names.keys().cloned().collect();
     let found = find_by_name(session, namespace, &resource, &wanted, keys::RECORD_COMPONENT).await?;
     let parse = |object: DynamicObject| match object.try_parse::<ConfigMap>() {
@@ -161,16 +161,16 @@ pub async fn find_records(
     Ok(found.into_iter().map(|(name, object)| (names[&name].clone(), parse(object))).collect())
 }
 
-/// The records of a namespace at one moment.
+/// The records of a namespace at one point in time.
 #[derive(Debug)]
 pub struct RecordList {
-    /// Those that can be read.
+    /// The readable records.
     pub records: Vec<StoredRecord>,
     /// The list's resource version, from which a watch can start.
     pub version: String,
 }
 
-/// Reads every record of a namespace; those that cannot be read are left out.
+/// Reads all records of a namespace; leaves out unreadable ones.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -178,7 +178,7 @@ pub async fn load_records(session: &Session, namespace: &str) -> Result<Vec<Stor
     list_records(session, namespace).await.map(|listed| listed.records)
 }
 
-/// Reads every record of a namespace, and when that was.
+/// Reads all records of a namespace, with the version of the list.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -211,7 +211,7 @@ pub async fn namespaces_with_records(session: &Session) -> Result<BTreeSet<Strin
 /// Writes a claim: a new record, or the next epoch of the one that was read.
 ///
 /// # Errors
-/// A conflict means that another run claimed first: read again.
+/// A conflict means that another run claimed first: read the record again.
 pub async fn claim_record(
     session: &Session,
     namespace: &str,
@@ -250,7 +250,7 @@ pub async fn claim_record(
     parse_record(&object)
 }
 
-/// Writes a record under the same claim: how its run ended, or that it is paused.
+/// Updates a record under the same claim: how its run ended, or that it is paused.
 ///
 /// # Errors
 /// `Conflict`: it has changed since it was read, by another claim or a user's command.

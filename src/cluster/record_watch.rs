@@ -1,5 +1,5 @@
-//! A watch of the run records of one namespace, by which a run learns that it is paused or that another run has claimed
-//! its component. It is a hint to read: every write is conditional, whatever the watch has reported.
+//! Watches the run records of one namespace, from which a run learns that it was paused or that another run has claimed
+//! its component. The watch is only a hint: every write is conditional, whatever the watch has reported.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +21,12 @@ use crate::cluster::session::Session;
 
 /// How long the server keeps a watch open, in seconds.
 const WATCH_SECONDS: u32 = 25;
-/// A connection on which nothing was heard for so long, not even that end, is dead.
+/// A connection without any data for this long, not even the end of the watch, is dead.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The delays after failures.
 const BOUNDS: BackoffBounds = BackoffBounds { initial: Duration::from_secs(1), max: Duration::from_secs(8) };
 
-/// A change of the run records of a namespace.
+/// A change to the run records of a namespace.
 #[derive(Debug)]
 pub enum RecordEvent {
     /// The complete list.
@@ -37,8 +37,8 @@ pub enum RecordEvent {
     Deleted(String),
 }
 
-/// Reports every change of the records of a namespace, for as long as it is polled: from the version of a list, or
-/// beginning with a list of its own. Changes missed during a failure are in the next list.
+/// Reports every change to the records of a namespace, for as long as it is polled, starting from the version of a list
+/// or with its own list. Changes missed during a failure are in the next list.
 pub async fn watch_records(
     session: &Session,
     namespace: &str,
@@ -62,7 +62,8 @@ pub async fn watch_records(
     }
 }
 
-/// A list, unless there is a version to start from, and a watch to its end. Returns the version for the next watch.
+/// Lists the records, unless there is a version to start from, and watches them until the watch ends. Returns the
+/// version for the next watch.
 async fn turn(
     session: &Session,
     api: &Api<ConfigMap>,
@@ -111,7 +112,7 @@ fn gone(object: &ConfigMap) -> RecordEvent {
     RecordEvent::Deleted(object.labels().get(keys::RECORD_COMPONENT).cloned().unwrap_or_default())
 }
 
-/// The newest run records by component, and which were deleted.
+/// The newest run records by component, and the deleted ones.
 #[derive(Debug, Default)]
 pub struct RecordCache {
     heard: RefCell<BTreeMap<String, StoredRecord>>,
@@ -151,7 +152,7 @@ impl RecordCache {
         self.gone.borrow().contains(component)
     }
 
-    /// The record of a component, if it is a later state than `known`.
+    /// The record of a component, if it is newer than `known`.
     #[must_use]
     pub fn newer_than(&self, known: &StoredRecord) -> Option<StoredRecord> {
         let heard = self.heard.borrow();

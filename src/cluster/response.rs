@@ -1,9 +1,8 @@
-//! Makes every failed answer look like an API server's, and finds out what cannot be one's.
+//! Normalises failed responses to those of an API server, and detects responses that cannot be from one.
 //!
-//! Overload answers come as plain text with a `Retry-After` header, and a proxy in between answers with
-//! a page of HTML. Here both become a `Status` object that carries the delay, so that one rule judges all.
-//! A request whose answer does not even begin is given up here too, watches included; a watch that ends at once has
-//! failed.
+//! An overloaded server responds in plain text with a `Retry-After` header, and a proxy with an HTML page. Both are
+//! turned into a `Status` object with the delay, so that all are classified alike. Requests whose response does not
+//! even begin time out here, including watches; a watch that ends at once counts as failed.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -25,33 +24,33 @@ use tower::Service;
 use crate::cluster::clock::Clock;
 use crate::cluster::watch_body;
 
-/// How many different warnings are kept.
+/// The maximum number of distinct warnings that are kept.
 const MAX_WARNINGS: usize = 100;
-/// How much of a failed answer is read, in bytes.
+/// How many bytes of a failed response are read.
 const MAX_FAILURE_BYTES: usize = 4 * 1024 * 1024;
-/// How much of what is no `Status` is repeated, in bytes.
+/// How many bytes of a response that is not a `Status` are quoted.
 const MAX_TEXT_BYTES: usize = 4 * 1024;
 
-/// API groups that every API server serves: what it does not find there, it says with a `Status`.
+/// API groups that every API server serves, so that it answers with a `Status` if something is not found there.
 const ALWAYS_SERVED: [&str; 2] = ["/api/v1/", "/apis/apps/"];
 
-/// What is no answer of an API server.
+/// A response that is not from an API server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidResponse {
-    /// There is none.
+    /// There was no response.
     #[error("no answer within {}s", .0.as_secs())]
     Timeout(Duration),
-    /// It comes from something else.
+    /// It is from something else.
     #[error("the response is not from an API server (HTTP {code})")]
     NotApiServer {
         /// The HTTP status.
         code: u16,
-        /// The beginning of its answer.
+        /// The beginning of its body.
         said: String,
     },
 }
 
-/// The warnings in the server's `Warning` headers, in order, each once.
+/// The warnings in the server's `Warning` headers, in order and without duplicates.
 #[derive(Debug, Clone, Default)]
 pub struct ServerWarnings(Arc<Mutex<WarningLog>>);
 
@@ -59,12 +58,12 @@ pub struct ServerWarnings(Arc<Mutex<WarningLog>>);
 struct WarningLog {
     all: Vec<String>,
     taken: usize,
-    /// Warnings of this program that were reported.
+    /// The warnings of `rollout` itself that were reported.
     reported: BTreeSet<String>,
 }
 
 impl ServerWarnings {
-    /// Those that are not taken yet.
+    /// Takes the warnings that have not been taken yet.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
         let mut kept = self.lock();
@@ -82,7 +81,7 @@ impl ServerWarnings {
         }
     }
 
-    /// Whether a warning of this program is reported for the first time: each is reported once per command.
+    /// Whether a warning of `rollout` itself is new: each is reported once per command.
     #[must_use]
     pub fn is_first(&self, text: &str) -> bool {
         self.lock().reported.insert(text.to_owned())
@@ -100,8 +99,8 @@ fn warning(value: &HeaderValue) -> Option<String> {
     Some(text.replace("\\\"", "\"").replace("\\\\", "\\"))
 }
 
-/// Wraps a client so that failed answers carry their `Retry-After`, warnings are kept, and every answer begins
-/// within `limit` (zero is none).
+/// Wraps a client so that failed responses carry their `Retry-After`, warnings are kept, and every response begins
+/// within `limit` (zero means no limit).
 #[must_use]
 pub fn normalise_responses(
     client: Client,
@@ -152,11 +151,11 @@ impl Service<Request<Body>> for ResponseNormaliser {
             let (bytes, is_whole) = beginning(body).await?;
             let is_strange = || match is_whole {
                 true => is_strange(status, &path, &parts.headers, &bytes),
-                // The beginning of a Status is none.
+                // A truncated Status cannot be parsed.
                 false => is_page(&parts.headers),
             };
             if !is_failure || is_strange() {
-                // Of a page only that it is one is said.
+                // The content of a page is not quoted.
                 let said =
                     if is_failure { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() };
                 return Err(InvalidResponse::NotApiServer { code: status.as_u16(), said }.into());
@@ -169,7 +168,7 @@ impl Service<Request<Body>> for ResponseNormaliser {
     }
 }
 
-/// A body, or the beginning of one that is longer than is read, and whether it is the whole.
+/// A body, truncated at [`MAX_FAILURE_BYTES`], and whether it is complete.
 async fn beginning(mut body: Body) -> Result<(Vec<u8>, bool), kube::Error> {
     let mut bytes = Vec::new();
     while bytes.len() < MAX_FAILURE_BYTES {
@@ -179,14 +178,15 @@ async fn beginning(mut body: Body) -> Result<(Vec<u8>, bool), kube::Error> {
     Ok((bytes, false))
 }
 
-/// Whether a body says that it is a page for people.
+/// Whether a response declares that its body is an HTML page.
 fn is_page(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.starts_with("text/html")
 }
 
-/// Whether a failed answer shows that there is no API server. What a proxy says in front of one may pass, and what
-/// an API server does not serve it says in plain text as well. It does not answer a forbidden request with a page.
+/// Whether a failed response cannot be from an API server. Errors of a proxy in front of one may be temporary, and an
+/// API server itself responds in plain text for unknown paths. But it never responds to a forbidden request with an
+/// HTML page.
 fn is_strange(status: StatusCode, path: &str, headers: &HeaderMap, body: &[u8]) -> bool {
     if as_status(body).is_some() {
         return false;
@@ -242,9 +242,9 @@ mod tests {
         assert_eq!(status["details"]["retryAfterSeconds"], 3);
     }
 
-    /// In frames, as a connection has them. What is longer than is read is an answer by its code.
+    /// In frames, as on a connection. A body that is too long to read is classified by its code.
     #[tokio::test]
-    async fn a_long_failure_is_an_answer() {
+    async fn long_error_bodies_are_classified_by_their_code() {
         const FRAME: usize = 16 * 1024;
         for length in [100, 100_000, 5 * 1024 * 1024] {
             let service = tower::service_fn(move |_: Request<Body>| async move {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_forbids_is_no_api_servers() {
+    fn a_forbidden_page_is_not_from_an_api_server() {
         let path = "/api/v1/namespaces/x/pods";
         let is_strange = |body: &[u8]| is_strange(StatusCode::FORBIDDEN, path, &HeaderMap::new(), body);
         assert!(is_strange(b"\n<html>Access denied"));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_is_read_off_its_header() {
+    fn warnings_are_parsed_from_their_header() {
         let text = |value: &'static str| warning(&HeaderValue::from_static(value));
         assert_eq!(
             text(r#"299 - "would violate \"restricted\"""#).as_deref(),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_stays_as_it_is() {
+    fn a_status_is_passed_on_unchanged() {
         let status =
             read(br#"{"kind":"Status","code":409,"reason":"Conflict","message":"moved"}"#, 409, None);
         assert_eq!(status["reason"], "Conflict");

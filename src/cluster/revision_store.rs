@@ -1,4 +1,4 @@
-//! Component revisions in the cluster: ControllerRevisions. They are created and deleted, never changed.
+//! Stores component revisions as ControllerRevisions, which are created and deleted but never changed.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ pub async fn get_revision(
     Ok(session.read(|| api.get_opt(name)).await?.as_ref().and_then(read_revision))
 }
 
-/// Reads those revisions of these names that exist, even those of other components.
+/// Reads the revisions with these names that exist, even those of other components.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -68,7 +68,7 @@ pub async fn find_revisions(
 /// Records a revision.
 ///
 /// # Errors
-/// `AlreadyExists` means that another process recorded one of that name just now: read again.
+/// `AlreadyExists` means that another process has just recorded one of that name: read it again.
 pub async fn create_revision(
     session: &Session,
     namespace: &str,
@@ -83,10 +83,10 @@ pub async fn create_revision(
         .ok_or_else(|| ClusterError::Other("the recorded revision came back without a body".into()))
 }
 
-/// Removes a revision exactly as it was read.
+/// Deletes a revision, unless it has changed since it was read.
 ///
 /// # Errors
-/// See [`Session::request_once`]; that it is gone already is no error.
+/// See [`Session::request_once`]; a revision that is already gone is not an error.
 pub async fn delete_revision(
     session: &Session,
     namespace: &str,

@@ -1,6 +1,6 @@
 //! How the server serves a kind: its plural, and whether its objects have a namespace.
 //!
-//! The kinds of Kubernetes itself are known; others, such as those of a CustomResourceDefinition, are asked for.
+//! The built-in kinds are known; others, such as those of a CustomResourceDefinition, are discovered.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub enum KindScope {
 /// Kinds by group, version and kind; `None` for those that the server does not serve.
 pub type ServedKinds = BTreeMap<(String, String), Option<ServedKind>>;
 
-/// The groups of Kubernetes itself whose kinds have the plural that their name suggests.
+/// The built-in groups, whose kinds all have regular plurals.
 const BUILT_IN: [&str; 10] = [
     "",
     "apps",
@@ -47,7 +47,7 @@ const BUILT_IN: [&str; 10] = [
     "apiextensions.k8s.io",
 ];
 
-/// The kinds of these groups whose objects have no namespace.
+/// The cluster-scoped kinds of these groups.
 const CLUSTER_SCOPED: [&str; 13] = [
     "ClusterRole",
     "ClusterRoleBinding",
@@ -81,16 +81,16 @@ pub async fn find_kinds<'a>(
     Ok(wanted.into_iter().zip(found).collect())
 }
 
-/// How a kind is named in the API, as far as that is known without asking.
+/// The names of a kind in the API, without discovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KindNames {
-    /// It is a kind of Kubernetes itself.
+    /// It is a built-in kind.
     Known(ServedKind),
-    /// It is another: its plural is what its name suggests, and its objects have a namespace, as most have.
+    /// It is another kind, which is assumed to be namespaced with a regular plural, as most are.
     Assumed(ServedKind),
 }
 
-/// How a kind is named in the API, without asking.
+/// Guesses the names of a kind in the API without discovery.
 #[must_use]
 pub fn guess_kind(api_version: &str, kind: &str) -> KindNames {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
@@ -129,7 +129,7 @@ pub async fn find_kind(
 }
 
 impl ServedKind {
-    /// The namespace of an object that is given in a manifest for this namespace.
+    /// The namespace of an object in a manifest that is applied to `namespace`.
     #[must_use]
     pub fn namespace_of<'a>(&self, object: &'a ObjectRef, namespace: &'a str) -> Option<&'a str> {
         self.scope.namespace_of(object, namespace)
@@ -137,7 +137,7 @@ impl ServedKind {
 }
 
 impl KindScope {
-    /// The namespace of an object of such a kind that is given in a manifest for this namespace.
+    /// The namespace of an object with this scope in a manifest that is applied to `namespace`.
     #[must_use]
     pub fn namespace_of<'a>(self, object: &'a ObjectRef, namespace: &'a str) -> Option<&'a str> {
         match self {

@@ -1,9 +1,8 @@
-//! The Services of a component: compared as they are with what is wanted, and written under a fence.
+//! The Services of a component: compares live Services with the desired ones, and writes them under a claim.
 //!
 //! The claim that may change a Service is stamped on it, as on workloads. Each patch and delete names the version that
-//! was seen after that claim, so a run that has been superseded cannot change a Service once its successor has stamped
-//! it. A Service is created with a selector that no pod meets; it gets its own by a patch, after its creator has read
-//! the record once more.
+//! was read after that claim, so a superseded run cannot change a Service once its successor has stamped it. A Service
+//! is created with a selector that no pod matches; its creator patches in the real one after reading the record again.
 
 mod change;
 
@@ -25,7 +24,7 @@ pub fn service_epoch(seen: &DynamicObject) -> Option<Epoch> {
     seen.annotations().get(keys::EPOCH).and_then(|epoch| epoch.parse().ok()).map(Epoch)
 }
 
-/// Whether a Service has been created and not yet opened: it selects nothing.
+/// Whether a Service was created but is not yet in use: it selects no pods.
 #[must_use]
 pub fn is_inert(seen: &DynamicObject) -> bool {
     seen.data["spec"]["selector"][keys::INERT].is_string()
@@ -48,7 +47,7 @@ pub async fn load_service(
     session.read(|| api.get_opt(name)).await
 }
 
-/// Creates a Service that sends nothing anywhere yet.
+/// Creates a Service that routes no traffic yet.
 ///
 /// # Errors
 /// See [`Session::request_once`].
@@ -60,7 +59,8 @@ pub async fn create_service(
 ) -> Result<DynamicObject, ClusterError> {
     let mut service = service.clone();
     service["metadata"]["annotations"][keys::EPOCH] = json!(epoch.to_string());
-    // Not none at all: a Service without a selector gets other addresses, and its endpoints may come from elsewhere.
+    // An empty selector would not do: a Service without a selector gets different addresses, and endpoints from other
+    // sources.
     service["spec"]["selector"][keys::INERT] = json!("true");
     let object: DynamicObject =
         serde_json::from_value(service).map_err(|error| ClusterError::Invalid(error.to_string()))?;
@@ -68,10 +68,11 @@ pub async fn create_service(
     session.request_once(session.dynamic(namespace, &resource()).create(&params, &object)).await
 }
 
-/// Changes a Service as it was seen, and stamps it. Fields that the cluster gave it, such as its address, stay.
+/// Patches and stamps a Service, unless it has changed since it was read. Fields that the cluster has set, such as its
+/// address, are kept.
 ///
 /// # Errors
-/// A conflict means that it has changed since.
+/// A conflict means that it has changed since it was read.
 pub async fn patch_service(
     session: &Session,
     namespace: &str,
@@ -85,10 +86,10 @@ pub async fn patch_service(
     session.request_once(session.dynamic(namespace, &resource()).patch(&name, &params, &patch)).await
 }
 
-/// Asks the server what it would say of a change, and keeps nothing.
+/// Validates a change with a server-side dry run.
 ///
 /// # Errors
-/// The server's refusal.
+/// The server's rejection.
 pub async fn try_change(session: &Session, namespace: &str, change: &Change) -> Result<(), ClusterError> {
     let api = session.dynamic(namespace, &resource());
     match change {
@@ -110,10 +111,10 @@ pub async fn try_change(session: &Session, namespace: &str, change: &Change) -> 
     }
 }
 
-/// Removes a Service exactly as it was seen.
+/// Deletes a Service, unless it has changed since it was read.
 ///
 /// # Errors
-/// A conflict means that it has changed since; one that is gone already is no error.
+/// A conflict means that it has changed since it was read; a Service that is already gone is not an error.
 pub async fn remove_service(
     session: &Session,
     namespace: &str,
@@ -136,7 +137,7 @@ fn identity(seen: &DynamicObject) -> Vec<Value> {
     ]
 }
 
-/// The tests, the changes, and the stamp.
+/// The operations of a patch: tests, changes, and the stamp.
 fn fenced(seen: &DynamicObject, operations: &[Value], epoch: Epoch) -> Vec<Value> {
     let mut all = identity(seen);
     all.extend(operations.iter().cloned());
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_write_names_the_version_that_it_was_planned_from_and_leaves_the_claim() {
+    fn every_write_tests_the_version_and_stamps_the_claim() {
         let seen: DynamicObject = serde_json::from_value(json!({
             "apiVersion": "v1",
             "kind": "Service",

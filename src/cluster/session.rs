@@ -18,26 +18,26 @@ use crate::cluster::clock::{Clock, Moment};
 use crate::cluster::error::ClusterError;
 use crate::cluster::response::{self, ServerWarnings};
 
-/// The delays between tries; an outage's end is noticed within the longest.
+/// The delays between attempts; the longest bounds how late the end of an outage is noticed.
 const BOUNDS: BackoffBounds =
     BackoffBounds { initial: Duration::from_millis(300), max: Duration::from_secs(5) };
-/// How soon expired credentials are tried again: renewing them takes a while.
+/// The delay before requests with expired credentials are retried, since renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
 
-/// How many requests of a process are under way at once unless the user decides otherwise, watches and the Lease apart:
-/// a server that is asked for more at a time answers none of them sooner.
+/// The default maximum of concurrent requests of a process, apart from watches and the Lease: more would not be
+/// answered sooner.
 pub const MAX_REQUESTS: u16 = 16;
 
 /// The time limits of a session.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// The deadline of one request; zero is none.
+    /// The deadline of one request; zero means none.
     pub request: Duration,
-    /// For how long every try may fail before the session gives up, once it has been connected.
+    /// How long every attempt may fail before the session gives up, once it has been connected.
     pub outage: Duration,
-    /// The same where credentials that were accepted are no longer.
+    /// The same if credentials that were accepted no longer are.
     pub credentials: Duration,
-    /// The same for the very first request, when a wrong address is likelier than an outage.
+    /// The same for the first request, when a wrong address is likelier than an outage.
     pub connect: Duration,
 }
 
@@ -52,7 +52,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Receives each failed try: the error, and the delay before the next try.
+/// Receives each failed attempt: the error, and the delay before the next attempt.
 pub type OnRetry = Rc<dyn Fn(&str, Duration)>;
 
 /// A client with a clock, deadlines and a retry budget. One per process; each component has a part of it, see
@@ -68,27 +68,27 @@ pub struct Session {
     was_connected: Rc<Cell<bool>>,
     observer: Option<Rc<RetryObserver>>,
     stop: Option<watch::Receiver<bool>>,
-    /// In which requests wait for others to end; `None` if they do not.
+    /// The queue in which requests wait for others to end; `None` if they do not wait.
     queue: Option<Rc<Semaphore>>,
     /// Whether writes may be sent.
     may_write: Option<Rc<dyn Fn() -> bool>>,
     part: Rc<Part>,
 }
 
-/// Reports failed tries, each once: several requests may fail side by side for one reason.
+/// Reports failed attempts without repetition: concurrent requests may fail for the same reason.
 struct RetryObserver {
     on_retry: OnRetry,
-    /// What was reported last, and when the try that it announced is due.
+    /// The last report, and when the attempt that it announced is due.
     announced: RefCell<Option<(String, Moment)>>,
 }
 
-/// What one part of a session has for itself.
+/// The state of one part of a session.
 struct Part {
     /// How long the last failed request took.
     took: Cell<Duration>,
     /// Failed reads in a row.
     reads: FailureStreak,
-    /// Failed writes in a row: a server that still answers reads does not end them.
+    /// Failed writes in a row, which successful reads do not end.
     writes: FailureStreak,
 }
 
@@ -99,7 +99,7 @@ impl Part {
     }
 }
 
-/// Tries that fail, one after another.
+/// Consecutive failed attempts.
 struct FailureStreak {
     failing_for: Cell<Duration>,
     backoff: Backoff,
@@ -117,13 +117,13 @@ impl FailureStreak {
 }
 
 impl Session {
-    /// Starts a session over a client, which must not retry by itself. Its delays are those of seed zero.
+    /// Starts a session over a client, which must not retry by itself. Its delays use seed zero.
     #[must_use]
     pub fn new(client: Client, clock: Clock, timeouts: Timeouts) -> Self {
         Self::seeded(0, client, clock, timeouts)
     }
 
-    /// Starts a session whose delays vary by a seed: processes of different seeds do not retry in step.
+    /// Starts a session whose delays depend on a seed, so that processes with different seeds do not retry in step.
     #[must_use]
     pub fn seeded(seed: u64, client: Client, clock: Clock, timeouts: Timeouts) -> Self {
         let warnings = ServerWarnings::default();
@@ -149,32 +149,32 @@ impl Session {
         }
     }
 
-    /// The same session, whose errors name the server.
+    /// The same session, with errors that name the server.
     #[must_use]
     pub fn with_server(self, server: ServerName) -> Self {
         Self { server, ..self }
     }
 
-    /// The same session with another number of requests at once.
+    /// The same session with a different maximum of concurrent requests.
     #[must_use]
     pub fn with_most_requests(self, most: u16) -> Self {
         Self { queue: Some(Rc::new(Semaphore::new(usize::from(most)))), ..self }
     }
 
-    /// A part of this session with a retry budget of its own, such as for one component: the success
-    /// of another does not renew its budget, and the failure of another does not use it up.
+    /// A part of this session with its own retry budget, such as for one component: successes of other parts do not
+    /// renew it, and their failures do not use it up.
     #[must_use]
     pub fn with_separate_budget(&self) -> Self {
         Self { part: Rc::new(Part::new(&self.jitter)), ..self.clone() }
     }
 
-    /// The same session, whose requests do not wait for others to end: those of a Lease, which expires meanwhile.
+    /// The same session without queueing requests, for a Lease, which would expire in the meantime.
     #[must_use]
     pub fn without_queue(&self) -> Self {
         Self { queue: None, ..self.clone() }
     }
 
-    /// The same session, which sends a write only if this holds by the time that it is the write's turn.
+    /// The same session, which sends a write only if the condition holds when the write leaves the queue.
     #[must_use]
     pub fn with_condition_of_writes(&self, may_write: impl Fn() -> bool + 'static) -> Self {
         Self { may_write: Some(Rc::new(may_write)), ..self.clone() }
@@ -186,26 +186,26 @@ impl Session {
         Backoff::new(bounds, self.jitter.clone())
     }
 
-    /// The same session, whose failed tries are reported.
+    /// The same session, which reports failed attempts.
     #[must_use]
     pub fn with_retry_observer(&self, on_retry: OnRetry) -> Self {
         let observer = RetryObserver { on_retry, announced: RefCell::default() };
         Self { observer: Some(Rc::new(observer)), ..self.clone() }
     }
 
-    /// The same session, which stops to wait for another try once the value turns true.
+    /// The same session, which stops waiting for retries once the value becomes true.
     #[must_use]
     pub fn with_stop(&self, stop: watch::Receiver<bool>) -> Self {
         Self { stop: Some(stop), ..self.clone() }
     }
 
-    /// What the server warned of.
+    /// The server's warnings.
     #[must_use]
     pub fn warnings(&self) -> &ServerWarnings {
         &self.warnings
     }
 
-    /// For how long every try may fail in such a way before it is given up, where there has been a connection.
+    /// How long every attempt may fail with such an error before the session gives up, once it has been connected.
     #[must_use]
     pub fn retry_budget(&self, error: &ClusterError) -> Duration {
         self.budget(error, Connected::Before)
@@ -219,7 +219,7 @@ impl Session {
         }
     }
 
-    /// For how long every try may fail before the session gives up.
+    /// How long every attempt may fail before the session gives up.
     #[must_use]
     pub fn outage(&self) -> Duration {
         self.timeouts.outage
@@ -231,7 +231,7 @@ impl Session {
         &self.clock
     }
 
-    /// A typed view of a namespace's objects.
+    /// A typed API for a namespace's objects.
     pub fn api<K>(&self, namespace: &str) -> Api<K>
     where
         K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
@@ -239,7 +239,7 @@ impl Session {
         Api::namespaced(self.client.clone(), namespace)
     }
 
-    /// A typed view of objects that live in no namespace.
+    /// A typed API for cluster-scoped objects.
     pub fn cluster_wide<K>(&self) -> Api<K>
     where
         K: Resource<Scope = k8s_openapi::ClusterResourceScope, DynamicType = ()>,
@@ -247,18 +247,18 @@ impl Session {
         Api::all(self.client.clone())
     }
 
-    /// Asks what a group version serves.
+    /// Discovers the resources of a group version.
     pub async fn discover(&self, api_version: &str) -> Result<APIResourceList, kube::Error> {
         self.client.list_api_group_resources(api_version).await
     }
 
-    /// An untyped view of a namespace's objects.
+    /// An untyped API for a namespace's objects.
     #[must_use]
     pub fn dynamic(&self, namespace: &str, resource: &ApiResource) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, resource)
     }
 
-    /// An untyped view of a kind's objects: of those in a namespace, or of all.
+    /// An untyped API for the objects of a kind, in a namespace or in all.
     #[must_use]
     pub fn objects(&self, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
         match namespace {
@@ -267,16 +267,15 @@ impl Session {
         }
     }
 
-    /// Makes a write once, within the request's deadline.
+    /// Sends a write once, with the deadline of a request.
     ///
     /// # Errors
-    /// The classified response; a deadline that ran out is `Transient`. After a `Transient` error of a write it is
-    /// unknown whether it was applied.
+    /// The classified error; a timeout is `Transient`. After a `Transient` error, the write may have been applied.
     pub fn request_once<T>(
         &self,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> impl Future<Output = Result<T, ClusterError>> {
-        // A request has some kilobytes, and there may be a thousand components that have none under way.
+        // Box the request, which takes some kilobytes: there may be a thousand components without one in flight.
         let request = Box::pin(request);
         async move {
             let may_write = || self.may_write.as_ref().is_none_or(|may_write| may_write());
@@ -288,7 +287,7 @@ impl Session {
         }
     }
 
-    /// Makes a request once that says nothing about whether writes succeed: a look, or the Lease's renewal.
+    /// Sends a request once that does not affect the retry budget of writes, such as a read or the Lease's renewal.
     ///
     /// # Errors
     /// Like [`Session::request_once`].
@@ -305,7 +304,7 @@ impl Session {
         request: Pin<Box<F>>,
         may_send: impl FnOnce() -> bool,
     ) -> Result<T, ClusterError> {
-        // The deadline is the server's: it does not run while a request waits in the queue.
+        // The deadline is for the server's answer, so it does not run while a request is queued.
         let turn = match &self.queue {
             Some(queue) => queue.acquire().await.ok(),
             None => None,
@@ -327,14 +326,14 @@ impl Session {
         answer
     }
 
-    /// What a failed request of this session means.
+    /// Classifies a failed request of this session.
     #[must_use]
     pub fn classify(&self, error: &kube::Error) -> ClusterError {
         classify::classify_error(error, &self.server)
     }
 
-    /// Whether another try may succeed: after a transient error; once there has been a connection, also when
-    /// credentials have expired, since they may be renewed within a minute, and when the server is no longer found.
+    /// Whether a retry may succeed: after a transient error and, once there has been a connection, also if credentials
+    /// have expired, since they may be renewed within a minute, or if the server is no longer found.
     #[must_use]
     pub fn is_retryable(&self, error: &ClusterError) -> bool {
         is_retryable(error, self.connected())
@@ -344,7 +343,7 @@ impl Session {
         if self.was_connected.get() { Connected::Before } else { Connected::Never }
     }
 
-    /// Makes a request that only reads, again and again until it is answered or the budget is spent.
+    /// Sends a read, and retries it until it is answered or the budget is spent.
     ///
     /// # Errors
     /// The server's final answer, or [`ClusterError::Exhausted`].
@@ -363,11 +362,11 @@ impl Session {
         }
     }
 
-    /// Waits as long as a failed write asks for, before the next try.
+    /// Waits after a failed write until it may be retried.
     ///
     /// # Errors
-    /// The error itself where no other try helps; [`ClusterError::Exhausted`] where every try has failed for too
-    /// long; [`ClusterError::Stopped`] where the user has asked to stop.
+    /// The error itself if a retry cannot help; [`ClusterError::Exhausted`] if every attempt has failed for too long;
+    /// [`ClusterError::Stopped`] if the user has interrupted the process.
     pub async fn wait_before_retry(&self, error: &ClusterError) -> Result<(), ClusterError> {
         self.pause(error, &self.part.writes).await
     }
@@ -397,7 +396,7 @@ impl Session {
         Ok(())
     }
 
-    /// Reports a failed try, unless another request has failed for the same reason and is not tried again before.
+    /// Reports a failed attempt, unless the same failure of another request was reported whose retry is still to come.
     pub fn notify_retry(&self, message: &str, delay: Duration) {
         let Some(observer) = &self.observer else { return };
         let now = self.clock.moment();
@@ -409,7 +408,7 @@ impl Session {
         (observer.on_retry)(message, delay);
     }
 
-    /// Waits until asked to stop; for ever where there is no stop.
+    /// Waits until a stop is requested; forever without a stop signal.
     async fn stopped(&self) {
         if let Some(mut stop) = self.stop.clone()
             && stop.wait_for(|is_stopped| *is_stopped).await.is_ok()
@@ -419,13 +418,13 @@ impl Session {
         std::future::pending::<()>().await;
     }
 
-    /// Takes note that writes are answered.
+    /// Records that writes are answered again.
     pub fn recovered(&self) {
         self.part.writes.end();
     }
 }
 
-/// Whether there has been an answer of the API server.
+/// Whether the API server has ever answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Connected {
     Never,

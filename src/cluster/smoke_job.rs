@@ -1,4 +1,4 @@
-//! The Jobs of smoke tests: starting them once, finding out how they ended, and removing them.
+//! Creates the Jobs of smoke tests, reads how they ended, and deletes them.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -19,12 +19,12 @@ use crate::oam::labels;
 /// The label that the Job controller gives the pods of a Job.
 const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 
-/// The Job of a smoke test, as it was read.
+/// The Job of a smoke test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmokeJob {
     /// Its name.
     pub name: String,
-    /// How it stands.
+    /// Its state.
     pub state: JobState,
     uid: Option<String>,
     resource_version: Option<String>,
@@ -37,24 +37,24 @@ pub enum JobState {
     Running,
     /// It has succeeded.
     Succeeded,
-    /// It has failed, and why.
+    /// It has failed, for this reason.
     Failed(String),
-    /// It is somebody else's.
+    /// It does not belong to the component.
     Foreign,
 }
 
-/// What the Job of a smoke test belongs to.
+/// The owner of a smoke test's Job.
 #[derive(Debug, Clone, Copy)]
 pub struct SmokeJobOwner<'a> {
     /// The application.
     pub application: &'a str,
     /// The component.
     pub component: &'a str,
-    /// The component's run record, where there is one: the Job goes with it.
+    /// The component's run record, if there is one; the Job is deleted with it.
     pub record: Option<&'a StoredRecord>,
 }
 
-/// The body of a smoke test's Job. Its pods have the labels of the spec alone: those of the component would add them to
+/// The body of a smoke test's Job. Its pods only have the labels of the spec: those of the component would add them to
 /// its Services.
 #[must_use]
 pub fn smoke_job_body(name: &str, owner: SmokeJobOwner<'_>, spec: &Value) -> Value {
@@ -74,7 +74,7 @@ pub fn smoke_job_body(name: &str, owner: SmokeJobOwner<'_>, spec: &Value) -> Val
     })
 }
 
-/// Has the server judge a Job; it keeps nothing.
+/// Validates a Job with a server-side dry run.
 ///
 /// # Errors
 /// See [`Session::read`].
@@ -130,7 +130,7 @@ impl SmokeJob {
     }
 }
 
-/// The conditions are those of `batch/v1`: a Job that has ended has one of the two.
+/// The state of a Job from its `batch/v1` conditions: one that has ended is `Complete` or `Failed`.
 fn state(job: &Job) -> JobState {
     let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let mut held = conditions.filter(|condition| condition.status == "True");
@@ -147,7 +147,7 @@ fn state(job: &Job) -> JobState {
     }
 }
 
-/// Removes a Job exactly as it was read, with its pods; that it is gone already is no error.
+/// Deletes a Job with its pods, unless it has changed since it was read. A Job that is already gone is not an error.
 ///
 /// # Errors
 /// See [`Session::request_once`].
@@ -188,8 +188,8 @@ fn equals(label: &str, value: &str) -> Selector {
     Expression::Equal(label.to_owned(), value.to_owned()).into()
 }
 
-/// Why a Job does not succeed, as its pods say it, with the last lines of a log. It is a courtesy: where they cannot be
-/// read, there are none.
+/// Why a Job does not succeed, from its pods, with the last lines of a log. Best effort: empty if the pods cannot be
+/// read.
 pub async fn explain_smoke_job(session: &Session, namespace: &str, name: &str, lines: u32) -> Vec<String> {
     let Ok(pods) = list_pods(session, namespace, &equals(JOB_NAME, name)).await else { return Vec::new() };
     let newest = pods.iter().max_by_key(|pod| (pod.metadata.creation_timestamp.clone(), pod.name_any()));
@@ -200,7 +200,7 @@ pub async fn explain_smoke_job(session: &Session, namespace: &str, name: &str, l
     std::iter::once(first).chain(log).collect()
 }
 
-/// The addresses of a revision's pods that are ready, in order; none where they cannot be read.
+/// The addresses of a revision's ready pods, in order; empty if the pods cannot be read.
 pub async fn revision_addresses(
     session: &Session,
     namespace: &str,

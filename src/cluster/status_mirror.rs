@@ -1,7 +1,7 @@
 //! The optional views for kubectl: an Application and a Rollout object that mirror the status of a run.
 //!
-//! They are written where the cluster has the definitions that `rollout crds` prints, and never read back. A failure is
-//! a warning, never an error of the run.
+//! They are written if the cluster has the definitions that `rollout crds` prints, and never read back. A failure is a
+//! warning, never an error of the run.
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
@@ -12,8 +12,8 @@ use crate::cluster::permissions::{self, Right, RightPurpose};
 use crate::cluster::session::Session;
 use crate::cluster::workload_writer::{create_params, json_patch, patch_params};
 
-/// The category of the definitions that `rollout crds` prints. KubeVela's have none; its controllers would act on
-/// objects.
+/// The category of the definitions that `rollout crds` prints. KubeVela's definitions have no category; its controllers
+/// would act on the objects.
 const CATEGORY: &str = "batch-rollout";
 
 /// The kinds of the mirrored objects.
@@ -25,7 +25,7 @@ pub enum MirrorKind {
     Rollout,
 }
 
-/// Writes the kinds that the cluster has.
+/// Writes the views whose kinds the cluster has.
 #[derive(Debug, Clone)]
 pub struct StatusMirror {
     session: Session,
@@ -58,7 +58,7 @@ impl StatusMirror {
         Self { session: session.clone(), available: Vec::new() }
     }
 
-    /// The rights that writing them takes.
+    /// The rights needed to write the views.
     pub fn rights(&self) -> impl Iterator<Item = Right<'static>> {
         let groups: Vec<String> = self.available.iter().map(|view| view.resource().group).collect();
         permissions::required_rights(RightPurpose::Views)
@@ -91,7 +91,7 @@ impl StatusMirror {
         let api = self.session.dynamic(namespace, &resource);
         let seen = match self.session.request_once(api.get_opt(name)).await? {
             Some(seen) => seen,
-            // Without a manifest there is no spec to create the object with.
+            // Without a manifest, there is no spec to create the object with.
             None if spec.is_none() => return Ok(None),
             None => {
                 let object: DynamicObject = serde_json::from_value(json!({
@@ -148,7 +148,8 @@ async fn has(session: &Session, view: MirrorKind) -> bool {
     })
 }
 
-/// The owner reference by which an Application controls a revision, as `kubectl get controllerrevision` shows it.
+/// The owner reference that makes an Application the controller of a revision, which `kubectl get controllerrevision`
+/// shows.
 #[must_use]
 pub fn controller_reference(application: &DynamicObject) -> Value {
     let resource = MirrorKind::Application.resource();

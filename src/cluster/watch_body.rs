@@ -1,5 +1,5 @@
-//! Bodies of watches, of which one that ends at once without a word is a failure: as behind a proxy that lets no watch
-//! through. Were it an ordinary end, the watch would be opened again without a pause.
+//! Wraps the bodies of watches, so that one that ends at once without data is a failure, as behind a proxy that does
+//! not support watches. Otherwise, the watch would be restarted without a pause.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use tower::BoxError;
 
 use crate::cluster::clock::{Clock, Moment};
 
-/// A watch that has lasted so long has not ended at once.
+/// A watch that ends without data within this time has ended at once.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 #[error("the watch ended at once")]
 struct EndedAtOnce;
 
-/// Whether a request is answered with a watch.
+/// Whether a request is a watch.
 pub(super) fn is_watch(uri: &Uri) -> bool {
     uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"))
 }
@@ -30,11 +30,11 @@ pub(super) fn is_watch(uri: &Uri) -> bool {
 struct Watch {
     body: BodyStream<Body>,
     clock: Clock,
-    /// When it began, if nothing has been heard.
+    /// When the watch began, if there was no data yet.
     silent_since: Option<Moment>,
 }
 
-/// The body of a watch that begins now, with an error where it ends at once.
+/// The body of a watch that begins now, with an error if it ends at once.
 pub(super) fn checked(body: Body, clock: &Clock) -> UnsyncBoxBody<Bytes, BoxError> {
     let silent_since = Some(clock.moment());
     let watch = Watch { body: BodyStream::new(body), clock: clock.clone(), silent_since };

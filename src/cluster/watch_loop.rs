@@ -1,7 +1,6 @@
-//! The loop of a list-and-watch: it feeds whatever keeps the objects.
+//! The list-and-watch loop, which feeds a sink.
 //!
-//! A watch is a hint to look. Losing it is never a verdict: it is opened again, from a fresh list after
-//! a few failures in a row.
+//! Losing a watch is not an error: it is restarted, from a fresh list after a few failures in a row.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -17,40 +16,41 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::plan::observed::Uid;
 
-/// How long the server keeps a watch open, in seconds. A dead connection is noticed five seconds later.
+/// How long the server keeps a watch open, in seconds. A dead connection is detected five seconds later.
 const WATCH_SECONDS: u32 = 25;
-/// After so many failures in a row the watch starts over with a list. A `410 Gone` that comes as the
-/// HTTP status of a watch would otherwise be asked for again for ever.
+/// After this many failures in a row, the watch starts over with a list. Otherwise, a watch that is answered with HTTP
+/// status `410 Gone` would be retried forever.
 const FAILURES_BEFORE_RELIST: u32 = 3;
-/// So many failures before the first list has come: about half a minute. Nothing has begun by then.
+/// The maximum number of failures before the first list, which take about half a minute. Nothing has been written by
+/// then.
 const FAILURES_BEFORE_FIRST_LIST: u32 = 12;
-/// The delays after failures; an outage's end is noticed within the longest.
+/// The delays after failures; the longest bounds how late the end of an outage is noticed.
 const BOUNDS: BackoffBounds =
     BackoffBounds { initial: Duration::from_millis(150), max: Duration::from_secs(5) };
-/// A failure so long after the one before begins another outage: longer than a failing watch is asked for
-/// again, a server's request to be left alone and the deadline of a request included.
+/// A failure this long after the previous one begins a new outage: longer than a failing watch takes to be retried,
+/// including a delay requested by the server and the deadline of a request.
 const QUIET: Duration = Duration::from_secs(120);
 
-/// Keeps what a watch reports.
+/// Receives what a watch reports.
 pub(in crate::cluster) trait WatchSink {
-    /// The moment before a list is asked for.
+    /// Identifies the moment before a list is requested.
     type Mark: Copy;
 
-    /// Marks the moment before a list is asked for.
+    /// Marks the moment before a list is requested.
     fn mark(&self) -> Self::Mark;
-    /// Takes a complete list that was asked for after `mark`.
+    /// Applies a complete list that was requested after `mark`.
     fn replace(&self, objects: &[DynamicObject], mark: Self::Mark);
-    /// Takes the state of one object.
+    /// Applies the state of one object.
     fn apply(&self, object: &DynamicObject);
-    /// Takes note of a deletion.
+    /// Records a deletion.
     fn remove(&self, uid: &Uid);
-    /// Whether a complete list has been taken.
+    /// Whether a complete list has been applied.
     fn has_synced(&self) -> bool;
-    /// Takes note that the watch has ended for good.
+    /// Records that the watch has ended permanently.
     fn fail(&self, error: ClusterError);
 }
 
-/// Feeds the sink for as long as it is polled with what the configuration selects.
+/// Feeds the sink with the objects that the configuration selects, for as long as it is polled.
 pub(in crate::cluster) async fn run_watch(
     session: &Session,
     api: &Api<DynamicObject>,
@@ -66,7 +66,7 @@ pub(in crate::cluster) async fn run_watch(
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    // A list that only begins is no success.
+                    // The start of a list is not a success yet.
                     if !matches!(event, Event::Init) {
                         backoff.reset();
                         outage = None;
@@ -88,7 +88,7 @@ pub(in crate::cluster) async fn run_watch(
                         return;
                     }
                     let delay = backoff.next_delay_after(error.retry_after());
-                    // One failure is the ordinary end of a connection.
+                    // A single failure is a normal end of a connection.
                     if backoff.failures() > 1 {
                         session.notify_retry(&error.to_string(), delay);
                     }
@@ -102,15 +102,15 @@ pub(in crate::cluster) async fn run_watch(
     }
 }
 
-/// Failures in a row, with nothing in between that could have been a watch that works and has no news.
+/// Failures in a row, too close together for a working watch without events in between.
 struct Outage {
     over: Option<Moment>,
     last: Moment,
 }
 
 impl Outage {
-    /// Takes note of a failure. An error where there has been nothing else for too long: a watch that fails
-    /// for ever is one request in five seconds that nobody hears of.
+    /// Records a failure. Returns an error if there have been only failures for too long: otherwise, a watch could fail
+    /// silently forever.
     fn note(
         outage: &mut Option<Self>,
         now: Moment,
@@ -144,7 +144,7 @@ fn apply_event<S: WatchSink>(sink: &S, event: Event<DynamicObject>, listing: &mu
     }
 }
 
-/// What the failure of a watcher means.
+/// Classifies the failure of a watcher.
 pub(in crate::cluster) fn classify_watch_error(session: &Session, error: watcher::Error) -> ClusterError {
     match error {
         watcher::Error::InitialListFailed(error)

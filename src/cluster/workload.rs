@@ -1,4 +1,4 @@
-//! Reading a workload off an object, whatever else the object carries.
+//! Reads workloads from objects.
 
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
@@ -13,7 +13,7 @@ use crate::oam::revision::container_images;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{InPlace, Uid, Workload};
 
-/// A kind of workload, as the client names it.
+/// The API resource of a kind of workload.
 #[must_use]
 pub fn workload_resource(kind: WorkloadKind) -> ApiResource {
     let named = GroupVersionKind::gvk(kind.group(), kind.version(), kind.as_str());
@@ -26,7 +26,7 @@ pub fn component_selector<'a>(components: impl IntoIterator<Item = &'a String>) 
     label_selector(labels::COMPONENT, components)
 }
 
-/// What the planner reads of a workload.
+/// A workload as the planner observes it.
 #[must_use]
 pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload {
     let count = |pointer: &str| read_count(object, pointer);
@@ -55,7 +55,7 @@ pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload 
     }
 }
 
-/// Where a status counts the pods that are ready for as long as the spec asks for.
+/// The field of a status that counts the pods that have been ready for as long as the spec requires.
 fn ready_pointer(object: &DynamicObject) -> &'static str {
     match read_count(object, "/spec/minReadySeconds") {
         0 => "/status/readyReplicas",
@@ -67,7 +67,8 @@ fn read_count(object: &DynamicObject, pointer: &str) -> u32 {
     object.data.pointer(pointer).and_then(Value::as_i64).map_or(0, |n| u32::try_from(n).unwrap_or(0))
 }
 
-/// A partition in per cent is not one that `rollout` writes, so the spec is modified externally; it counts as none.
+/// The in-place state of a workload. `rollout` never writes a partition as a percentage, so one shows an external
+/// change, and counts as zero.
 fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
     let count = |pointer: &str| read_count(object, pointer);
     let waits_for_availability = count("/spec/minReadySeconds") > 0;
@@ -82,8 +83,8 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
             (count("/spec/updateStrategy/partition"), count(ready))
         }
         WorkloadKind::StatefulSet | WorkloadKind::Deployment => {
-            // Its status does not count the ready pods of a revision. At most those of other revisions are among
-            // the ready ones, so the rest is certain.
+            // The status does not count the ready pods of a revision. All pods of other revisions may be among the
+            // ready ones, so only the rest is certain.
             let others = count("/status/replicas").saturating_sub(count("/status/updatedReplicas"));
             let partition = count("/spec/updateStrategy/rollingUpdate/partition");
             (partition, count(ready_pointer(object)).saturating_sub(others))
@@ -98,7 +99,8 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
     }
 }
 
-/// The update strategy to write: what is wanted, over what was seen. A pause would keep a batch from beginning.
+/// The update strategy to write: the desired one merged into the live one, without a pause, which would block the
+/// batch.
 #[must_use]
 pub fn merge_update_strategy(seen: &Value, wanted: &Value) -> Value {
     let mut merged = if seen.is_object() { seen.clone() } else { json!({}) };
@@ -109,7 +111,7 @@ pub fn merge_update_strategy(seen: &Value, wanted: &Value) -> Value {
     merged
 }
 
-/// The component that an object says it belongs to.
+/// The component in an object's label.
 #[must_use]
 pub fn component_label(object: &DynamicObject) -> Option<String> {
     object.labels().get(labels::COMPONENT).cloned()

@@ -1,7 +1,7 @@
 //! A cache of the workloads of one namespace, fed by a watch, by lists and by the responses to writes.
 //!
 //! An older state never replaces a newer one: a late watch event or a lagging server cannot override the response to a
-//! write. A workload counts as deleted only after a list that began later than it was last seen.
+//! write. A workload counts as deleted only if it is missing from a list that was requested after it was last observed.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,9 +23,9 @@ use crate::plan::observed::{Uid, Workload};
 #[derive(Debug)]
 pub struct WorkloadCache {
     state: RefCell<CacheState>,
-    /// The components that it is about; `None` for all.
+    /// The components whose workloads are cached; `None` for all.
     components: Option<BTreeSet<String>>,
-    /// How many states were applied.
+    /// The number of states that were applied.
     sightings: Rc<Cell<u64>>,
     refreshes: BTreeMap<WorkloadKind, WorkloadReads>,
     changed: ChangeSignal,
@@ -34,7 +34,7 @@ pub struct WorkloadCache {
 /// Lists of components' workloads, by component.
 pub(in crate::cluster) type WorkloadReads = BatchedRead<String, Rc<WorkloadList>>;
 
-/// The workloads of a component at one moment.
+/// The workloads of a component at one point in time.
 #[derive(Debug)]
 pub(in crate::cluster) struct WorkloadList {
     pub(in crate::cluster) objects: Vec<DynamicObject>,
@@ -46,7 +46,7 @@ struct CacheState {
     /// By component, then by kind and name.
     entries: BTreeMap<String, BTreeMap<(WorkloadKind, String), Entry>>,
     deleted: BTreeSet<Uid>,
-    /// The kinds whose first complete list is still to come.
+    /// The kinds whose first complete list is still pending.
     pending: BTreeSet<WorkloadKind>,
     failure: Option<ClusterError>,
 }
@@ -76,7 +76,7 @@ impl WorkloadCache {
         }
     }
 
-    /// The same cache, which takes in the workloads of these components only.
+    /// The same cache, limited to the workloads of these components.
     #[must_use]
     pub fn of_components(self, components: impl IntoIterator<Item = String>) -> Self {
         Self { components: Some(components.into_iter().collect()), ..self }
@@ -115,7 +115,7 @@ impl WorkloadCache {
         Some(component)
     }
 
-    /// Removes an object; a late event does not bring it back.
+    /// Removes an object; a late event does not restore it.
     pub fn remove(&self, uid: &Uid) {
         let state = &mut *self.state.borrow_mut();
         state.deleted.insert(uid.clone());
@@ -128,25 +128,25 @@ impl WorkloadCache {
         }
     }
 
-    /// Marks the moment before a list is asked for.
+    /// Marks the moment before a list is requested.
     #[must_use]
     pub fn mark(&self) -> ListMark {
         ListMark(self.sightings.get())
     }
 
-    /// Marks such moments from now on, also where the cache is not at hand.
+    /// A function that does the same without the cache.
     pub(in crate::cluster) fn marker(&self) -> impl Fn() -> ListMark + 'static {
         let sightings = Rc::clone(&self.sightings);
         move || ListMark(sightings.get())
     }
 
-    /// The lists of a kind that components ask for.
+    /// The batched lists of a kind.
     pub(in crate::cluster) fn refreshes(&self, kind: WorkloadKind) -> Option<&WorkloadReads> {
         self.refreshes.get(&kind)
     }
 
-    /// Applies a complete list of a kind that was requested after `mark`: what it lacks and has not been seen since is
-    /// deleted. `component` limits it to one component.
+    /// Applies a complete list of a kind that was requested after `mark`: workloads that it does not contain and that
+    /// have not been observed since are deleted. `component` limits it to one component.
     pub fn replace(
         &self,
         kind: WorkloadKind,
@@ -183,7 +183,7 @@ impl WorkloadCache {
         self.changed.touch(changed.iter().map(String::as_str));
     }
 
-    /// Reports that a watch has ended for good. No list revokes that: the cache would no longer be updated.
+    /// Records that a watch has ended permanently. No later list clears this, since the cache is no longer updated.
     pub fn fail(&self, error: ClusterError) {
         self.state.borrow_mut().failure.get_or_insert(error);
         self.changed.touch_all();
@@ -195,19 +195,19 @@ impl WorkloadCache {
         self.state.borrow().failure.clone()
     }
 
-    /// Whether a complete list of every kind has been taken in.
+    /// Whether a complete list of every kind has been applied.
     #[must_use]
     pub fn has_synced(&self) -> bool {
         self.state.borrow().pending.is_empty()
     }
 
-    /// The workloads that an owner has.
+    /// The workloads of an owner.
     #[must_use]
     pub fn workloads(&self, owner: &ComponentOwner) -> Vec<Workload> {
         owner.owned(&self.labelled(owner.component()))
     }
 
-    /// Everything that carries the label of a component, of all kinds.
+    /// All workloads with the label of a component, of all kinds.
     #[must_use]
     pub fn labelled(&self, component: &str) -> Vec<LabelledWorkload> {
         let state = self.state.borrow();
@@ -215,7 +215,7 @@ impl WorkloadCache {
         found.map(|entry| entry.labelled.clone()).collect()
     }
 
-    /// The labels and annotations of a workload, as far as it is known.
+    /// The labels and annotations of a workload, if it is cached.
     #[must_use]
     pub fn labels_and_annotations(
         &self,
@@ -251,8 +251,8 @@ impl WorkloadCache {
     }
 }
 
-/// Whether a resource version is older than another. They are decimal numbers in every API server that
-/// stores in etcd; what is not comparable counts as news.
+/// Whether a resource version is older than another. They are decimal numbers in every API server that uses etcd; if
+/// they cannot be compared, it counts as newer.
 pub(in crate::cluster) fn is_older(version: &str, than: &str) -> bool {
     match (version.parse::<u128>(), than.parse::<u128>()) {
         (Ok(version), Ok(than)) => version < than,
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_word_never_replaces_a_newer_one() {
+    fn an_older_state_never_replaces_a_newer_one() {
         let cache = WorkloadCache::of([KIND]);
         cache.apply(KIND, &object("web-v1", "a", "10", 3));
         cache.apply(KIND, &object("web-v1", "a", "9", 5));
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_event_does_not_bring_back_the_deleted() {
+    fn a_late_event_does_not_restore_a_deleted_workload() {
         let cache = WorkloadCache::of([KIND]);
         cache.apply(KIND, &object("web-v1", "a", "10", 3));
         cache.remove(&Uid("a".into()));
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_that_has_ended_is_not_forgotten() {
+    fn lists_do_not_clear_the_failure_of_a_watch() {
         let cache = WorkloadCache::of([KIND]);
         cache.replace(KIND, &[], cache.mark(), Some("web"));
         assert!(!cache.has_synced(), "a list of one component is not all of a kind");
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_begun_before_a_create_does_not_hide_it() {
+    fn a_list_requested_before_a_create_does_not_delete_it() {
         let cache = WorkloadCache::of([KIND]);
         cache.apply(KIND, &object("web-v1", "a", "10", 5));
         let mark = cache.mark();

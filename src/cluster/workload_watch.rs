@@ -1,4 +1,4 @@
-//! One watch per kind of workload and namespace, however many components; it feeds a [`WorkloadCache`].
+//! Watches workloads, with one watch per kind and namespace for all components, and feeds a [`WorkloadCache`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -33,7 +33,7 @@ pub async fn watch_workloads(session: &Session, scope: &WatchScope, cache: &Work
     run_watch(session, &api, config, &KindSink { kind: scope.kind, cache }).await;
 }
 
-/// Reads a component's workloads again, by a quorum read. Components that ask at about the same time share one list.
+/// Refreshes a component's workloads with a quorum read. Components that call it at about the same time share one list.
 ///
 /// # Errors
 /// See [`Session::read`].

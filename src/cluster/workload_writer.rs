@@ -1,4 +1,4 @@
-//! Writes to workloads. Each is conditional on what the plan relied on.
+//! Writes to workloads. Each write is conditional on what the plan relied on.
 
 use kube::Api;
 use kube::api::{
@@ -15,7 +15,7 @@ use crate::plan::action::{RollExtent, Rolling, Scaling};
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{SpecStamp, Workload};
 
-/// Fields of an in-place workload's spec that the API server or Kruise keeps as they were created.
+/// Fields of an in-place workload's spec that the API server or Kruise does not allow to change.
 pub const IMMUTABLE_FIELDS: [&str; 4] =
     ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"];
 
@@ -27,18 +27,18 @@ pub struct WorkloadWriter {
 }
 
 impl WorkloadWriter {
-    /// Writes through this session and API.
+    /// A writer through this session and API.
     #[must_use]
     pub fn new(session: Session, api: Api<DynamicObject>) -> Self {
         Self { session, api }
     }
 
     /// Stamps a workload with an epoch, if its stamp is still the observed one. If its spec is as a run has written it,
-    /// that is noted for this claim: so a change during the run is distinguished from one before it. A write that
-    /// changed nothing has noted a generation that the object does not have; that is corrected.
+    /// the spec stamp is renewed for this claim, to distinguish a change during the run from one before it. This also
+    /// corrects the generation after a write that changed nothing.
     ///
-    /// Where there is a stamp, it alone is tested: the resource version moves with every pod that becomes
-    /// ready, and a busy workload could then never be stamped.
+    /// If there is a stamp, only the stamp is tested: the resource version changes with every pod that becomes ready,
+    /// so a busy workload could never be stamped.
     ///
     /// # Errors
     /// A conflict means that it has changed.
@@ -67,10 +67,10 @@ impl WorkloadWriter {
         self.patch(&workload.name, json!(operations)).await
     }
 
-    /// Changes a size, if the workload is still the same, still ours and still of the size seen.
+    /// Changes a size, if the workload is still the same object, with our stamp and the observed size.
     ///
     /// # Errors
-    /// A conflict means that it is not.
+    /// A conflict means that it has changed.
     pub async fn scale(&self, scaling: &Scaling, epoch: Epoch) -> Result<DynamicObject, ClusterError> {
         let mut operations = vec![
             json!({"op": "test", "path": "/metadata/uid", "value": scaling.uid.0}),
@@ -89,7 +89,7 @@ impl WorkloadWriter {
     /// target revision's workload in that shape.
     ///
     /// # Errors
-    /// A conflict means that it is not.
+    /// A conflict means that it has changed.
     pub async fn roll(
         &self,
         rolling: &Rolling,
@@ -113,7 +113,7 @@ impl WorkloadWriter {
             let value = match (field.as_str(), rolling.extent) {
                 ("updateStrategy", _) => workload::merge_update_strategy(&rolling.strategy, value),
                 ("replicas", _) => value.clone(),
-                // What cannot change is compared before the run begins.
+                // Immutable fields are compared before the run begins.
                 (field, RollExtent::Template) if !IMMUTABLE_FIELDS.contains(&field) => value.clone(),
                 (_, RollExtent::Template | RollExtent::Shape) => continue,
             };
@@ -126,7 +126,7 @@ impl WorkloadWriter {
         self.patch(&rolling.workload, json!(operations)).await
     }
 
-    /// Creates a workload with the epoch on it; where it is in place, also with what its spec is.
+    /// Creates a workload, stamped with the epoch and, if it is in place, with its spec stamp.
     ///
     /// # Errors
     /// `AlreadyExists`: observe again. Otherwise see [`Session::request_once`].
@@ -173,7 +173,7 @@ impl WorkloadWriter {
         self.patch(&workload.name, json!(operations)).await
     }
 
-    /// Reads a workload as it is now. That it is answered does not end a streak of writes that fail.
+    /// Reads a workload as it is now. An answer does not end a streak of failed writes.
     ///
     /// # Errors
     /// See [`Session::request_untracked`].
@@ -181,10 +181,10 @@ impl WorkloadWriter {
         self.session.request_untracked(self.api.get_opt(name)).await
     }
 
-    /// Deletes a workload as it was last seen, its pods in the background.
+    /// Deletes a workload, unless it has changed since it was read; its pods are deleted in the background.
     ///
     /// # Errors
-    /// A conflict means that it has changed since.
+    /// A conflict means that it has changed since it was read.
     pub async fn delete(&self, workload: &Workload) -> Result<(), ClusterError> {
         let params = delete_params(Some(workload.uid.0.clone()), Some(workload.resource_version.clone()));
         match self.session.request_once(self.api.delete(&workload.name, &params)).await {
@@ -211,19 +211,19 @@ fn noted(written: &SpecStamp) -> Result<String, ClusterError> {
     serde_json::to_string(written).map_err(|error| ClusterError::Invalid(error.to_string()))
 }
 
-/// The parameters of a create, with this program's field manager.
+/// The parameters of a create, with the field manager of `rollout`.
 #[must_use]
 pub fn create_params() -> PostParams {
     PostParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PostParams::default() }
 }
 
-/// The parameters of a patch, with this program's field manager.
+/// The parameters of a patch, with the field manager of `rollout`.
 #[must_use]
 pub fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(keys::FIELD_MANAGER.into()), ..PatchParams::default() }
 }
 
-/// The parameters of a delete of exactly the observed object; what it owns is deleted in the background.
+/// The parameters of a delete of exactly the observed object; its dependents are deleted in the background.
 #[must_use]
 pub fn delete_params(uid: Option<String>, resource_version: Option<String>) -> DeleteParams {
     DeleteParams {
@@ -236,7 +236,7 @@ pub fn delete_params(uid: Option<String>, resource_version: Option<String>) -> D
 /// A JSON Patch from its operations.
 ///
 /// # Errors
-/// [`ClusterError::Other`] where they are no JSON Patch.
+/// [`ClusterError::Other`] if they are not a JSON Patch.
 pub fn json_patch(operations: Value) -> Result<Patch<()>, ClusterError> {
     let patch = serde_json::from_value(operations).map_err(|error| ClusterError::Other(error.to_string()))?;
     Ok(Patch::Json(patch))

@@ -1,4 +1,4 @@
-//! What has to be done for a Service: the one that is there compared with the one wanted. Pure.
+//! Compares a live Service with the desired one. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,50 +11,50 @@ use crate::cluster::keys;
 use crate::oam::exposure::{PortKey, port_key};
 use crate::oam::labels;
 
-/// A Service as it is to be.
+/// The desired state of a Service.
 #[derive(Debug, Clone)]
 pub struct WantedService<'a> {
     /// The application that owns it.
     pub application: &'a str,
-    /// The component that it is of.
+    /// The component that it belongs to.
     pub component: &'a str,
-    /// The Service; `None` if there is to be none.
+    /// The Service; `None` if it should not exist.
     pub service: Option<Value>,
-    /// What becomes of the labels and annotations that it has from its application.
+    /// What to do with the labels and annotations that it inherits from its application.
     pub inherited: ServiceMetadata<'a>,
 }
 
-/// What becomes of labels and annotations that come from the application.
+/// What to do with labels and annotations from the application.
 #[derive(Debug, Clone, Copy)]
 pub enum ServiceMetadata<'a> {
-    /// They are the manifest's. Of these keys, which earlier manifests had, those that it lacks go.
+    /// Set those of the manifest, and remove those of these keys, which earlier manifests had, that it no longer has.
     Written(&'a BTreeSet<String>),
-    /// No manifest is given: they stay as they are.
+    /// Keep them as they are, since there is no manifest.
     Kept,
 }
 
-/// What has to be done for a Service.
+/// The change that a Service needs.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// It is as wanted.
+    /// It needs no change.
     None,
-    /// It does not exist.
+    /// It has to be created.
     Create(Value),
-    /// The Service differs.
+    /// It has to be updated.
     Update {
-        /// The Service as it was seen.
+        /// The live Service.
         seen: Box<DynamicObject>,
         /// The changes, without the tests.
         operations: Vec<Value>,
     },
-    /// It is not wanted.
+    /// It has to be deleted.
     Remove(Box<DynamicObject>),
-    /// It belongs to another owner; the text names it.
+    /// It belongs to another owner, which the text names.
     Foreign(String),
 }
 
 impl Change {
-    /// The Service before and after, without what only the server and this program write; `None` if nothing
+    /// The Service before and after, without fields that only the server and `rollout` write; `None` if nothing
     /// changes.
     #[must_use]
     pub fn difference(&self) -> Option<(Option<Value>, Option<Value>)> {
@@ -69,7 +69,7 @@ impl Change {
         }
     }
 
-    /// The Service as the change leaves it.
+    /// The Service after the change.
     fn outcome(&self) -> Option<Value> {
         match self {
             Self::None | Self::Foreign(_) | Self::Remove(_) => None,
@@ -83,7 +83,7 @@ impl Change {
         }
     }
 
-    /// Whether something has to be written.
+    /// Whether anything has to be written.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         match self {
@@ -103,7 +103,7 @@ impl Change {
     }
 }
 
-/// What of a Service was written, not assigned by the server.
+/// The fields of a Service that were not assigned by the server.
 fn written_fields(mut service: Value) -> Value {
     if let Some(metadata) = service["metadata"].as_object_mut() {
         metadata.retain(|field, _| matches!(field.as_str(), "name" | "labels" | "annotations"));
@@ -117,14 +117,14 @@ fn written_fields(mut service: Value) -> Value {
     json!({"metadata": service["metadata"], "spec": service["spec"]})
 }
 
-/// Compares a Service with the one wanted. Pure.
+/// Compares a live Service with the desired one.
 #[must_use]
 pub fn service_change(seen: Option<&DynamicObject>, wanted: &WantedService<'_>) -> Change {
     let foreign = seen.and_then(|seen| foreign_owner(seen, wanted.application, wanted.component));
     match (seen, &wanted.service, foreign) {
         (None, None, _) => Change::None,
         (None, Some(service), _) => Change::Create(with_mark(service)),
-        // A Service of another owner that is not wanted stays as it is.
+        // A Service of another owner that the component does not need is left alone.
         (Some(_), None, Some(_)) => Change::None,
         (Some(_), Some(_), Some(reason)) => Change::Foreign(reason),
         (Some(seen), None, None) => Change::Remove(Box::new(seen.clone())),
@@ -159,7 +159,7 @@ pub fn foreign_owner(seen: &DynamicObject, application: &str, component: &str) -
         Some(owner) => return Some(format!("service `{name}` belongs to component `{owner}`")),
         None => return Some(format!("service `{name}` exists and is not part of component `{component}`")),
     }
-    // KubeVela's own, which a component may begin with.
+    // Services of KubeVela's traits, which a component may have at first.
     let is_trait = seen.labels().get(labels::RESOURCE_TYPE).is_some_and(|kind| kind == "TRAIT")
         && seen.labels().contains_key(labels::TRAIT_RESOURCE);
     let is_marked = seen.annotations().contains_key(keys::APPLIED);
@@ -167,7 +167,7 @@ pub fn foreign_owner(seen: &DynamicObject, application: &str, component: &str) -
         .then(|| format!("service `{name}` exists and was not created for component `{component}`"))
 }
 
-/// The Service with the mark of this program: which of its labels and annotations come from the application.
+/// The Service with the mark of `rollout`, which lists the labels and annotations from the application.
 fn with_mark(service: &Value) -> Value {
     let mut service = service.clone();
     let applied = applied(&service);
@@ -188,7 +188,7 @@ fn applied(service: &Value) -> String {
     json!(all).to_string()
 }
 
-/// The patch that makes a Service the one wanted; empty where it is. What others wrote beside that stays.
+/// The patch that turns a Service into the desired one; empty if it needs none. Fields that others wrote are kept.
 fn patch_operations(seen: &DynamicObject, wanted: &Value, inherited: ServiceMetadata<'_>) -> Vec<Value> {
     let mut operations = Vec::new();
     let mark = seen.annotations().get(keys::APPLIED);
@@ -212,7 +212,7 @@ fn patch_operations(seen: &DynamicObject, wanted: &Value, inherited: ServiceMeta
         if field == "annotations" {
             let own = applied(wanted);
             match inherited {
-                // A mark of an earlier version, which lists nothing, is as good where there is nothing to list.
+                // Keep the mark of an earlier version, which lists nothing, if there is nothing to list.
                 ServiceMetadata::Written(_) if mark.is_none() || listed.is_some() || own != NOTHING => {
                     after.insert(keys::APPLIED.to_owned(), own);
                 }
@@ -232,18 +232,18 @@ fn patch_operations(seen: &DynamicObject, wanted: &Value, inherited: ServiceMeta
             operations.push(json!({"op": "add", "path": format!("/spec/{field}"), "value": value}));
         }
     }
-    // The only field that is given or not. A Service without addresses needs no ports.
+    // Only the ports may be absent: a headless Service needs none.
     if wanted["spec"]["ports"].is_null() && !seen.data["spec"]["ports"].is_null() {
         operations.push(json!({"op": "remove", "path": "/spec/ports"}));
     }
     operations
 }
 
-/// The mark of a Service that has nothing from its application.
+/// The mark of a Service that inherits nothing from its application.
 const NOTHING: &str = r#"{"annotations":[],"labels":[]}"#;
 
-/// The ports wanted, in the order of those that are there, with what the cluster gave to those that stay: a node's port
-/// that balancers outside may know.
+/// The desired ports, in the order of the live ones. Ports that remain keep what the cluster has assigned, such as a
+/// node port that external load balancers may use.
 fn ports(seen: &Value, wanted: &Value) -> Value {
     let list = |spec: &Value| spec["ports"].as_array().cloned().unwrap_or_default();
     let has_node_ports = matches!(wanted["spec"]["type"].as_str(), Some("NodePort" | "LoadBalancer"));
@@ -255,7 +255,7 @@ fn ports(seen: &Value, wanted: &Value) -> Value {
         let same = position(port_key(&port)).map(|index| before[index].clone());
         let mut entry = same.unwrap_or_else(|| json!({"protocol": "TCP"}));
         if let Some(entry) = entry.as_object_mut() {
-            // A protocol that is not said is TCP, as it is in the Service.
+            // The protocol defaults to TCP, as in a Service.
             for field in ["name", "targetPort"] {
                 entry.remove(field);
             }
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_stays_keeps_what_the_cluster_gave_it() {
+    fn remaining_ports_keep_what_the_cluster_assigned() {
         let port = json!({"name": "web", "port": 80, "targetPort": "web"});
         let new = json!({"name": "dns", "port": 53, "targetPort": "dns", "protocol": "UDP"});
         let after = patched(&json!({"type": "NodePort", "ports": [new, port]}));
@@ -323,14 +323,14 @@ mod tests {
     }
 
     #[test]
-    fn a_type_without_node_ports_gives_them_back() {
+    fn node_ports_are_removed_for_types_without_them() {
         let port = json!({"name": "http", "port": 80, "targetPort": 80});
         let after = patched(&json!({"type": "ClusterIP", "ports": [port]}));
         assert!(after["spec"]["ports"][0]["nodePort"].is_null(), "{after}");
     }
 
     #[test]
-    fn what_is_as_wanted_is_not_written() {
+    fn a_service_in_the_desired_state_is_not_written() {
         let port = json!({"name": "http", "port": 80, "targetPort": 80});
         let spec = json!({"type": "NodePort", "ports": [port]});
         let change = compared(Some(json!({"metadata": {"labels": {"team": "a"}}, "spec": spec})), &["team"]);
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_the_application_lost_goes_and_those_of_others_stay() {
+    fn labels_removed_from_the_application_are_removed_from_the_service() {
         let port = json!({"name": "http", "port": 80, "targetPort": 80});
         let spec = json!({"type": "NodePort", "ports": [port]});
         let change = compared(Some(json!({"metadata": {}, "spec": spec})), &[]);
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_made_for_the_component_is_changed_or_removed() {
+    fn foreign_services_are_not_changed_or_removed() {
         assert!(matches!(compared(None, &[]), Change::Remove(_)));
         let service = json!({"metadata": {}, "spec": {}});
         let of = |edit: &dyn Fn(&mut DynamicObject), service: Option<Value>| {

@@ -1,4 +1,4 @@
-//! Retries on a paused clock: how long, for whom, and until when.
+//! Retries on a paused clock: their delays, their budgets and their end.
 
 use http::{Request, Response};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -31,11 +31,11 @@ async fn retries(seed: u64) -> Vec<Duration> {
     reported.take()
 }
 
-/// Fails writes of a session until it gives up; how long that took.
+/// Fails writes of a session until it gives up. Returns the error and how long that took.
 async fn failing(session: &Session) -> (ClusterError, Duration) {
     let begun = session.clock().elapsed();
     loop {
-        // Others succeed while a request is under way.
+        // Other requests succeed while this one is in flight.
         let request = async {
             session.clock().pause(Duration::from_secs(2)).await;
             Ok(())
@@ -47,7 +47,7 @@ async fn failing(session: &Session) -> (ClusterError, Duration) {
     }
 }
 
-/// A session whose credential plugin fails from the second request on, as the client reports that.
+/// A session whose credential plugin fails from the second request on, with the client's error.
 fn expiring() -> Session {
     let requests = std::sync::atomic::AtomicUsize::new(0);
     let service = service_fn(move |_: Request<Body>| {
@@ -65,9 +65,9 @@ fn expiring() -> Session {
     Session::new(Client::new(service, "x"), Clock::system(), Timeouts::default())
 }
 
-/// Neither trouble of the network, nor waited for as long as that.
+/// They are not reported as an outage, nor retried for as long.
 #[tokio::test(start_paused = true)]
-async fn credentials_that_expire_are_no_outage() {
+async fn expired_credentials_have_their_own_budget() {
     let reported = Rc::new(RefCell::new(Vec::new()));
     let sink = reported.clone();
     let session =
@@ -99,14 +99,14 @@ async fn credentials_that_expire_are_no_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_delays_of_a_seed_are_no_others() {
+async fn seeds_reproduce_their_delays() {
     let (one, other) = (retries(1).await, retries(2).await);
     assert!(one.len() > 3, "{one:?}");
     assert_ne!(one, other);
     assert_eq!(one, retries(1).await);
 }
 
-/// A hundred clients of a server that returns do not come back at the same moments.
+/// A hundred clients do not retry at the same moments when a server is back.
 #[tokio::test(start_paused = true)]
 async fn a_hundred_processes_do_not_retry_in_step() {
     let mut moments = std::collections::BTreeMap::<u128, usize>::new();
@@ -117,13 +117,13 @@ async fn a_hundred_processes_do_not_retry_in_step() {
             *moments.entry(at.as_millis() / 100).or_default() += 1;
         }
     }
-    // All first tries come within the first tenths; later ones spread.
+    // All first retries come within the first tenths of a second; later ones spread out.
     let late = moments.into_iter().filter(|(tenth, _)| *tenth > 10).map(|(_, count)| count).max().unwrap();
     assert!(late < 35, "{late} of 100 processes in a tenth of a second");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_success_of_another_part_renews_no_budget() {
+async fn successes_of_another_part_do_not_renew_the_budget() {
     let session = answering(0, 200);
     let config: Result<ConfigMap, _> =
         session.request_untracked(session.api::<ConfigMap>("x").get("y")).await;
@@ -145,9 +145,9 @@ async fn the_success_of_another_part_renews_no_budget() {
     assert!(lasted < session.outage() + BOUNDS.max * 2, "{lasted:?}");
 }
 
-/// Ten that fail side by side have each their own time.
+/// Each of ten parts that fail concurrently has its own budget.
 #[tokio::test(start_paused = true)]
-async fn the_failures_of_another_part_use_up_no_budget() {
+async fn failures_of_another_part_do_not_use_up_the_budget() {
     let session = answering(0, 200);
     session.was_connected.set(true);
     let parts: Vec<Session> = (0..10).map(|_| session.with_separate_budget()).collect();
@@ -157,9 +157,9 @@ async fn the_failures_of_another_part_use_up_no_budget() {
     }
 }
 
-/// The deadline of a request begins when it is sent.
+/// The deadline of a request starts when it is sent.
 #[tokio::test(start_paused = true)]
-async fn requests_wait_for_others_to_end_and_the_lease_does_not() {
+async fn concurrent_requests_are_limited_except_for_the_lease() {
     let session = answering(1, 503);
     let (under_way, most) = (Cell::new(0), Cell::new(0));
     let request = |session: Session| {
@@ -184,9 +184,9 @@ async fn requests_wait_for_others_to_end_and_the_lease_does_not() {
     assert_eq!(most.get(), 2 * MAX_REQUESTS);
 }
 
-/// The Lease may have expired by the time that it is a write's turn.
+/// The Lease may have expired by the time that a write leaves the queue.
 #[tokio::test(start_paused = true)]
-async fn a_write_whose_turn_is_too_late_is_not_sent() {
+async fn writes_are_dropped_if_the_condition_fails_while_they_are_queued() {
     let may_write = Rc::new(Cell::new(true));
     let asked = Rc::clone(&may_write);
     let session = answering(1, 503).with_condition_of_writes(move || asked.get());
