@@ -1,6 +1,6 @@
-//! Where a cluster is: what a kubeconfig may say as its `server`, judged as client-go judges it.
+//! The address of a cluster: a kubeconfig's `server`, interpreted as client-go does.
 //!
-//! Without a scheme it is a host, with or without a port, and TLS is used where the kubeconfig has something for it: a
+//! A `server` without a scheme is a host, with or without a port. It is reached over TLS if the kubeconfig has a
 //! certificate authority, a client certificate, or `insecure-skip-tls-verify`.
 
 use std::fmt;
@@ -8,12 +8,12 @@ use std::fmt;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 
-/// How a server without a scheme is spoken to.
+/// The scheme of a server that does not specify one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultScheme {
-    /// As `http://`.
+    /// `http://`.
     Plain,
-    /// As `https://`.
+    /// `https://`.
     Tls,
 }
 
@@ -22,11 +22,11 @@ pub enum DefaultScheme {
 pub struct Address {
     /// Its URL, with scheme and host, without credentials.
     pub url: String,
-    /// The user and the password that it named.
+    /// The user and password from the URL.
     pub login: Option<(String, String)>,
 }
 
-/// A password is not shown.
+/// Omits the password.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Address").field("url", &self.url).finish_non_exhaustive()
@@ -37,9 +37,9 @@ impl fmt::Debug for Address {
 ///
 /// # Errors
 ///
-/// What is neither a URL of `http` or `https` nor a host with or without a port. The message holds no password.
+/// If it is neither an `http` or `https` URL nor a host with or without a port. The message contains no password.
 pub fn parse(server: &str, otherwise: DefaultScheme) -> Result<Address, String> {
-    // client-go sends neither a query nor a fragment.
+    // client-go drops the query and the fragment.
     let server = server.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = match server.split_once("://") {
         Some((scheme, rest)) => {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_what_client_go_takes_it_for() {
+    fn servers_are_parsed_as_client_go_does() {
         use DefaultScheme::{Plain, Tls};
         let cases = [
             ("https://k8s.example:6443", Plain, "https://k8s.example:6443"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_in_words() {
+    fn invalid_servers_are_rejected_with_a_reason() {
         let cases = [
             ("", "it has no host"),
             ("https://", "it has no host"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_no_part_of_an_address() {
+    fn credentials_are_separated_from_the_url() {
         let address = parse("https://jane:p%40ss%3A@k8s.example/a", DefaultScheme::Plain).unwrap();
         assert_eq!(address.url, "https://k8s.example/a");
         assert_eq!(address.login, Some(("jane".to_owned(), "p@ss:".to_owned())));
@@ -152,9 +152,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a kubeconfig says, it is refused, or it is a URL that the client can take.
+        /// Any text is either rejected or becomes a URL that the client accepts.
         #[test]
-        fn any_text_is_refused_or_an_address(text in r"([a-z]{0,5}:?/{0,3})?[-a-z0-9.:@%\[\]/ é?#]{0,20}") {
+        fn any_text_is_rejected_or_becomes_a_url(text in r"([a-z]{0,5}:?/{0,3})?[-a-z0-9.:@%\[\]/ é?#]{0,20}") {
             for otherwise in [DefaultScheme::Plain, DefaultScheme::Tls] {
                 if let Ok(address) = parse(&text, otherwise) {
                     let uri: Uri = address.url.parse().unwrap();

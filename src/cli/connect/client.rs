@@ -1,7 +1,6 @@
 //! From flags to a client: which cluster, as whom, in which namespace.
 //!
-//! Kubeconfigs and in-cluster configuration are treated as kubectl treats them. The sandbox is never
-//! chosen silently.
+//! Kubeconfigs and in-cluster configuration are handled as in kubectl. The sandbox is used only if requested.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,25 +33,25 @@ use crate::cluster::credentials::{CredentialError, hide_credentials};
 use crate::sandbox::rules;
 use crate::sandbox::{Options, RulesSource, Sandbox};
 
-/// How long a connection may be silent before it counts as dead. Watches are renewed within half a minute,
-/// so that on a live connection something is heard twice as often as this asks for.
+/// How long a connection may receive nothing before it counts as dead. Watches are renewed at least every half minute,
+/// so a live connection receives something in half that time.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// How the API server's logs name us.
+/// The user agent, as it appears in the API server's logs.
 const AGENT: &str = concat!("rollout/", env!("CARGO_PKG_VERSION"));
 
-/// A way to the API, with what was decided on the way.
+/// A connection to the API, with the settings that it was made from.
 pub struct Connection {
-    /// The client. It retries nothing by itself: a repeated create or patch is for those who know whether
-    /// the first one was applied.
+    /// The client. It never retries: only the caller can know whether a create or patch was applied and may be
+    /// repeated.
     pub client: Client,
     /// How messages name the server.
     pub server: ServerName,
-    /// The sandbox that it talks to; a cluster otherwise. It lives as long as this does.
+    /// The sandbox, if the client talks to one instead of a cluster. It lives as long as the connection.
     pub sandbox: Option<Sandbox>,
-    /// Where unqualified names live.
+    /// The namespace of unqualified names.
     pub namespaces: Namespaces,
-    /// The deadline of a single request; `None` is no limit.
+    /// The timeout of a single request; `None` is no limit.
     pub request_timeout: Option<Duration>,
 }
 
@@ -65,11 +64,11 @@ pub enum Access {
     Write,
 }
 
-/// Where names live that do not say it themselves, as the flags and the kubeconfig have it; there need not be one.
+/// The namespace of unqualified names, from the flags and the kubeconfig, which need not exist.
 ///
 /// # Errors
 ///
-/// A kubeconfig that cannot be read, or whose namespace cannot be one.
+/// If the kubeconfig cannot be read, or its namespace is invalid.
 pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, CommandError> {
     let args = &selection::only(args)?;
     let kubeconfig = kubeconfig::read(args)?.unwrap_or_default();
@@ -80,11 +79,11 @@ pub fn namespaces(args: &GlobalArgs) -> Result<Namespaces, CommandError> {
     Namespaces::new(args.namespace.clone(), namespace.unwrap_or_else(|| "default".to_owned()))
 }
 
-/// Builds the client that the flags ask for. Sends nothing.
+/// Builds the client that the flags select. Sends nothing.
 ///
 /// # Errors
 ///
-/// Flags that contradict each other, a kubeconfig that cannot be used, and no cluster at all.
+/// If flags contradict each other, the kubeconfig cannot be used, or there is no cluster.
 pub async fn connect(
     args: &GlobalArgs,
     access: Access,
@@ -138,7 +137,7 @@ async fn silent(
     };
     let client = match config.proxy_url {
         None => transport::client(&config, token_file).map_err(unusable)?,
-        // The library's client knows proxies, and HTTP/1.1 alone.
+        // kube's own client supports proxies, but only HTTP/1.1.
         Some(_) => {
             let builder = ClientBuilder::try_from(config).map_err(unusable)?;
             match token_file {
@@ -164,8 +163,8 @@ fn without_login(proxy: &Uri) -> Option<String> {
     Some(format!("{}://{host}", proxy.scheme_str()?))
 }
 
-/// Takes the credential plugin out of the client's hands, and starts it. Only on a terminal it has one to talk on:
-/// elsewhere what it says would be in our output, and a manifest on stdin would be its input.
+/// Takes the credential plugin out of kube's configuration, and starts it. It may be interactive only on a terminal:
+/// elsewhere, its prompts would mix with the output, and it would read a manifest from stdin.
 fn plugin(
     config: &mut Config,
     request_timeout: Option<Duration>,
@@ -183,7 +182,7 @@ fn plugin(
         }
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
     }
-    // Less than the request has, so that it is not the server that has not answered.
+    // Shorter than the request's own timeout, so that the error blames the plugin, not the server.
     let patience = request_timeout.map_or(Duration::ZERO, |timeout| timeout * 9 / 10);
     let (plugin, identity) = Plugin::start(exec, clock.clone(), patience).map_err(|error| {
         CommandError::new(Kind::Cluster, error).hint("see what the plugin prints: `kubectl get namespaces`")
@@ -195,8 +194,8 @@ fn plugin(
     Ok(Some(plugin))
 }
 
-/// Takes an authentication provider out of the client's hands, as client-go has it: OpenID Connect is left, and
-/// credential plugins have taken the place of the others.
+/// Takes the authentication provider out of kube's configuration. As in client-go, only OpenID Connect is supported:
+/// credential plugins have replaced the others.
 fn provider(config: &mut Config) -> Result<(), CommandError> {
     let auth = &mut config.auth_info;
     let Some(mut provider) = auth.auth_provider.take() else { return Ok(()) };
@@ -213,7 +212,7 @@ fn provider(config: &mut Config) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Makes sure that a token can be sent, which the client takes for granted.
+/// Checks that the token is a valid header value, which kube does not.
 fn check_token(config: &Config) -> Result<(), CommandError> {
     let Some(token) = &config.auth_info.token else { return Ok(()) };
     if HeaderValue::from_str(token.expose_secret()).is_ok() {
@@ -223,10 +222,10 @@ fn check_token(config: &Config) -> Result<(), CommandError> {
     Err(CommandError::message(Kind::Cluster, message))
 }
 
-/// Opens the sandbox: its state in a file or in memory, its kubelet scripted by rules or not.
+/// Opens the sandbox, with its state in a file or in memory, and with the kubelet's rules if there are any.
 ///
-/// A command that changes something sets the kubelet's rules, also to none; one that only looks takes those
-/// that the file has, so that looking does not change a pod's fate.
+/// If no rules are specified, a command that writes removes those in the file, and a command that only reads keeps
+/// them, so that reading does not affect pods.
 fn open_sandbox(
     file: Option<&Path>,
     rules: Option<&Path>,
@@ -256,7 +255,7 @@ fn open_sandbox(
     Sandbox::open(options).map_err(|error| CommandError::new(Kind::Cluster, error))
 }
 
-/// The configuration of the client, as the flags ask for it.
+/// The configuration of the client, from the flags.
 fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config, CommandError> {
     let mut config = kubeconfig::configuration(args)?;
     match &args.as_user {
@@ -275,7 +274,7 @@ fn config(args: &GlobalArgs, request_timeout: Option<Duration>) -> Result<Config
     Ok(config)
 }
 
-/// Takes the file that holds the token out of the client's hands. An inline token comes first, as kubectl has it.
+/// Takes the token file out of kube's configuration. An inline token takes precedence, as in kubectl.
 fn token_file(config: &mut Config) -> Result<Option<TokenFile>, CommandError> {
     let Some(path) = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none()) else {
         return Ok(None);
@@ -285,8 +284,8 @@ fn token_file(config: &mut Config) -> Result<Option<TokenFile>, CommandError> {
     Ok(Some(file))
 }
 
-/// Turns a client that cannot be built into a failure, without anything that may be a credential: what a plugin
-/// printed and was given, a key that is not in its form, the password in a proxy's address.
+/// Converts kube's error into a failure that contains no credentials: neither a plugin's input and output, nor a
+/// malformed key, nor the password in a proxy's URL.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the client has many more errors")]
 fn unusable(error: kube::Error) -> CommandError {
     if let Some(error) = CredentialError::find(&error) {
@@ -365,7 +364,7 @@ current-context: one
     }
 
     #[test]
-    fn what_does_not_fit_is_said() {
+    fn unusable_flags_are_reported() {
         let cases: [(&[&str], Kind, &str); 3] = [
             (&["--context", "three"], Kind::Cluster, "kubeconfig has no context `three`"),
             (&["--as-group", "a"], Kind::Usage, "`--as-group` requires `--as`"),

@@ -1,8 +1,8 @@
-//! Credential plugins of kubeconfigs (`exec`): run as client-go runs them.
+//! Credential plugins of kubeconfigs (`exec`), run as in client-go.
 //!
-//! The client's own way is not taken for three reasons: its errors hold everything that a plugin was given and printed,
-//! it panics on a token that cannot be sent, and a token without an expiry is kept for ever, also when the server no
-//! longer accepts it.
+//! kube's own implementation is not used, for three reasons: its errors contain the plugin's whole input and output, it
+//! panics on a token that is not a valid header value, and it keeps a token without an expiry for ever, even if the
+//! server no longer accepts it.
 
 use std::fmt;
 use std::process::{Command, Stdio};
@@ -24,14 +24,14 @@ use tower::service_fn;
 use crate::cluster::clock::Clock;
 use crate::cluster::credentials::CredentialError;
 
-/// How long before its end a token is renewed.
+/// How long before its expiry a token is renewed.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
-/// A plugin, and the token that it gave last.
+/// A plugin, and the last token that it returned.
 pub struct Plugin {
     exec: ExecConfig,
     clock: Clock,
-    /// How long a request waits for a new token; zero is for ever. The plugin runs on.
+    /// How long a request waits for a new token; zero is for ever. The plugin keeps running afterwards.
     patience: Duration,
     state: Mutex<State>,
 }
@@ -39,11 +39,11 @@ pub struct Plugin {
 #[derive(Default)]
 struct State {
     last: Option<Token>,
-    /// The run of the plugin that is under way, which all requests wait for.
+    /// The plugin's run in progress, which all requests wait for.
     renewal: Option<Shared<BoxFuture<'static, Result<Token, CredentialError>>>>,
 }
 
-/// What it holds are secrets.
+/// Omits the secrets.
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plugin").field("command", &self.exec.command).finish_non_exhaustive()
@@ -79,12 +79,12 @@ struct Given {
 }
 
 impl Plugin {
-    /// Runs a plugin for the first time. The certificate that it gives is used as long as the process lives. A request
-    /// may wait for a later run as long as `patience`; zero is for ever.
+    /// Runs a plugin for the first time. The certificate that it returns is used for the life of the process. A request
+    /// waits for a later run for at most `patience`; zero is for ever.
     ///
     /// # Errors
     ///
-    /// A plugin that cannot be run, fails, or gives no credentials.
+    /// If the plugin cannot be run, fails, or returns no credentials.
     pub fn start(
         exec: ExecConfig,
         clock: Clock,
@@ -101,7 +101,7 @@ impl Plugin {
         Ok((Arc::new(Self { exec, clock, patience, state }), identity))
     }
 
-    /// The token, a new one where the last has expired.
+    /// The token, renewed if it has expired.
     async fn token(self: &Arc<Self>) -> Result<Option<Token>, CredentialError> {
         let renewal = {
             let mut state = self.state();
@@ -118,7 +118,7 @@ impl Plugin {
         }
     }
 
-    /// Runs the plugin, whether or not anybody waits for it, and keeps its token.
+    /// Runs the plugin to its end, even if no request waits for it, and stores its token.
     fn renew(self: Arc<Self>) -> impl Future<Output = Result<Token, CredentialError>> {
         let plugin = self.clone();
         let run = tokio::task::spawn_blocking(move || {
@@ -140,7 +140,7 @@ impl Plugin {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note that the server does not accept a token: the next is a new one.
+    /// Marks a token as rejected by the server, so that the next request fetches a new one.
     fn refused(&self, token: &Token) {
         let mut state = self.state();
         if let Some(last) = state.last.as_mut().filter(|last| *last == token) {
@@ -149,7 +149,7 @@ impl Plugin {
     }
 }
 
-/// A client like another, whose requests carry the plugin's token.
+/// Wraps a client so that its requests carry the plugin's token.
 pub fn authorised(client: Client, plugin: Arc<Plugin>) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = service_fn(move |mut request: http::Request<Body>| {
@@ -180,7 +180,7 @@ fn token(exec: &ExecConfig, given: Given) -> Result<Token, CredentialError> {
     Ok(Token { header, expires: given.expiration_timestamp })
 }
 
-/// Runs the plugin. It says what it says on the terminal where it has one, and nowhere otherwise.
+/// Runs the plugin. It gets the terminal's stdin and stderr if it may be interactive, and none otherwise.
 fn run(exec: &ExecConfig) -> Result<Given, CredentialError> {
     let Some(command) = exec.command.as_ref().filter(|command| !command.is_empty()) else {
         return Err(CredentialError::of_plugin(exec, "has no command"));
@@ -219,8 +219,8 @@ mod tests {
 
     use super::*;
 
-    /// A plugin that counts its runs, and says this with the number in place of `NUMBER`. Its program is a link to the
-    /// shell: a file that was just written is busy as long as a child of another test holds it open.
+    /// A plugin that counts its runs, and prints `status` with the count in place of `$NUMBER`. Its program is a link
+    /// to the shell: a file that was just written is busy as long as a child of another test holds it open.
     fn counting(directory: &tempfile::TempDir, status: &str) -> ExecConfig {
         let (program, path) = (directory.path().join("plugin"), directory.path().join("script"));
         let count = directory.path().join("count").display().to_string();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_kept_until_it_expires_or_is_refused() {
+    async fn a_token_is_cached_until_it_expires_or_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         let exec = counting(&directory, "{token: t$NUMBER}");
         let (plugin, identity) = Plugin::start(exec, Clock::system(), Duration::ZERO).unwrap();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_credential_is_refused_in_words() {
+    fn invalid_credentials_are_rejected_with_a_reason() {
         let cases = [
             ("{}", "returned no credentials"),
             ("canary", "returned an unusable response"),
@@ -279,7 +279,7 @@ mod tests {
         }
     }
 
-    /// The request that has it renewed is given up: the next one waits for the same run.
+    /// The request that starts the renewal times out; the next one waits for the same run.
     #[tokio::test]
     async fn a_slow_plugin_runs_once() {
         let directory = tempfile::tempdir().unwrap();
@@ -287,7 +287,7 @@ mod tests {
         let path = directory.path().join("script");
         let pipe = directory.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        // The second run waits until the pipe is written to.
+        // The second run blocks until the pipe is written to.
         let slow = format!(
             "EXPIRES=$(sed -n \"$NUMBER\"p {expiries})\n[ \"$NUMBER\" = 1 ] || cat {pipe} > /dev/null\ncat",
             expiries = directory.path().join("expiries").display(),

@@ -1,4 +1,4 @@
-//! What every command that talks to an API needs: the connection, and the context of operations over it.
+//! The environment of every command that talks to an API: the connection, and the context of operations over it.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,25 +23,25 @@ pub struct Env {
 }
 
 impl Env {
-    /// Connects as the flags say. Sends nothing.
+    /// Connects to the cluster that the flags select. Sends nothing.
     ///
     /// # Errors
     ///
-    /// Whatever keeps a client from being built.
+    /// If the client cannot be built.
     pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
         let only = selection::only(global)?;
         if selection::is_fleet(global) {
-            // The file of the fleet says nothing to kubectl.
+            // kubectl does not know the fleet's file.
             ui.set_flags(ui.flags().in_cluster(&only));
         }
         Self::open_with(&only, access, None, ui).await
     }
 
-    /// Connects to one cluster as the flags say, with the clock of another environment if there is one. Sends nothing.
+    /// Connects to the one cluster that the flags select, with the given clock if there is one. Sends nothing.
     ///
     /// # Errors
     ///
-    /// Whatever keeps a client from being built.
+    /// If the client cannot be built.
     pub async fn open_with(
         global: &GlobalArgs,
         access: Access,
@@ -82,7 +82,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// User, host and process: different for every run, and readable for those who wait for it.
+/// User, host and process: unique to the run, and readable to the users who wait for it.
 fn default_identity() -> String {
     let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "someone".to_owned());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! Which kubeconfig, and what it says: chosen and judged as kubectl does it, refused in words that hold no credentials.
+//! Finding and reading the kubeconfig, as kubectl does; errors contain no credentials.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read as _};
@@ -17,14 +17,14 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::report::text::list_literals;
 
-/// The schemes of proxies, as kubectl has them.
+/// The schemes of proxies that kubectl supports.
 const PROXY_SCHEMES: [&str; 3] = ["http://", "https://", "socks5://"];
 
-/// The kubeconfig that the flags or the environment name; `None` where there is none.
+/// The kubeconfig that the flags or the environment name; `None` if there is none.
 ///
 /// # Errors
 ///
-/// One that cannot be read.
+/// If it cannot be read.
 pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, CommandError> {
     match &args.kubeconfig {
         Some(path) => read_from(path).map(Some),
@@ -32,11 +32,11 @@ pub fn read(args: &GlobalArgs) -> Result<Option<Kubeconfig>, CommandError> {
     }
 }
 
-/// What the client is configured by, as the flags ask for it.
+/// The configuration of the client for the cluster that the flags select.
 ///
 /// # Errors
 ///
-/// No cluster at all, and a kubeconfig that cannot be used.
+/// If there is no cluster, or the kubeconfig cannot be used.
 pub fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     let kubeconfig = read(args)?;
     let has_context = |kubeconfig: &Kubeconfig| {
@@ -45,9 +45,9 @@ pub fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     match kubeconfig {
         Some(kubeconfig) if has_context(&kubeconfig) => chosen(args, kubeconfig),
         Some(kubeconfig) => match &args.kubeconfig {
-            // A file named on the command line is the only one.
+            // With `--kubeconfig`, the in-cluster configuration is not tried.
             Some(path) => Err(without_context(&format!("kubeconfig `{}`", path.display()), &kubeconfig)),
-            // Any other without a current context is as good as none, as kubectl has it.
+            // Otherwise, one without a current context counts as none, as in kubectl.
             None if kubeconfig.contexts.is_empty() => in_cluster(no_cluster("no cluster is configured")),
             None => in_cluster(without_context("the kubeconfig", &kubeconfig)),
         },
@@ -74,9 +74,9 @@ fn without_context(which: &str, kubeconfig: &Kubeconfig) -> CommandError {
     failure.hint(format!("choose one with `--context`: its contexts are {}", list_literals(&contexts)))
 }
 
-/// What a kubeconfig says about the context that is asked for.
+/// The configuration for the selected context of a kubeconfig.
 ///
-/// The client's own reader is not asked: it judges `NO_PROXY` by the proxy's address instead of the server's.
+/// kube's own loader is not used: it matches `NO_PROXY` against the proxy's address instead of the server's.
 fn chosen(args: &GlobalArgs, kubeconfig: Kubeconfig) -> Result<Config, CommandError> {
     let options = KubeConfigOptions {
         context: args.context.first().cloned(),
@@ -87,7 +87,7 @@ fn chosen(args: &GlobalArgs, kubeconfig: Kubeconfig) -> Result<Config, CommandEr
     if let (Some((name, password)), true) = (login, is_anonymous(&user)) {
         (user.username, user.password) = (Some(name), Some(password.into()));
     }
-    // With the certificate authority, which may be in a file.
+    // Loads the certificate authority, which may be in a file.
     let described = ExecAuthCluster::try_from(&cluster).map_err(unfit)?;
     let mut config = Config::new(server);
     config.proxy_url = proxy_of(&cluster, &config.cluster_url)?;
@@ -103,18 +103,18 @@ fn chosen(args: &GlobalArgs, kubeconfig: Kubeconfig) -> Result<Config, CommandEr
     Ok(config)
 }
 
-/// What a context names.
+/// The cluster and the user of a context, resolved.
 struct Settled {
     namespace: Option<String>,
     cluster: Cluster,
     user: AuthInfo,
-    /// The URL that the cluster's `server` means.
+    /// The URL of the cluster's `server`.
     server: Uri,
-    /// The credentials that were in it.
+    /// The credentials in that URL.
     login: Option<(String, String)>,
 }
 
-/// Makes sure that what the context names is there and usable.
+/// Resolves the cluster and the user of the context, and checks that they are usable.
 fn settle(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Settled, CommandError> {
     let wanted = options.context.as_ref().or(kubeconfig.current_context.as_ref()).cloned();
     let wanted = wanted.unwrap_or_default();
@@ -161,7 +161,7 @@ fn settle(kubeconfig: Kubeconfig, options: &KubeConfigOptions) -> Result<Settled
     Ok(Settled { namespace, cluster, user, server, login: address.login })
 }
 
-/// The proxy by which a cluster is reached: its own, or else the one that the environment has for its server.
+/// The proxy for a cluster: the one in the kubeconfig, or else the environment's for its server.
 fn proxy_of(cluster: &Cluster, server: &Uri) -> Result<Option<Uri>, CommandError> {
     match cluster.proxy_url.as_ref().filter(|proxy| !proxy.is_empty()) {
         Some(proxy) => proxy.parse().map(Some).map_err(|_| {
@@ -182,7 +182,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, CommandError> {
     })
 }
 
-/// How client-go speaks to a server without a scheme.
+/// The scheme that client-go uses for a server without one.
 fn default_scheme(cluster: &Cluster, user: &AuthInfo) -> DefaultScheme {
     let has_authority =
         cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
@@ -203,7 +203,7 @@ fn check_proxy(cluster: &Cluster) -> Result<(), CommandError> {
         .hint("use an `http://`, `https://` or `socks5://` proxy"))
 }
 
-/// Whether nothing says who the user is.
+/// Whether the user has no credentials other than a client certificate.
 fn is_anonymous(auth: &AuthInfo) -> bool {
     auth.username.is_none()
         && auth.token.is_none()
@@ -220,9 +220,9 @@ fn missing(what: &str, name: &str, known: &[String]) -> CommandError {
     failure.hint(format!("its {what}s are {}", list_literals(known)))
 }
 
-/// The kubeconfig that the environment names, or the user's own; `None` where there is none.
+/// The kubeconfig that the environment names, or the one in the home directory; `None` if there is none.
 ///
-/// Files of the list that do not exist are skipped, as kubectl does; the client's own reader would stop.
+/// Files of the list that do not exist are skipped, as in kubectl; kube's own loader would fail.
 fn ambient() -> Result<Option<Kubeconfig>, CommandError> {
     #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
     let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
@@ -245,8 +245,8 @@ fn read_from(path: &Path) -> Result<Kubeconfig, CommandError> {
     read_file(path).map_err(|error| unreadable(error, path))
 }
 
-/// Reads with the client's reader, which panics on UTF-16 of an odd length. A pipe can be read only once, and is not
-/// checked.
+/// Reads a file with kube's loader, which panics on UTF-16 of an odd length, so that is rejected first. A pipe is not
+/// checked, because it can be read only once.
 fn read_file(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
     let is_odd = |file: &Metadata| file.is_file() && file.len() % 2 == 1;
     let mut mark = [0; 2];
@@ -258,12 +258,12 @@ fn read_file(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
         return Err(KubeconfigError::ReadConfig(error, path.to_owned()));
     }
     let kubeconfig = Kubeconfig::read_from(path)?;
-    // One that is empty counts as none: the next file of a list may have it.
+    // An empty one counts as unset: the next file of the list may set it.
     let current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
     Ok(Kubeconfig { current_context, ..kubeconfig })
 }
 
-/// Turns "no such file" into absence.
+/// Converts "no such file" into `None`.
 fn present(read: Result<Kubeconfig, KubeconfigError>) -> Result<Option<Kubeconfig>, KubeconfigError> {
     match read {
         Ok(kubeconfig) => Ok(Some(kubeconfig)),
@@ -273,14 +273,15 @@ fn present(read: Result<Kubeconfig, KubeconfigError>) -> Result<Option<Kubeconfi
     }
 }
 
-/// No cluster to talk to, and the ways to one.
+/// The failure for a missing cluster, with hints on how to specify one.
 pub fn no_cluster(message: &str) -> CommandError {
     CommandError::message(Kind::Cluster, message)
         .hint("specify a cluster: `--kubeconfig FILE`, the `KUBECONFIG` variable, or `~/.kube/config`")
         .hint("or run without one: `--sandbox` runs a Kubernetes API inside this process")
 }
 
-/// A file that is no kubeconfig. The parser quotes what it read, which may be a token, so only the place is said.
+/// The failure for a file that is not a kubeconfig. The parser quotes its input, which may be a token, so only the
+/// location is kept.
 fn unreadable(error: KubeconfigError, path: &Path) -> CommandError {
     let KubeconfigError::Parse(error) = error else { return unfit(error) };
     let place = error.location().map(|at| format!(", from line {} column {} on", at.line(), at.column()));
@@ -288,7 +289,7 @@ fn unreadable(error: KubeconfigError, path: &Path) -> CommandError {
     CommandError::message(Kind::Cluster, message).hint("see `kubectl config view`")
 }
 
-/// A kubeconfig that cannot be used, without anything that may be a credential.
+/// The failure for a kubeconfig that cannot be used, without anything that may be a credential.
 #[expect(clippy::wildcard_enum_match_arm, reason = "what is left names no value")]
 pub fn unfit(error: KubeconfigError) -> CommandError {
     let data = |what: &str, error: LoadDataError| match error {
@@ -319,7 +320,7 @@ pub fn unfit(error: KubeconfigError) -> CommandError {
             }
             None => "the kubeconfig cannot be read".to_owned(),
         },
-        // What is left names no value.
+        // The remaining errors contain no values.
         other => format!("the kubeconfig is not usable: {other}"),
     };
     CommandError::message(Kind::Cluster, message)

@@ -1,19 +1,19 @@
-//! Which namespace a name is in that does not say it.
+//! The namespace of names that do not specify one.
 
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::values;
 
-/// Where names live that do not say it themselves.
+/// The namespace of names that do not specify one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespaces {
-    /// The one of `--namespace`.
+    /// The namespace of `--namespace`.
     flag: Option<String>,
-    /// The one of the kubeconfig's context, or `default`.
+    /// The namespace of the kubeconfig's context, or `default`.
     context: String,
 }
 
 impl Namespaces {
-    /// As the flag and the kubeconfig have it.
+    /// Creates it from the flag and the kubeconfig; rejects an invalid namespace of the kubeconfig.
     pub(super) fn new(flag: Option<String>, context: String) -> Result<Self, CommandError> {
         if flag.is_none()
             && let Err(expected) = values::namespace(&context)

@@ -1,5 +1,5 @@
-//! Which proxy the environment has for the server of a kubeconfig, chosen as kubectl does it: by the rules of Go's
-//! package `golang.org/x/net/http/httpproxy`.
+//! The environment's proxy for the server of a kubeconfig, chosen as in kubectl, by the rules of Go's package
+//! `golang.org/x/net/http/httpproxy`.
 
 use std::net::IpAddr;
 
@@ -8,11 +8,11 @@ use ipnet::IpNet;
 
 use crate::cli::failure::{CommandError, Kind};
 
-/// The proxy for a server; `None` where the server is reached directly. `variable` looks up the environment.
+/// The proxy for a server; `None` if the server is reached directly. `variable` looks up the environment.
 ///
 /// # Errors
 ///
-/// A proxy that is no URL.
+/// If the proxy is not a URL.
 pub(super) fn of_environment(
     server: &Uri,
     variable: impl Fn(&str) -> Option<String>,
@@ -36,7 +36,7 @@ pub(super) fn of_environment(
     }
 }
 
-/// A proxy's URL. One without a scheme speaks HTTP.
+/// A proxy's URL. The default scheme is `http`.
 fn with_scheme(proxy: &str) -> Option<Uri> {
     let whole = |text: &str| {
         let uri = text.parse::<Uri>().ok()?;
@@ -45,7 +45,7 @@ fn with_scheme(proxy: &str) -> Option<Uri> {
     whole(proxy).or_else(|| whole(&format!("http://{proxy}")))
 }
 
-/// A server, as the entries of `NO_PROXY` are compared with it.
+/// A server, in the form that entries of `NO_PROXY` are compared with.
 struct Destination {
     /// In lower case, without brackets.
     host: String,
@@ -62,15 +62,15 @@ impl Destination {
         Some(Self { host, address, port: server.port_u16().unwrap_or(usual) })
     }
 
-    /// Whether it is this machine or one of the exceptions.
+    /// Whether the server is this machine or one of the exceptions.
     fn is_direct(&self, exceptions: &str) -> bool {
         self.host == "localhost"
             || self.address.is_some_and(|address| address.is_loopback())
             || exceptions.split(',').any(|entry| self.is_named_by(&entry.trim().to_lowercase()))
     }
 
-    /// Whether an entry of `NO_PROXY` names it: `*`, a network, or an address, a host or a domain, each with or without
-    /// a port. An entry that is none of them names nothing.
+    /// Whether an entry of `NO_PROXY` matches the server: `*`, a network, or an address, a host or a domain, each with
+    /// or without a port. An invalid entry matches nothing.
     fn is_named_by(&self, entry: &str) -> bool {
         if entry == "*" {
             return true;
@@ -79,7 +79,7 @@ impl Destination {
             return self.address.is_some_and(|address| network.contains(&address));
         }
         let (name, port) = match entry.rsplit_once(':') {
-            // The colons of an address in IPv6 without a port.
+            // An IPv6 address without a port.
             Some((name, _)) if name.contains(':') && !name.ends_with(']') => (entry, None),
             Some((name, port)) => (name, Some(port)),
             None => (entry, None),
@@ -92,7 +92,7 @@ impl Destination {
             return self.address == Some(address.to_canonical());
         }
         match name.strip_prefix('*').unwrap_or(name).strip_prefix('.') {
-            // Without subdomains there would be nothing left to compare.
+            // `.` or `*.` names no domain.
             Some("") => false,
             Some(domain) => self.is_below(domain),
             None => !name.is_empty() && (self.host == name || self.is_below(name)),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_name_the_server() {
+    fn no_proxy_entries_match_the_server() {
         let cases = [
             ("https://10.1.2.3:6443", "10.0.0.0/8", true),
             ("https://10.1.2.3:6443", "192.168.0.0/16, 10.1.2.3", true),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_without_a_scheme_speaks_http() {
+    fn the_default_scheme_of_a_proxy_is_http() {
         let by = |proxy: &str| chosen("https://k8s", &[("HTTPS_PROXY", proxy)]);
         assert_eq!(by("proxy.corp:3128"), "http://proxy.corp:3128/");
         assert_eq!(by("proxy"), "http://proxy/");

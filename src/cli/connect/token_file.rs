@@ -1,7 +1,7 @@
 //! Tokens in files: of a pod's service account, or named by a kubeconfig's `tokenFile`.
 //!
-//! Whoever renews a token rewrites its file, so it is read for each request. The client's own reader takes the
-//! line's end for a part of the token and then cannot send it.
+//! Tokens are renewed by rewriting their file, so it is read for each request. kube's own reader keeps the trailing
+//! newline in the token, which is then not a valid header value.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use http::{HeaderMap, Request};
 #[derive(Clone)]
 pub struct TokenFile {
     path: PathBuf,
-    /// As it was last read: some who write such a file remove it once a process has started.
+    /// The token that was last read: some tools remove the file once the process has started.
     last: Arc<Mutex<Option<HeaderValue>>>,
 }
 
@@ -23,14 +23,14 @@ impl TokenFile {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, or that holds what cannot be a token.
+    /// If the file cannot be read, or does not contain a token.
     pub fn open(path: PathBuf) -> anyhow::Result<Self> {
         let text = fs::read_to_string(&path)?;
         let header = header(&text)?;
         Ok(Self { path, last: Arc::new(Mutex::new(Some(header))) })
     }
 
-    /// Puts the token on a request.
+    /// Adds the token to a request.
     pub fn authorise<B>(&self, mut request: Request<B>) -> Request<B> {
         self.put(request.headers_mut());
         request
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_anew_without_its_lines_end() {
+    fn a_token_is_reread_and_trimmed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         fs::write(&path, "one\n").unwrap();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn invalid_tokens_are_rejected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         for text in ["", "\n", "a\u{1}b"] {

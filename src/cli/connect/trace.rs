@@ -1,4 +1,4 @@
-//! `--verbose`: a line for every request, as it is answered.
+//! `--verbose`: prints a line for each request when its response arrives.
 
 use http::Request;
 use jiff::{SignedDuration, SignedDurationRound, Unit};
@@ -11,7 +11,7 @@ use crate::cluster::clock::Clock;
 
 /// A client that prints each request with its response. Watches are printed when they begin.
 ///
-/// Of an error it says what any message says of it, and no more: the client's own words may hold credentials.
+/// Errors are printed as in any other message, because the text of kube's own errors may contain credentials.
 pub fn traced(
     client: Client,
     server: &ServerName,

@@ -1,9 +1,9 @@
-//! How requests reach the API server: over few connections, of which HTTP/2 shares one among many requests.
+//! How requests reach the API server: over few connections, multiplexed with HTTP/2.
 //!
-//! Ordinary requests have one connection. Watches have others, because a server grants each connection so many streams
-//! and a watch holds its stream for long. The requests of Leases have HTTP/1.1: a renewal waits behind no other
-//! request, and after a connection has silently died, it begins a new one at once. Servers without HTTP/2 are spoken to
-//! in HTTP/1.1.
+//! Ordinary requests share one connection. Watches have connections of their own, because a server limits the streams
+//! of a connection and a watch occupies one for long. Requests for Leases use HTTP/1.1: a renewal never queues behind
+//! another request, and opens a new connection at once if the old one has silently died. Servers without HTTP/2 are
+//! reached with HTTP/1.1.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,25 +23,25 @@ use tower::{BoxError, ServiceBuilder, service_fn};
 
 use crate::cli::connect::token_file::TokenFile;
 
-/// How long a connection of HTTP/2 is silent before the server is asked whether it is still there, and how long its
-/// answer may take. Together less than a Lease lasts.
+/// The interval and the timeout of HTTP/2 keep-alive pings. Their sum is less than the duration of a Lease.
 const PING: Duration = Duration::from_secs(5);
-/// Watches of one connection. Servers grant 100 streams (kube-apiserver, `--http2-max-streams-per-connection`).
+/// The most watches on one connection. Servers allow 100 streams (kube-apiserver,
+/// `--http2-max-streams-per-connection`).
 const MOST_WATCHES: usize = 50;
 
 type Connector = TimeoutConnector<HttpsConnector<HttpConnector>>;
 type Http = HyperClient<Connector, Body>;
 
-/// A protocol that is offered to the server.
+/// The protocols that are offered to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
-    /// HTTP/1.1 alone.
+    /// Only HTTP/1.1.
     One,
     /// HTTP/2, or else HTTP/1.1.
     Two,
 }
 
-/// What a request needs of its connection.
+/// Which connection a request uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConnectionClass {
     Ordinary,
@@ -52,7 +52,7 @@ enum ConnectionClass {
 impl ConnectionClass {
     fn of(uri: &Uri) -> Self {
         let is_watch = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
-        // The server's address may have a path of its own.
+        // The server's URL may have a path prefix.
         match uri.path().contains("/apis/coordination.k8s.io/") {
             _ if is_watch => Self::Watch,
             true => Self::Lease,
@@ -68,14 +68,14 @@ struct Connections {
     watches: WatchConnections,
 }
 
-/// Connections of watches, each with as many owners of its token as it has watches, and one more.
+/// The connections for watches, each with a token whose reference count is the number of its watches plus one.
 struct WatchConnections {
     connector: Connector,
     open: Mutex<Vec<(Http, Arc<()>)>>,
 }
 
 impl WatchConnections {
-    /// A connection with room for one more watch, and what has to be held for as long as that lasts.
+    /// A connection with room for one more watch, and the token to hold until the watch ends.
     fn take(&self) -> (Http, Arc<()>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let with_room = open.iter().find(|(_, token)| Arc::strong_count(token) <= MOST_WATCHES);
@@ -92,7 +92,7 @@ impl WatchConnections {
 ///
 /// # Errors
 ///
-/// Credentials and certificates that cannot be used.
+/// If credentials or certificates cannot be used.
 pub(super) fn client(config: &Config, token_file: Option<TokenFile>) -> kube::Result<Client> {
     let connectors = Connectors::new(config)?;
     let shared = connectors.connector(config, Protocol::Two)?;
@@ -128,7 +128,7 @@ async fn send(
         }
     };
     let response = http.request(request).await?;
-    // The watch ends with its body.
+    // Holds the token until the body is dropped, which ends the watch.
     Ok(response.map(|body: Incoming| {
         body.map_frame(move |frame| {
             let _held = &held;
@@ -146,7 +146,7 @@ fn http(connector: Connector) -> Http {
         .build(connector)
 }
 
-/// What all connectors have in common: reading the certificates takes milliseconds.
+/// The configuration that all connectors share, because reading the certificates takes milliseconds.
 struct Connectors {
     tls: rustls::ClientConfig,
 }
@@ -159,7 +159,7 @@ impl Connectors {
     fn connector(&self, config: &Config, protocol: Protocol) -> kube::Result<Connector> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        // A request of HTTP/2 is more than one write: Nagle's algorithm would hold the second back for 40 ms.
+        // An HTTP/2 request takes several writes, and Nagle's algorithm would delay the second by 40 ms.
         tcp.set_nodelay(true);
         let mut builder = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone()).https_or_http();
         if let Some(name) = &config.tls_server_name {
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn watches_and_leases_have_connections_of_their_own() {
+    fn watches_and_leases_have_separate_connections() {
         for (uri, lane) in [
             ("/api/v1/namespaces/shop/configmaps?&watch=true&timeoutSeconds=25", ConnectionClass::Watch),
             ("/api/v1/namespaces/shop/configmaps?&labelSelector=watch%3Dtrue", ConnectionClass::Ordinary),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_has_room_for_so_many_watches() {
+    async fn the_number_of_watches_on_a_connection_is_limited() {
         let config = Config::new("https://127.0.0.1:1".parse().unwrap());
         let connectors = Connectors::new(&config).unwrap();
         let connector = connectors.connector(&config, Protocol::Two).unwrap();

@@ -1,4 +1,4 @@
-//! Any kubeconfig makes a client or is refused in words: no panic, and no word of a credential.
+//! Any kubeconfig yields a client or an error: no panic, and no credentials in the error.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ fn values<const N: usize>(texts: [&str; N]) -> Vec<Value> {
     texts.into_iter().map(Value::from).collect()
 }
 
-/// Base64: of no certificate, of half a certificate, of what is no base64.
+/// Base64 that is no certificate, invalid base64, and incomplete PEM blocks.
 fn data() -> Vec<Value> {
     values([
         "",
@@ -43,7 +43,7 @@ fn data() -> Vec<Value> {
     ])
 }
 
-/// Names of files: of none, of a folder, of one that is something else.
+/// Paths of missing files, of directories, and of other files.
 fn paths() -> Vec<Value> {
     values(["", "nowhere", "/", "/etc/hostname", "../..", "config"])
 }
@@ -152,7 +152,7 @@ fn kubeconfig() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Makes a client of a kubeconfig, and a request with it. Gives what is said where that fails.
+/// Builds a client from a kubeconfig and sends a request; returns the error's text.
 fn tried(text: &[u8], flags: &[&str]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config");
@@ -183,15 +183,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_kubeconfig_is_used_or_refused_in_words(kubeconfig in kubeconfig(), forced in any::<bool>()) {
+    fn errors_about_a_kubeconfig_contain_no_credentials(kubeconfig in kubeconfig(), forced in any::<bool>()) {
         let flags: &[&str] = if forced { &["--context", "x", "--cluster", "c", "--user", "u"] } else { &[] };
         let said = tried(kubeconfig.to_string().as_bytes(), flags);
         prop_assert!(!said.contains("canary") && !said.contains("Y2FuYXJ5"), "{said}");
     }
 
-    /// Cut off, or with a byte that is another.
+    /// Truncated, or with one byte replaced.
     #[test]
-    fn a_broken_file_is_used_or_refused_in_words(
+    fn errors_about_a_corrupt_file_contain_no_credentials(
         kubeconfig in kubeconfig(), at in any::<Index>(), byte in proptest::option::of(any::<u8>()),
     ) {
         let mut text = kubeconfig.to_string().into_bytes();
