@@ -1,4 +1,4 @@
-//! `rollout abort`: back to where the run under way began.
+//! `rollout abort`: rolls back the run in progress.
 
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, ComponentArg, GlobalArgs, RunArgs};

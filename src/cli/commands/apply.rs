@@ -108,7 +108,7 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     let clusters = Clusters::connect(selection, run::access_of(dry_run), ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, reuse_revision: args.reuse_revision, ..args.batches.overrides() };
-    // All of them, so that what contradicts the application of another shard is found as well.
+    // Built before sharding, so that contradictions between applications of different shards are found as well.
     let mut requests = clusters.requests(&manifests, &overrides, ui)?;
     if let Some(shard) = args.shard {
         requests = requests.into_iter().map(|requests| shard.select(requests)).collect();
@@ -140,7 +140,7 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     Ok(code)
 }
 
-/// Decides which components are pruned, and asks unless that was said to be unnecessary.
+/// Finds the components to prune, and asks for confirmation unless `--yes` is set.
 async fn decide_pruning(
     args: &ApplyArgs,
     (cluster, requests): ClusterRequests<'_>,
@@ -153,7 +153,7 @@ async fn decide_pruning(
     Ok(Pruning { inventories, extent })
 }
 
-/// Refuses what makes sense for one cluster alone, or for several.
+/// Rejects flags that apply to one cluster only, or to several only.
 fn refuse_misplaced(args: &ApplyArgs, selection: &Selection) -> Result<(), CommandError> {
     let wrong = |message: String, hint: &str| Err(CommandError::message(Kind::Usage, message).hint(hint));
     if selection.clusters.len() > 1 {

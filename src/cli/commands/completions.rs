@@ -1,6 +1,6 @@
 //! `rollout completions`: scripts that complete the command line in a shell.
 //!
-//! The scripts hold no names: at each key they ask the binary, see [`crate::cli::complete`].
+//! The scripts contain no names: they call the binary for each completion, see [`crate::cli::complete`].
 
 use std::path::PathBuf;
 
@@ -41,7 +41,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// A directory that cannot be written.
+/// If the directory cannot be written.
 pub fn run(args: &CompletionsArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let shells = match &args.shell {
         Some(shell) => std::slice::from_ref(shell),
@@ -63,8 +63,8 @@ pub fn run(args: &CompletionsArgs, ui: &mut Ui) -> Result<u8, CommandError> {
 
 const NAME: &str = "rollout";
 
-/// Bash ends words at `=` and `:` too, and replaces only what comes after: the program is asked about the whole word,
-/// such as `--until=g` or a context named by an ARN.
+/// Bash also splits words at `=` and `:`, and replaces only the last part. This code joins the parts, so that `rollout`
+/// completes the whole word, such as `--until=g` or a context named by an ARN.
 const JOIN_WORDS: &str = r#"
     local prefix=""
     if [[ "${COMP_WORDS[*]}" == *[=:]* ]]; then
@@ -78,12 +78,12 @@ const JOIN_WORDS: &str = r#"
     fi
 "#;
 
-/// What it answers, without what bash does not replace.
+/// Removes the part that bash does not replace from the completions.
 const CUT_WORDS: &str = r#"
     [[ -z "$prefix" ]] || COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
 "#;
 
-/// The script of clap, with these before its question and after its answer.
+/// Adds this code to clap's script, before and after its call of the binary.
 fn with_whole_words(script: &str) -> String {
     let (question, end) = ("\n    COMPREPLY=( $( ", "    fi\n}\n");
     let script = script.replacen(question, &format!("{JOIN_WORDS}{}", &question[1..]), 1);

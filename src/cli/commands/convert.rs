@@ -1,4 +1,4 @@
-//! `rollout convert`: an Application from objects that somebody has.
+//! `rollout convert`: generates an Application from existing objects.
 
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
@@ -41,7 +41,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Input that is no object, and a name that no application can have.
+/// If the input is not an object, or the name is invalid for an application.
 pub fn run(args: &ConvertArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let objects = parse_objects(&sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))?;

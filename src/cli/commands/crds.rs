@@ -24,7 +24,7 @@ const DEFINITIONS: &str = include_str!("crds.yaml");
 ///
 /// # Errors
 ///
-/// None.
+/// Never fails.
 pub fn run(_args: &CrdsArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     ui.data(DEFINITIONS);
     Ok(exit::SUCCESS)

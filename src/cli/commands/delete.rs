@@ -62,7 +62,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// A name that nothing has, a manifest that is wrong, no for an answer, and a cluster that refuses.
+/// If a name matches nothing, a manifest is invalid, the user declines, or the cluster refuses.
 pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let words = args.names.iter().map(|word| without_prefix(word));
     let (files, names): (Vec<&str>, Vec<&str>) = words.partition(|word| is_manifest(word));
@@ -104,11 +104,11 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     Ok(exit::SUCCESS)
 }
 
-/// Lists on a terminal what is to be deleted, if anything is, and asks. Then only what was listed may be deleted.
+/// Lists the objects to delete and asks for confirmation, on a terminal. If confirmed, only listed objects are deleted.
 ///
 /// # Errors
 ///
-/// The user declined.
+/// If the user declines.
 pub fn ask(inventories: &[Inventory], ui: &mut Ui) -> Result<DeleteExtent, CommandError> {
     let found: Vec<&OwnedObject> = inventories.iter().flat_map(|inventory| &inventory.objects).collect();
     if found.is_empty() {
@@ -152,7 +152,7 @@ pub fn kept(owned: &OwnedObject) -> String {
     format!("{} is kept: delete it with kubectl, if nothing needs it", shown(owned))
 }
 
-/// Prints what happens during the deletion of an application, in a sentence.
+/// Prints an event of the deletion of an application.
 pub fn print_event(application: &str, event: &DeleteEvent<'_>, ui: &mut Ui) {
     match event {
         DeleteEvent::Waiting(holder) => ui.status(&format!("{application}: {}", message::queued(holder))),

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 
 use crate::cli::failure::CommandError;
 
-/// Writes files, each a name and its text, into a directory, which is made where it is not there.
+/// Writes files, each a name and its text, into a directory, creating it if needed.
 ///
 /// # Errors
 ///
-/// A directory that cannot be made or written.
+/// If the directory cannot be created or written.
 pub(crate) fn write(dir: &Path, files: &[(String, String)]) -> Result<(), CommandError> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("directory `{}` cannot be created", dir.display()))?;

@@ -55,7 +55,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// A cluster that cannot be read, and a component or revision that does not exist.
+/// If a cluster cannot be read, or the component or revision does not exist.
 pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     if args.revision.is_none() && args.diff.is_none() {
         let clusters = Clusters::open(global, Access::Read, ui).await?;
@@ -77,7 +77,7 @@ pub async fn run(args: &HistoryArgs, global: &GlobalArgs, ui: &mut Ui) -> Result
     Ok(exit::SUCCESS)
 }
 
-/// The histories of the component in all clusters: those that can be read, before a failure ends the command.
+/// Prints the component's histories in all clusters that can be read, then fails if others cannot.
 async fn show(args: &HistoryArgs, clusters: &Clusters, ui: &mut Ui) -> Result<u8, CommandError> {
     let read = join_all(clusters.all.iter().map(|cluster| async {
         let component = cluster.env.component(args.component.as_deref());
@@ -95,7 +95,7 @@ async fn show(args: &HistoryArgs, clusters: &Clusters, ui: &mut Ui) -> Result<u8
     Ok(exit::SUCCESS)
 }
 
-/// What a revision contains, in a form.
+/// The contents of a revision in a format.
 fn revision(body: &RevisionBody, output: Format) -> String {
     match output {
         Format::Table | Format::Wide | Format::Yaml => structured::to_yaml(&body.workload),

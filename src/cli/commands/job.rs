@@ -61,14 +61,14 @@ Examples:
   $ rollout job deploy/ --image registry.example/rollout:0.1.0 --shards 4 | kubectl apply --server-side -f -
   $ rollout job deploy/ --image registry.example/rollout:0.1.0 -n shop -- --batch-timeout 5m --fail-fast";
 
-/// The exit codes after which another pod would do no better.
+/// The exit codes after which a retry in another pod is useless.
 const FINAL: [u8; 5] = [exit::FAILURE, exit::USAGE, exit::TIMEOUT, exit::REFUSED, exit::CONFLICT];
 
 /// Runs the command. Sends nothing.
 ///
 /// # Errors
 ///
-/// Manifests or flags that are wrong, applications of several namespaces, and more than a ConfigMap holds.
+/// If manifests or flags are invalid, applications are in several namespaces, or the manifests exceed a ConfigMap.
 pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     selection::refuse_overrides(global)?;
     let Manifests { sources, applications } = Manifests::read(&args.manifests.paths(), ui)?;
@@ -98,10 +98,10 @@ pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comma
     Ok(exit::SUCCESS)
 }
 
-/// What the flags need in the cluster. Flags that would fail or have no effect there are refused.
+/// Parses the flags of the Job's command. Rejects those that would fail or have no effect in the cluster.
 fn parsed(flags: &[String]) -> Result<JobFlags, CommandError> {
     let line = ["rollout", "apply", MOUNT].into_iter().chain(flags.iter().map(String::as_str));
-    // The variables of this process are not the Job's.
+    // The Job does not inherit the environment of this process.
     let matches = variables::without(command(), |_| true).try_get_matches_from(line);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         let text = error.to_string();
@@ -127,7 +127,7 @@ struct JobFlags {
     identity: Option<String>,
 }
 
-/// Refuses what the Job sets itself, and what its pods do not have.
+/// Rejects flags that the Job sets itself, and those that its pods cannot use.
 fn refuse_misplaced(global: &GlobalArgs, apply: &ApplyArgs) -> Result<(), CommandError> {
     let wrong = |what: String, hint: &str| Err(CommandError::message(Kind::Usage, what).hint(hint));
     if let Some(file) = apply.manifests.paths().iter().find(|path| path.as_os_str() != MOUNT) {

@@ -30,7 +30,7 @@ const SOURCE: &str = concat!("rollout ", env!("CARGO_PKG_VERSION"));
 ///
 /// # Errors
 ///
-/// A directory that cannot be written.
+/// If the directory cannot be written.
 pub fn run(args: &ManArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let pages = pages();
     let Some(dir) = &args.dir else {
@@ -42,13 +42,13 @@ pub fn run(args: &ManArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     Ok(exit::SUCCESS)
 }
 
-/// Every page with the name of its file, the one of `rollout` itself first.
+/// Every page with its file name, that of `rollout` itself first.
 pub fn pages() -> Vec<(String, String)> {
     let mut root = crate::cli::command().disable_help_subcommand(true);
     root.build();
     let mut pages = vec![page(root.clone())];
     pages.extend(root.get_subcommands().map(|command| {
-        // A page is called as git's are, `rollout-apply`, and shows the command as it is typed.
+        // Pages are named like git's, `rollout-apply`; the text has the command as typed.
         let name = format!("rollout-{}", command.get_name());
         page(command.clone().display_name(name))
     }));
@@ -76,7 +76,7 @@ fn environment(command: &clap::Command) -> String {
     if section.is_empty() { section } else { format!(".SH ENVIRONMENT\n{section}") }
 }
 
-/// Gives examples and exit codes sections of their own, which the generator puts into one it calls EXTRA.
+/// Moves examples and exit codes into their own sections: the generator puts both into one named EXTRA.
 fn with_headings(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {

@@ -37,7 +37,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// A component without a run under way, and a cluster that cannot be written.
+/// If the component has no run in progress, or the cluster cannot be written.
 pub async fn run(args: &PauseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = Env::open(global, Access::Write, ui).await?;
     let component = env.component(args.component.component.as_deref());

@@ -1,4 +1,4 @@
-//! `rollout plan`: what `apply` would do, without a write.
+//! `rollout plan`: prints what `apply` would do.
 
 use futures::future::join_all;
 
@@ -65,7 +65,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever would stop the rollout before its first write.
+/// If the rollout would be rejected before its first write.
 pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
     input::print_warnings(&manifests.applications, ui);
@@ -82,12 +82,12 @@ pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
     Ok(if is_pending && args.detailed_exitcode { exit::CHANGES } else { exit::SUCCESS })
 }
 
-/// Plans requests and prints the plans of all components that can be applied, before a rejection ends the command.
-/// Returns whether anything would change.
+/// Plans requests and prints the plans of all components that can be applied, then fails if any were rejected. Returns
+/// whether anything would change.
 ///
 /// # Errors
 ///
-/// Every rejection at once.
+/// All rejections together.
 pub async fn show(
     planned: &[ClusterRequests<'_>],
     DryRunPlan { dry_run, output, gates }: DryRunPlan,

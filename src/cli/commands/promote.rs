@@ -1,4 +1,4 @@
-//! `rollout promote`: past the gate.
+//! `rollout promote`: resumes a run that is held at a gate.
 
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{ComponentArg, GlobalArgs, RunArgs};

@@ -1,4 +1,4 @@
-//! `apply --prune`: components that the manifest no longer has.
+//! `apply --prune`: deletes components that are no longer in the manifest.
 
 use crate::cli::clusters::Cluster;
 use crate::cli::commands::delete;
@@ -8,11 +8,11 @@ use crate::cli::terminal::ui::Ui;
 use crate::ops::prune::{self, PruneEvent, Pruning};
 use crate::ops::{Context, Limits, RolloutRequest};
 
-/// Warns of components that are kept though the manifest no longer has them.
+/// Warns about components that are kept although they are no longer in the manifest.
 ///
 /// # Errors
 ///
-/// A cluster that cannot be read.
+/// If the cluster cannot be read.
 pub async fn report_leftovers(
     cluster: &Cluster,
     requests: &[RolloutRequest],
@@ -35,7 +35,7 @@ pub async fn report_leftovers(
 ///
 /// # Errors
 ///
-/// Another run that does not end in time, and a cluster that refuses.
+/// If another run does not end in time, or the cluster refuses.
 pub async fn prune(
     env: &Env,
     requests: &[RolloutRequest],

@@ -99,7 +99,7 @@ impl PermittedCommand {
             Self::Undo | Self::Abort | Self::Promote | Self::Resume | Self::Scale => &[Rerun],
             Self::Pause => &[Pause],
             Self::Delete => &[Delete],
-            // What is rehearsed is read from the cluster.
+            // A rehearsal only reads the cluster.
             Self::Plan | Self::Rehearse => &[Plan],
             Self::Status => &[Status],
             Self::History => &[History],
@@ -113,7 +113,7 @@ impl PermittedCommand {
 ///
 /// # Errors
 ///
-/// Manifests that are wrong.
+/// If a manifest is invalid.
 pub fn run(args: &RbacArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     selection::refuse_overrides(global)?;
     let paths: Vec<PathBuf> = args.filename.iter().chain(&args.files).cloned().collect();
@@ -138,7 +138,7 @@ pub fn run(args: &RbacArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comm
     Ok(exit::SUCCESS)
 }
 
-/// A name of its own for the Role of each list of commands, so that several can be in one namespace.
+/// A distinct name for the Role of each list of commands, so that several can be in one namespace.
 fn role_name(commands: &[PermittedCommand]) -> String {
     if commands == [PermittedCommand::Apply] {
         return "rollout".to_owned();

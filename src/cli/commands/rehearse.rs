@@ -78,7 +78,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// Whatever would stop the rollout, and a cluster that cannot be read.
+/// If the rollout would fail, or the cluster cannot be read.
 pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
     input::print_warnings(&manifests.applications, ui);
@@ -87,7 +87,7 @@ pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Resul
     let mut clusters = Clusters::connect(selection, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, reuse_revision: args.reuse_revision, ..args.batches.overrides() };
-    // A cluster of a fleet may override components.
+    // The cluster may be one of a fleet, with overrides.
     let requests: Vec<_> = clusters.requests(&manifests, &overrides, ui)?.into_iter().flatten().collect();
     let cluster = clusters.all.remove(0);
     let injections = rehearse::parse_injections(&args.inject)?;
@@ -105,7 +105,7 @@ pub async fn run(args: &RehearseArgs, global: &GlobalArgs, ui: &mut Ui) -> Resul
         fail_fast: FailFast::Off,
         on_failure: args.on_failure,
         logs: LOG_LINES,
-        // No gate is asked; the script answers for it.
+        // Gates are never called; the injected answers replace them.
         gates: GateTrust::Trusted,
     };
     let settings = RunSettings { limits, output: args.output };

@@ -1,4 +1,4 @@
-//! `rollout scale`: another size, in batches.
+//! `rollout scale`: changes the size, in batches.
 
 use crate::cli::failure::CommandError;
 use crate::cli::flags::args::{BatchArgs, GlobalArgs, RunArgs};

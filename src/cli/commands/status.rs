@@ -1,4 +1,4 @@
-//! `rollout status`: where components stand.
+//! `rollout status`: prints the state of components.
 
 use std::borrow::Cow;
 
@@ -74,7 +74,7 @@ Examples:
 ///
 /// # Errors
 ///
-/// A cluster that cannot be read, and a name that is not there.
+/// If a cluster cannot be read, or the name matches nothing.
 pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let clusters = Clusters::open(global, Access::Read, ui).await?;
     if args.watch || args.until.is_some() {
@@ -105,7 +105,7 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         };
         ui.status(&cluster.sentence(&format!("nothing has been rolled out in {place}")));
     }
-    // The other forms are for programs, which take an empty list, but not for what could not be read.
+    // Formats for programs print an empty list, but not if no cluster could be read.
     if !(found.is_empty() || items.is_empty() && is_table) {
         let now = clusters.all[0].env.context.session.clock().now();
         ui.data(&status::render_status(&items, args.output, now));
@@ -115,7 +115,7 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     Ok(exit::SUCCESS)
 }
 
-/// The components of clusters that a name selects, and which of the clusters do not have it.
+/// The components that a name selects; prints which clusters do not have it.
 fn selected(
     found: Vec<(&Cluster, Vec<ComponentStatus>)>,
     name: Option<&str>,
@@ -126,8 +126,8 @@ fn selected(
     Ok(items)
 }
 
-/// The components of clusters that a name selects, each with its cluster, and sentences about the clusters that do not
-/// have it: of several, one at least has to.
+/// The components that a name selects, each with its cluster, and sentences about the clusters that do not have it. At
+/// least one cluster must have it.
 fn select_in(
     found: Vec<(&Cluster, Vec<ComponentStatus>)>,
     name: Option<&str>,
@@ -160,7 +160,7 @@ fn name(until: Until) -> &'static str {
     }
 }
 
-/// Whether what is waited for has come, in each of the clusters.
+/// Whether the awaited state has been reached in every cluster.
 fn reached(args: &StatusArgs, items: &[ComponentStatus], clusters: &[Cluster]) -> Result<bool, CommandError> {
     let is_empty = |cluster: &Cluster| !items.iter().any(|item| item.cluster == cluster.name);
     match args.until.map(|until| until.judge_all(items)) {
@@ -185,7 +185,7 @@ fn reached(args: &StatusArgs, items: &[ComponentStatus], clusters: &[Cluster]) -
     }
 }
 
-/// Says why components stand still, where the form is for people.
+/// Prints why components do not progress, if the format is for people.
 fn explain(items: &[ComponentStatus], output: Format, clusters: &[Cluster], ui: &mut Ui) {
     if !matches!(output, Format::Table | Format::Wide) {
         return;
@@ -204,8 +204,8 @@ fn explain(items: &[ComponentStatus], output: Format, clusters: &[Cluster], ui: 
     }
 }
 
-/// Prints where everything stands, and then what changes, until what is waited for has come, the reader goes away or
-/// the user has enough.
+/// Prints the current state and then changes, until the awaited state is reached, the reader goes away, or a signal
+/// arrives.
 async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<(), CommandError> {
     let mut followed = Vec::new();
     for cluster in clusters {
@@ -245,7 +245,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
                 found.push((*cluster, watch.items().map_err(|failure| cluster.attributed(failure))?));
             }
             let mut items = select_in(found, name)?.0;
-            // Records and workloads come by different watches: what ends this has to be so at one time.
+            // Records and workloads come from different watches, so an end is confirmed with a consistent read.
             if !matches!(reached(args, &items, clusters), Ok(false)) {
                 let mut found = Vec::new();
                 for cluster in clusters {
@@ -269,7 +269,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
     };
     let feed = async {
         join_all(followed.iter().map(|(_, watch)| watch.feed())).await;
-        // A watch that failed for good has reported why, and that is printed.
+        // A watch that has failed for good has stored its failure, which `print` returns.
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -287,7 +287,7 @@ fn late(args: &StatusArgs) -> CommandError {
     .hint("see `rollout status` and `rollout history`")
 }
 
-/// What is printed after an earlier output, as kubectl does: rows without a header, and documents with a separator.
+/// Formats later output as kubectl does: rows without a header, and documents with a separator.
 fn following(text: &str, output: Format) -> Cow<'_, str> {
     match output {
         Format::Table | Format::Wide => Cow::Borrowed(text.split_once('\n').map_or(text, |(_, rows)| rows)),

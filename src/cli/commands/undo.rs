@@ -1,4 +1,4 @@
-//! `rollout undo`: back to an earlier revision, in batches.
+//! `rollout undo`: rolls back to an earlier revision, in batches.
 
 use std::time::Duration;
 
@@ -68,14 +68,14 @@ pub async fn run(args: &UndoArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
     plan_or_apply((&args.run, args.component.as_deref()), global, ui, request).await
 }
 
-/// Rolls back in all clusters at once: what is wrong must not wait for its wave.
+/// Rolls back in all clusters at once: a rollback must not wait for its wave.
 async fn undo_fleet(
     args: &UndoArgs,
     request: &UndoRequest,
     global: &GlobalArgs,
     ui: &mut Ui,
 ) -> Result<u8, CommandError> {
-    // A cluster that the last rollout has not reached would be rolled back past it.
+    // In a cluster that the last rollout has not reached, the previous one would be rolled back.
     if global.context.is_empty() && request.to_revision.is_none() {
         let message = "`undo` with `--fleet` requires `--context` or `--to-revision`";
         return Err(CommandError::message(Kind::Usage, message)

@@ -125,11 +125,11 @@ pub struct GlobalArgs {
     pub color: Color,
 }
 
-/// The heading of the flags that say which cluster and as whom.
+/// The heading of the flags that select the cluster and the user.
 const CONNECTION: &str = "Connection";
 /// The heading of the sandbox's flags.
 const SANDBOX: &str = "Sandbox";
-/// The heading of the flags about what is printed.
+/// The heading of the flags about output.
 const CONVERSATION: &str = "Output";
 /// The heading of the flags about fleets.
 pub const FLEET: &str = "Fleet";
@@ -163,7 +163,7 @@ pub struct ManifestArgs {
 }
 
 impl ManifestArgs {
-    /// Every path given, those of `-f` first.
+    /// All paths, those of `-f` first.
     pub fn paths(&self) -> Vec<PathBuf> {
         self.filename.iter().chain(&self.files).cloned().collect()
     }
@@ -291,7 +291,7 @@ pub struct RunArgs {
 }
 
 impl DeadlineArgs {
-    /// The limits that the flags ask for.
+    /// The limits that the flags set.
     pub fn limits(&self) -> Limits {
         Limits {
             run: self.timeout.unsigned_abs(),

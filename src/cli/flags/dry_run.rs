@@ -1,4 +1,4 @@
-//! `--dry-run`: where a plan is made instead of a run, and in which form it is printed.
+//! `--dry-run`: plans instead of running, on the client or the server, and prints the plan in a format.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -21,11 +21,11 @@ pub struct DryRunPlan {
 }
 
 impl RunArgs {
-    /// What the flags ask for; `None` for a run.
+    /// The plan that the flags request; `None` for a run.
     ///
     /// # Errors
     ///
-    /// Events: a plan has none.
+    /// If the output is events, which a plan does not have.
     pub fn dry_run_plan(&self) -> Result<Option<DryRunPlan>, CommandError> {
         let Some(dry_run) = self.dry_run else { return Ok(None) };
         let Some(output) = self.output else {

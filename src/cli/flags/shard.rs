@@ -1,9 +1,9 @@
-//! `--shard`: which of several processes this is that share the applications of one manifest.
+//! `--shard`: divides the applications of manifests among several processes.
 
 use std::str::FromStr;
 
-/// One of several parts of the applications: those whose place in the manifests has this remainder. All processes that
-/// share manifests have to be given the same ones.
+/// The applications of one process: those whose position modulo `count` is `index`. All processes must read the same
+/// manifests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: usize,
@@ -26,7 +26,7 @@ impl FromStr for Shard {
 }
 
 impl Shard {
-    /// What belongs to it, in the same order.
+    /// Selects the items of this shard, in the same order.
     #[must_use]
     pub fn select<T>(self, all: Vec<T>) -> Vec<T> {
         all.into_iter().skip(self.index).step_by(self.count).collect()
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_are_read() {
+    fn shards_are_parsed() {
         assert_eq!("1/4".parse(), Ok(Shard { index: 1, count: 4 }));
         for (text, problem) in [
             ("4/4", "no shard 4 of 4"),
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thing_belongs_to_one_shard() {
+    fn each_item_belongs_to_one_shard() {
         for count in 1..8_usize {
             let mut all: Vec<usize> =
                 (0..count).flat_map(|index| Shard { index, count }.select((0..13).collect())).collect();

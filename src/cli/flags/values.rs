@@ -1,6 +1,6 @@
-//! The values of flags: from typed text to meaning.
+//! Parsers for the values of flags.
 //!
-//! A bad value is answered with what would have been good, since `clap` shows the message as it is.
+//! A message states what was expected, since `clap` prints it unchanged.
 
 use std::str::FromStr;
 
@@ -8,14 +8,14 @@ use jiff::SignedDuration;
 
 use crate::ops::manifest::{Amount, Excess, excess, names};
 
-/// The least request deadline: below it, a slow link looks like a dead cluster.
+/// The minimum request timeout: below it, a slow link looks like a dead cluster.
 const LEAST_REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
 
 /// Reads a duration such as `90s`, `10m`, `1h30m` or `0`.
 ///
 /// # Errors
 ///
-/// A number without a unit, a negative one, or anything else; the message has an example.
+/// If the text is not a duration, has no unit, or is negative; the message has an example.
 pub fn duration(text: &str) -> Result<SignedDuration, String> {
     if text == "0" {
         return Ok(SignedDuration::ZERO);
@@ -26,17 +26,17 @@ pub fn duration(text: &str) -> Result<SignedDuration, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("`{text}` has no unit; write `{text}s` for seconds or `{text}m` for minutes"));
     }
-    // Of jiff's friendly format the short form: whole numbers with `h`, `m`, `s` and `ms`.
+    // Only the short form of jiff's friendly format: whole numbers with `h`, `m`, `s` and `ms`.
     let is_short = text.bytes().all(|byte| byte.is_ascii_digit() || b"hms".contains(&byte));
     let parsed = is_short.then(|| text.parse().ok()).flatten();
     parsed.ok_or_else(|| "expected a duration such as `90s`, `10m` or `1h30m`".to_owned())
 }
 
-/// Reads a namespace's name, so that none is sent that cannot be.
+/// Parses a namespace's name, so that no invalid one is sent.
 ///
 /// # Errors
 ///
-/// Anything but a DNS label (RFC 1123), as Kubernetes has them for namespaces.
+/// If it is not a DNS label (RFC 1123), as Kubernetes requires for namespaces.
 pub fn namespace(text: &str) -> Result<String, String> {
     if names::is_label(text) {
         Ok(text.to_owned())
@@ -49,7 +49,7 @@ pub fn namespace(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 ///
-/// Anything but a DNS subdomain (RFC 1123), as Kubernetes has them for service accounts.
+/// If it is not a DNS subdomain (RFC 1123), as Kubernetes requires for service accounts.
 pub fn account(text: &str) -> Result<String, String> {
     if names::is_subdomain(text) {
         Ok(text.to_owned())
@@ -62,7 +62,7 @@ pub fn account(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 ///
-/// Nothing, and characters that no image's name has.
+/// If it is empty, or contains a character that is not printable ASCII.
 pub fn image(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic()) {
         Ok(text.to_owned())
@@ -71,30 +71,30 @@ pub fn image(text: &str) -> Result<String, String> {
     }
 }
 
-/// The first of the flags that is given.
+/// The first of the flags that is set.
 pub fn first_given<const N: usize>(flags: [(&'static str, bool); N]) -> Option<&'static str> {
     flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
 }
 
-/// What `spec.replicas`, an `int32`, can hold.
+/// The maximum of `spec.replicas`, an `int32`.
 const MOST: u32 = 2_147_483_647;
 
-/// Reads a number of pods, or of a batch.
+/// Parses a number of pods, or of a batch.
 ///
 /// # Errors
 ///
-/// Anything but a whole number that Kubernetes can hold.
+/// If it is not a whole number, or exceeds an `int32`.
 pub fn count(text: &str) -> Result<u32, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|number| is_number && *number <= MOST);
     number.ok_or_else(|| format!("expected a whole number from 0 to {MOST}"))
 }
 
-/// Reads what a variable says that stands in for a flag without a value.
+/// Parses the environment variable of a flag that takes no value.
 ///
 /// # Errors
 ///
-/// Anything that means neither yes nor no.
+/// If it means neither yes nor no.
 pub fn boolean(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -103,24 +103,24 @@ pub fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// The most lines of a log that are shown.
+/// The most lines of a log that are printed.
 const MOST_LOG_LINES: u32 = 100;
 
 /// Reads a number of lines of a log.
 ///
 /// # Errors
 ///
-/// Anything but a whole number that is not too large for a log in a report.
+/// If it is not a whole number, or exceeds `MOST_LOG_LINES`.
 pub fn log_lines(text: &str) -> Result<u32, String> {
     let lines = count(text).ok().filter(|lines| *lines <= MOST_LOG_LINES);
     lines.ok_or_else(|| format!("expected a whole number from 0 to {MOST_LOG_LINES}"))
 }
 
-/// Reads a request deadline: a duration of at least ten seconds, or `0` for none.
+/// Parses a request timeout: a duration of at least ten seconds, or `0` for none.
 ///
 /// # Errors
 ///
-/// As [`duration`], and when it is too short.
+/// As [`duration`], and if it is too short.
 pub fn request_timeout(text: &str) -> Result<SignedDuration, String> {
     let timeout = duration(text)?;
     if !timeout.is_zero() && timeout < LEAST_REQUEST_TIMEOUT {
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_are_whole_and_not_negative() {
+    fn counts_are_non_negative_whole_numbers() {
         assert_eq!(["0", "7", "2147483647"].map(count), [Ok(0), Ok(7), Ok(2_147_483_647)]);
         for text in ["abc", "", "-1", "+1", "1.5", "2147483648", "4294967296"] {
             assert_eq!(count(text), Err("expected a whole number from 0 to 2147483647".to_owned()), "{text}");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_are_short() {
+    fn the_lines_of_a_log_are_limited() {
         assert_eq!(["0", "8", "100"].map(log_lines), [Ok(0), Ok(8), Ok(100)]);
         for text in ["101", "-1", "all"] {
             assert_eq!(log_lines(text), Err("expected a whole number from 0 to 100".to_owned()), "{text}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_get_ten_seconds() {
+    fn the_minimum_request_timeout_is_ten_seconds() {
         assert_eq!(request_timeout("10s"), Ok(SignedDuration::from_secs(10)));
         assert_eq!(request_timeout("0"), Ok(SignedDuration::ZERO));
         assert_eq!(request_timeout("1s"), Err("the minimum is `10s`; `0` disables the limit".to_owned()));

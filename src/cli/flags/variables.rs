@@ -1,10 +1,10 @@
-//! Environment variables that stand in for flags: which of them count, and which one an error is about.
+//! Environment variables that stand in for flags: which of them are used, and which one an error is about.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue};
 
-/// Cuts the tie between a flag and an environment variable whose value is left out.
+/// Detaches environment variables from their flags if `is_left_out` holds for their value.
 pub(in crate::cli) fn without(command: clap::Command, is_left_out: fn(&OsStr) -> bool) -> clap::Command {
     command
         .mut_args(|arg| {
@@ -13,8 +13,8 @@ pub(in crate::cli) fn without(command: clap::Command, is_left_out: fn(&OsStr) ->
         .mut_subcommands(|command| without(command, is_left_out))
 }
 
-/// An error that names the variable that it is about: nobody typed the flag that it stands in for. `typed` is what the
-/// same command line comes to without variables.
+/// Makes an error name the environment variable that caused it, instead of the flag, which was not typed. `typed` is
+/// the error of the same command line without variables.
 pub(in crate::cli) fn named(
     mut error: clap::Error,
     command: &clap::Command,
@@ -27,7 +27,7 @@ pub(in crate::cli) fn named(
     if typed.and_then(about).as_ref() == Some(&(flag.clone(), wrong.clone())) {
         return error;
     }
-    // Only then its flags can be shown.
+    // Flags can be displayed only after the command is built.
     let mut command = command.clone();
     command.build();
     if let Some(variable) = variable(&command, &flag, &wrong) {
@@ -43,7 +43,7 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// The variable that has a value, or it among others, and stands in for a flag as clap shows it.
+/// The environment variable of a flag, as clap displays the flag, whose value contains `wrong`.
 fn variable(command: &clap::Command, flag: &str, wrong: &str) -> Option<String> {
     let is_meant = |arg: &&clap::Arg| {
         arg.to_string() == flag && value(arg).is_some_and(|value| value.to_string_lossy().contains(wrong))

@@ -1,4 +1,4 @@
-//! The section of a manual page on what is printed for programs.
+//! The section of a manual page on output for programs.
 //!
 //! The list of events is generated from their schema, so that both describe the same events.
 
@@ -22,7 +22,7 @@ In both, `version` changes when a key is removed or changes its meaning; keys an
 unknown ones. Their JSON Schemas are `schema/event.json` and `schema/status.json` in the source. \
 The events are:";
 
-/// The section of a command's page; empty where the command prints nothing for programs.
+/// The section of a command's page; empty if the command has no output for programs.
 pub(super) fn section(command: &clap::Command) -> String {
     let forms =
         command.get_arguments().find(|arg| arg.get_id() == "output").map(clap::Arg::get_possible_values);
@@ -36,7 +36,7 @@ pub(super) fn section(command: &clap::Command) -> String {
     }
 }
 
-/// Each kind of event and what it means.
+/// Each kind of event with its meaning.
 fn events() -> String {
     let schema: Value = serde_json::from_str(EVENTS).expect("the schema is JSON");
     let mut list = String::new();
@@ -51,7 +51,7 @@ fn events() -> String {
     list
 }
 
-/// Text with literals in backticks, as roff has it.
+/// Converts text with literals in backticks to roff.
 fn paragraph(text: &str) -> String {
     let parts = text.split('`').enumerate().map(|(index, part)| match index % 2 {
         0 => part.to_owned(),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_drive_list_the_events() {
+    fn pages_of_driving_commands_list_the_events() {
         for name in ["apply", "undo", "promote", "resume", "abort", "scale"] {
             let section = of(name);
             assert!(
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_print_documents_say_where_the_schemas_are() {
+    fn pages_of_commands_that_print_documents_name_the_schemas() {
         for name in ["rollout", "status", "history", "pause"] {
             assert!(of(name).contains("the folder \\fBschema\\fR of the source"), "{name}");
         }
