@@ -22,7 +22,7 @@ pub struct Cluster {
     pub name: Option<String>,
     /// The connection to it.
     pub env: Env,
-    /// The flags that the commands of its hints have.
+    /// The flags added to the commands in its hints.
     pub flags: HintFlags,
     /// Its wave, zero-based.
     pub wave: usize,
@@ -34,11 +34,11 @@ pub struct Cluster {
 pub struct Clusters {
     /// Each of them, in the order of the waves.
     pub all: Vec<Cluster>,
-    /// How long each wave must stay ready before the next one; `None` is as long as the command line says.
+    /// How long each wave must stay ready before the next one; `None` is the command line's value.
     pub soaks: Vec<Option<Duration>>,
 }
 
-/// A cluster, and what is asked of it.
+/// A cluster with the requests for it.
 pub type ClusterRequests<'a> = (&'a Cluster, &'a [RolloutRequest]);
 
 impl Clusters {
@@ -46,7 +46,7 @@ impl Clusters {
     ///
     /// # Errors
     ///
-    /// A choice that contradicts itself, and whatever keeps a client from being built.
+    /// If the selection is invalid or a client cannot be built.
     pub async fn open(global: &GlobalArgs, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
         Self::connect(select_clusters(global)?, access, ui).await
     }
@@ -55,7 +55,7 @@ impl Clusters {
     ///
     /// # Errors
     ///
-    /// Two that are one, and whatever keeps a client from being built.
+    /// If two clusters are the same, or a client cannot be built.
     pub async fn connect(selection: Selection, access: Access, ui: &mut Ui) -> Result<Self, CommandError> {
         let mut all: Vec<Cluster> = Vec::new();
         for SelectedCluster { name, args, wave, overrides, origin } in selection.clusters {
@@ -77,11 +77,11 @@ impl Clusters {
         Ok(Self { all, soaks: selection.soaks })
     }
 
-    /// What manifests ask of each cluster, in the order of the clusters.
+    /// The requests of the manifests for each cluster, in the order of the clusters.
     ///
     /// # Errors
     ///
-    /// Manifests that contradict each other, and two clusters that are one for an application.
+    /// If manifests contradict each other, or two clusters are the same for an application.
     pub fn requests(
         &self,
         manifests: &Manifests,
@@ -99,7 +99,7 @@ impl Clusters {
             let asked = asked.map_err(|failure| cluster.attributed(failure))?;
             let connection = &cluster.env.connection;
             let namespaces = asked.iter().map(|request| request.namespace.as_str());
-            // A manifest may name a namespace for two contexts of one server.
+            // The namespace of a manifest may make two contexts of one server the same place.
             for namespace in namespaces.filter(|_| connection.sandbox.is_none()).collect::<BTreeSet<_>>() {
                 let place = (connection.server.to_string(), namespace.to_owned());
                 if let Some(twin) = places.insert(place, cluster.label()) {
@@ -128,17 +128,17 @@ impl Cluster {
         Ok(Self { name: None, env, flags: ui.flags().clone(), wave: 0, overrides: None })
     }
 
-    /// A sentence about it, which names it where the command acts on several clusters.
+    /// A sentence about the cluster, prefixed with its name if the command acts on several.
     pub fn sentence(&self, text: &str) -> String {
         self.name.as_ref().map_or_else(|| text.to_owned(), |name| format!("{name}: {text}"))
     }
 
-    /// The name of a component in it, as events have it.
+    /// The name of one of its components, as printed in events.
     pub fn qualified(&self, component: &str) -> String {
         in_cluster(self.name.as_deref(), component)
     }
 
-    /// A failure that names it, with hints about it.
+    /// A failure that names the cluster, with hints that select it.
     pub fn attributed(&self, failure: impl Into<CommandError>) -> CommandError {
         let failure = failure.into();
         let Some(name) = &self.name else { return failure };
@@ -161,11 +161,11 @@ fn same_place(one: &str, other: &str) -> CommandError {
     CommandError::message(Kind::Usage, message).hint("omit one of them")
 }
 
-/// The failures of clusters as one. Several are printed; the command ends with the highest of their exit codes.
+/// Combines the failures of clusters. Prints them if there are several; the result then has the highest exit code.
 ///
 /// # Errors
 ///
-/// If there is any.
+/// If there is any failure.
 pub fn all_or_failure(mut failures: Vec<CommandError>, ui: &mut Ui) -> Result<(), CommandError> {
     match failures.len() {
         0 => Ok(()),

@@ -1,8 +1,8 @@
-//! What may come next on a command line, for the scripts of [`crate::cli::commands::completions`] and for kubectl.
+//! Completion of command lines, for the scripts of [`crate::cli::commands::completions`] and for kubectl.
 //!
-//! Flags and commands are known here. Names are in the kubeconfig and in the cluster: they are asked for with the
-//! connection that the words before the cursor name. A shell waits for the answer, at a prompt that somebody types
-//! at: so nothing is said on stderr, nothing is read from stdin, and what takes longer than [`DEADLINE`] is left out.
+//! Flags and commands come from the definition of the command line. Names come from the kubeconfig and the cluster,
+//! through the connection that the words before the cursor select. A user waits at the prompt meanwhile, so nothing is
+//! written to stderr or read from stdin, and names that are not found within [`DEADLINE`] are omitted.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -28,13 +28,13 @@ use crate::cli::{exit, plugin};
 use crate::ops::history;
 use crate::report::lines::Verbosity;
 
-/// The variable by which a script asks; its value is the shell's name.
+/// The variable that a completion script sets; its value is the shell's name.
 pub(crate) const VARIABLE: &str = "ROLLOUT_COMPLETE";
 
 /// How long a shell waits for names.
 const DEADLINE: Duration = Duration::from_secs(1);
 
-/// The answer to a shell or to kubectl that asks; `None` where the process is to run a command.
+/// Answers a shell's or kubectl's request for completions; `None` if there is no such request.
 pub(crate) fn answer(typed: &[OsString], ui: &mut Ui) -> Option<u8> {
     #[expect(clippy::disallowed_methods, reason = "the command line may read the environment")]
     let shell = std::env::var_os(VARIABLE).filter(|shell| !shell.is_empty());
@@ -54,7 +54,7 @@ pub(crate) fn answer(typed: &[OsString], ui: &mut Ui) -> Option<u8> {
     Some(exit::SUCCESS)
 }
 
-/// Lets nothing but the answer pass: no warning, and no plugin's question.
+/// Suppresses warnings and the prompts of plugins, so that only the completions are printed.
 fn silence() {
     if let Ok(nothing) = File::options().read(true).write(true).open("/dev/null") {
         rustix::stdio::dup2_stdin(&nothing).ok();
@@ -62,7 +62,7 @@ fn silence() {
     }
 }
 
-/// What a script gets. It gives the words after `--`, and the place of the cursor in variables of its own.
+/// The completions for a script, which passes the words after `--` and the position of the cursor in variables.
 fn for_shell(shell: &OsStr, typed: &[OsString]) -> Option<String> {
     let words: Vec<OsString> = typed.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
     let shells = Shells::builtins();
@@ -73,7 +73,7 @@ fn for_shell(shell: &OsStr, typed: &[OsString]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What kubectl's own script gets: a line for each, and its directive that there is no more to complete.
+/// The completions for kubectl's script: one per line, then the directive against completing file names.
 fn for_kubectl(typed: &[OsString]) -> Option<String> {
     let here = std::env::current_dir().ok();
     let mut words = typed.to_vec();
@@ -92,7 +92,7 @@ fn for_kubectl(typed: &[OsString]) -> Option<String> {
     Some(lines.chain([":4\n".to_owned()]).collect())
 }
 
-/// The command line, of which names are completed in the place that the words name.
+/// The command line with completers for names, which they look up in the cluster that the words select.
 fn command(words: &[OsString]) -> clap::Command {
     with_names(crate::cli::command(), &Arc::new(CompletionScope::of(words)))
 }
@@ -111,13 +111,13 @@ fn completer(names: NameKind, scope: Arc<CompletionScope>) -> impl ArgExt {
     ArgValueCompleter::new(move |current: &OsStr| {
         let Some(current) = current.to_str() else { return Vec::new() };
         let found = in_time(names, &scope, current);
-        // What a shell would make something of is not put on its command line.
+        // Names that a shell would interpret are not offered.
         let fitting = found.into_iter().filter(|name| name.starts_with(current) && is_plain(name));
         fitting.map(CompletionCandidate::new).collect()
     })
 }
 
-/// What the names are of that a value can have.
+/// The kinds of names that an argument can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NameKind {
     Contexts,
@@ -130,7 +130,7 @@ enum NameKind {
 }
 
 impl NameKind {
-    /// Those of a flag or an argument, by its identifier in the command line of a command.
+    /// The kind that a command's flag or argument takes, by its clap identifier.
     fn of(command: &str, arg: &str) -> Option<Self> {
         Some(match arg {
             "component" if command == "promote" => Self::ComponentsAndApplications,
@@ -146,7 +146,7 @@ impl NameKind {
     }
 }
 
-/// What the words before the cursor say.
+/// Where to look names up, according to the words before the cursor.
 #[derive(Debug, Clone)]
 struct CompletionScope {
     global: Option<GlobalArgs>,
@@ -154,7 +154,7 @@ struct CompletionScope {
 }
 
 impl CompletionScope {
-    /// Reads as many words as can be read: the one at the cursor is unfinished, and so may be its flag.
+    /// Parses as many words as possible: the last one is unfinished, and its flag may be as well.
     fn of(words: &[OsString]) -> Self {
         let read = (1..=words.len()).rev().find_map(|count| Self::of_all(&words[..count]));
         read.unwrap_or(Self { global: None, component: None })
@@ -174,11 +174,11 @@ impl CompletionScope {
     }
 }
 
-/// Looks names up, for no longer than a shell should wait.
+/// Looks names up within [`DEADLINE`].
 fn in_time(names: NameKind, scope: &Arc<CompletionScope>, current: &str) -> BTreeSet<String> {
     let (sender, receiver) = mpsc::channel();
     let (scope, current) = (Arc::clone(scope), current.to_owned());
-    // A thread, as credential plugins and slow disks block. It ends with the process.
+    // Credential plugins and slow disks block, so this runs on a thread, which ends with the process.
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
         let found = runtime.block_on(look(names, &scope, &current)).unwrap_or_default();
@@ -187,7 +187,7 @@ fn in_time(names: NameKind, scope: &Arc<CompletionScope>, current: &str) -> BTre
     receiver.recv_timeout(DEADLINE).unwrap_or_default()
 }
 
-/// Names as they are known; `None` where nothing is.
+/// Looks names up; `None` if that fails.
 async fn look(names: NameKind, scope: &CompletionScope, current: &str) -> Option<BTreeSet<String>> {
     let global = scope.global.as_ref()?;
     let kubeconfig = || kubeconfig::read(global).ok().flatten();
@@ -217,7 +217,7 @@ async fn look(names: NameKind, scope: &CompletionScope, current: &str) -> Option
             let component = env.component(scope.component.as_deref());
             let names = history::revision_names(&env.context, &component).await.ok()?;
             let short: BTreeSet<String> = names.iter().filter_map(|(_, short)| short.clone()).collect();
-            // `v1` by itself is offered first, the full name once one was begun.
+            // Short names such as `v1` are preferred; full names are offered if no short one matches.
             let fits = short.iter().any(|name| name.starts_with(current));
             if fits { short } else { names.into_iter().map(|(full, _)| full).collect() }
         }

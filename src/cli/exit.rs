@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-/// Target reached, or held at the gate as asked, or nothing to do.
+/// Target reached, held at the requested gate, or nothing to do.
 pub const SUCCESS: u8 = 0;
 /// Any other failure, including a bug of `rollout`.
 pub const FAILURE: u8 = 1;
 /// The command line or a manifest is wrong; nothing was sent.
 pub const USAGE: u8 = 2;
-/// The rollout did not become ready in time or cannot; it can be resumed.
+/// The rollout did not become ready in time, or cannot; it can be resumed.
 pub const TIMEOUT: u8 = 3;
 /// Refused before any write.
 pub const REFUSED: u8 = 4;
@@ -18,12 +18,12 @@ pub const CONFLICT: u8 = 5;
 pub const CLUSTER: u8 = 6;
 /// `plan --detailed-exitcode`: there are changes to make.
 pub const CHANGES: u8 = 8;
-/// Stopped by Ctrl-C (128 + SIGINT, as shells have it); it can be resumed.
+/// Stopped by Ctrl-C (128 + SIGINT, as in shells); it can be resumed.
 pub const INTERRUPTED: u8 = 130;
 /// Stopped by SIGTERM (128 + SIGTERM); it can be resumed.
 pub const TERMINATED: u8 = 143;
 
-/// Every code with what it means, as help, man page and README have it.
+/// Every code with its meaning, as printed in help, man page and README.
 pub const TABLE: [(u8, &str); 10] = [
     (SUCCESS, "target reached, held at a gate, or nothing to do"),
     (FAILURE, "any other failure, including a bug in rollout"),
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_distinct_and_in_order() {
+    fn codes_are_distinct_and_ascending() {
         assert!(TABLE.is_sorted_by(|a, b| a.0 < b.0));
     }
 

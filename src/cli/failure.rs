@@ -1,7 +1,7 @@
-//! How a command fails: whose fault it is, why, and what to do next.
+//! Failures of commands: their kind, their cause, and what to do next.
 //!
-//! Library errors become a [`CommandError`] at the command line, which decides the kind; the kind decides the
-//! exit code. Hints are separate from the message, so that a message stays one sentence.
+//! The command line converts library errors into a [`CommandError`] and decides its kind, which determines the exit
+//! code. Hints are separate from the message, so that a message stays one sentence.
 
 use std::fmt::Write as _;
 
@@ -12,28 +12,28 @@ use crate::report::text::{sanitise, sanitise_block};
 /// A command's failure.
 #[derive(Debug)]
 pub struct CommandError {
-    /// Whose fault it is.
+    /// The kind, which determines the exit code.
     pub kind: Kind,
     /// What went wrong, with its causes.
     pub error: anyhow::Error,
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
-    /// Whether a reporter has shown it already.
+    /// Whether a reporter has printed it already.
     pub reported: Reported,
 }
 
-/// Whose fault a failure is.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A manifest is wrong; nothing was sent.
     Manifest,
     /// The command line is wrong; nothing was sent.
     Usage,
-    /// What is asked for is not done, before any write.
+    /// The request was refused before any write.
     Refused,
     /// The rollout did not become ready in time, or cannot.
     Timeout,
-    /// Another run has the application.
+    /// Another run drives the application.
     Conflict,
     /// The cluster cannot be reached, or refuses.
     Cluster,
@@ -68,7 +68,7 @@ pub enum Signal {
     Terminate,
 }
 
-/// Whether the user has read about a failure already.
+/// Whether a failure has been printed already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reported {
     /// Not yet: it is printed when the command ends.
@@ -88,7 +88,7 @@ impl CommandError {
         Self::new(kind, anyhow::Error::msg(message.into()))
     }
 
-    /// A failure that a reporter has shown already; only its exit code matters.
+    /// A failure that a reporter has printed already; only its exit code matters.
     pub fn reported(kind: Kind) -> Self {
         Self { reported: Reported::AsEvent, ..Self::message(kind, "the run failed") }
     }
@@ -103,10 +103,10 @@ impl CommandError {
         self
     }
 
-    /// The failure with what it is about before it.
+    /// Prefixes the message with its subject.
     #[must_use]
     pub fn prefixed(mut self, subject: &str) -> Self {
-        // The kind of the error decides how a manifest's problems are printed, and those name their place.
+        // A manifest's problems are printed one per line, each with its location.
         if self.error.downcast_ref::<ManifestErrors>().is_none() {
             let message = format!("{subject}: {}", self.error);
             self.error = self.error.context(message);
@@ -114,13 +114,13 @@ impl CommandError {
         self
     }
 
-    /// The failure as lines, each with its label; safe to show.
+    /// The failure as lines, each with its label; sanitised.
     pub(crate) fn lines(&self) -> Vec<(Label, String)> {
         let mut lines = Vec::new();
         let mut said = String::new();
         for cause in self.error.chain() {
             let text = cause.to_string();
-            // Many errors repeat their source in their own words.
+            // Many errors include the text of their source.
             if !said.is_empty() && said.contains(&text) {
                 continue;
             }
@@ -132,8 +132,9 @@ impl CommandError {
         lines
     }
 
-    /// A message as it is shown. Lines after the first are indented, so that a server's words cannot pass for a
-    /// line of ours, nor for a command to the CI system that reads along. Each problem of manifests begins a line.
+    /// A message as it is printed. Lines after the first are indented, so that text from a server can be mistaken
+    /// neither for a line of `rollout` nor for a command to the CI system. Each problem of a manifest is a line of its
+    /// own.
     fn shown(&self, text: &str) -> String {
         let Some(errors) = self.error.downcast_ref::<ManifestErrors>() else {
             return sanitise_block(text.trim_end()).replace('\n', "\n  ");
@@ -142,14 +143,14 @@ impl CommandError {
     }
 }
 
-/// What a line of a failure is.
+/// The label of a line of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Label {
     /// The message.
     Error,
     /// A deeper cause.
     Cause,
-    /// A warning that stops nothing.
+    /// A warning, which does not stop the command.
     Warning,
     /// What to do next.
     Hint,
@@ -189,7 +190,7 @@ impl From<ops::Failure> for CommandError {
     }
 }
 
-/// What no code has judged yet counts as our own.
+/// Errors that no code has classified are internal.
 impl From<anyhow::Error> for CommandError {
     fn from(error: anyhow::Error) -> Self {
         Self::new(Kind::Internal, error)
@@ -234,14 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_was_said_is_not_repeated() {
+    fn a_cause_contained_in_the_message_is_omitted() {
         let error =
             Err::<(), _>(anyhow::anyhow!("refused")).context("connection failed: refused").unwrap_err();
         assert_eq!(CommandError::from(error).lines().len(), 1);
     }
 
     #[test]
-    fn a_servers_words_begin_no_line_of_their_own() {
+    fn later_lines_of_a_message_are_indented() {
         let failure = CommandError::message(Kind::Cluster, "body: <html>\nerror: it is fine\n::stop::x\n");
         assert_eq!(
             failure.lines(),
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_is_made_safe() {
+    fn messages_and_hints_are_sanitised() {
         let failure = CommandError::message(Kind::Cluster, "body: \x1b[2J\rgone").hint("a\nb");
         assert_eq!(
             failure.lines(),

@@ -1,8 +1,8 @@
-//! Every output displays untrusted text from a cluster, a file or an argument, and none interprets it.
+//! Untrusted text from a cluster, a file or an argument is harmless in every output.
 //!
-//! Each word of a corpus is said in every place that takes words. What comes out is held against the same output
-//! with a plain word: as many lines, as many colours, no other character that acts, and a program reads back the
-//! original. Whole commands are held so by a test of the binary.
+//! Each text of a corpus is put into every field that takes text. The output is compared with that of a plain word: it
+//! must have as many lines, as many colours and no other control characters, and a program must read the original back.
+//! A test of the binary does the same with whole commands.
 
 #[path = "../../tests/support/corpus.rs"]
 mod words;
@@ -26,17 +26,17 @@ use crate::report::terminal::tests::shown;
 use crate::report::text::is_unsafe;
 use words::corpus;
 
-/// A word that nothing has to be done about.
+/// A word that needs no escaping.
 const PLAIN: &str = "plainword";
 
-/// Fails when anything acts but newlines and as many colours as the plain word has.
+/// Fails unless the output has the control characters and the number of lines of the plain word's output.
 fn assert_harmless(place: &str, text: &str, plain: &str, said: &str) {
     let acting = |text: &str| text.chars().filter(|c| *c != '\n' && is_unsafe(*c)).collect::<String>();
     assert_eq!(acting(text), acting(plain), "{place} says {said:?}: {text:?}");
     assert_eq!(text.lines().count(), plain.lines().count(), "{place} says {said:?}: {text:?}");
 }
 
-/// How many texts in a document are this one.
+/// How many strings in a document equal this text.
 fn count(document: &Value, text: &str) -> usize {
     match document {
         Value::String(one) => usize::from(one == text),
@@ -46,7 +46,7 @@ fn count(document: &Value, text: &str) -> usize {
     }
 }
 
-fn assert_comes_back<E: Debug>(text: &str, said: &str, plain: &str, read: impl Fn(&str) -> Result<Value, E>) {
+fn assert_reads_back<E: Debug>(text: &str, said: &str, plain: &str, read: impl Fn(&str) -> Result<Value, E>) {
     let document = read(text).unwrap_or_else(|error| panic!("{said:?}: {error:?}\n{text}"));
     let expected = count(&read(plain).unwrap(), PLAIN);
     assert!(expected > 0);
@@ -125,7 +125,7 @@ fn history_in(format: Format, said: &str) -> String {
 }
 
 #[test]
-fn there_are_many() {
+fn the_corpus_is_large() {
     assert!(corpus().len() >= 500, "{}", corpus().len());
 }
 
@@ -137,12 +137,12 @@ fn events_are_harmless() {
         let text = ndjson(&said);
         assert_harmless("NDJSON", &text, &plain_json, &said);
         let read = |text: &str| text.lines().map(serde_json::from_str::<Value>).collect::<Result<Value, _>>();
-        assert_comes_back(&text, &said, &plain_json, read);
+        assert_reads_back(&text, &said, &plain_json, read);
     }
 }
 
 #[test]
-fn a_terminal_is_only_painted_by_us() {
+fn untrusted_text_adds_no_control_characters_to_a_terminal() {
     let paints = |text: &str| text.chars().filter(|c| *c != '\n' && is_unsafe(*c)).collect::<String>();
     let plain = paints(&terminal(PLAIN));
     for said in corpus() {
@@ -164,11 +164,11 @@ fn tables_and_documents_are_harmless() {
         for said in corpus() {
             let (json, yaml) = (render(Format::Json, &said), render(Format::Yaml, &said));
             assert_harmless("JSON", &json, &plain_json, &said);
-            assert_comes_back(&json, &said, &plain_json, |text| serde_json::from_str(text));
-            // Several lines are written as such; they are indented.
+            assert_reads_back(&json, &said, &plain_json, |text| serde_json::from_str(text));
+            // YAML prints text of several lines as a block, indented.
             assert!(!yaml.chars().any(|c| c != '\n' && is_unsafe(c)), "{said:?}: {yaml:?}");
             assert!(!yaml.lines().any(|line| line.starts_with("::") || line.starts_with("##")), "{yaml}");
-            assert_comes_back(&yaml, &said, &plain_yaml, |text| serde_yaml::from_str(text));
+            assert_reads_back(&yaml, &said, &plain_yaml, |text| serde_yaml::from_str(text));
         }
     }
 }
@@ -189,7 +189,7 @@ fn failures_hints_and_warnings_are_harmless() {
         let acts = |c: char| !matches!(c, '\n' | '\t' | '\u{1b}') && is_unsafe(c);
         assert!(!text.contains(acts), "{said:?}: {text:?}");
         assert_eq!(colours(&text), colours(&tell(PLAIN)), "{said:?}: {text:?}");
-        // The first line is the status, which has no label; all others have one or are indented.
+        // The first line is the status, which has no label; all others have a label or are indented.
         let begins = |line: &str| line.starts_with("\u{1b}[") || line.starts_with("  ");
         assert!(text.lines().skip(1).all(begins), "{said:?}: {text:?}");
     }

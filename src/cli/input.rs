@@ -1,7 +1,7 @@
 //! Reading manifests from files, directories and stdin.
 //!
-//! Whether the bytes are text, and of a bearable size, is judged in `oam` with everything else that may be
-//! wrong; here no more is read than it takes to know.
+//! `oam` checks whether the bytes are text and within the size limit, as it checks everything else; here, reading stops
+//! just above the limit.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,14 +17,14 @@ use crate::ops::manifest::{
 use crate::report::github::Location;
 use crate::report::text::sanitise;
 
-/// How stdin is called in messages.
+/// The name of stdin in messages.
 pub const STDIN: &str = "<stdin>";
 
 /// Reads every manifest that the paths name, in their order.
 ///
 /// # Errors
 ///
-/// Everything that cannot be read, at once, one line each.
+/// Lists every path that cannot be read, one per line.
 pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, CommandError> {
     let dash = Path::new("-");
     if paths.iter().filter(|path| *path == dash).count() > 1 {
@@ -62,18 +62,18 @@ fn address(path: &Path) -> Option<&str> {
 
 /// Manifests, read and judged.
 pub struct Manifests {
-    /// What was read.
+    /// The sources.
     pub sources: Vec<Source>,
     /// Their applications.
     pub applications: Vec<Application>,
 }
 
 impl Manifests {
-    /// Reads and judges every manifest that the paths name.
+    /// Reads and parses every manifest that the paths name.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with them, at once.
+    /// Lists all problems of the manifests.
     pub fn read(paths: &[PathBuf], ui: &Ui) -> Result<Self, CommandError> {
         let sources = read(paths, ui.stdin())?;
         let applications = manifest::parse_manifest(&sources);
@@ -81,11 +81,11 @@ impl Manifests {
         Ok(Self { sources, applications })
     }
 
-    /// The applications as overrides change them. Prints what those should have otherwise.
+    /// The applications with overrides applied. Prints the warnings that the overrides add.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the result.
+    /// Lists all problems of the result.
     pub fn overridden(
         &self,
         overrides: &FileOverrides,
@@ -99,7 +99,7 @@ impl Manifests {
     }
 }
 
-/// Prints what of the manifests should be written otherwise, or has no effect.
+/// Prints the warnings about manifests: deprecated spellings, and settings without an effect.
 pub fn print_warnings(applications: &[Application], ui: &mut Ui) {
     warnings(applications).for_each(|warning| warn(warning, ui));
 }
@@ -141,13 +141,13 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file's name is that of a manifest.
+/// Whether a file has the extension of a manifest.
 pub fn is_named_so(file: &Path) -> bool {
     file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
 }
 
 fn open(path: &Path) -> anyhow::Result<Source> {
-    // Names end up in messages of one line each.
+    // The name is printed in messages of one line.
     let name = sanitise(&path.display().to_string()).into_owned();
     let file = File::open(path).with_context(|| format!("file `{name}` cannot be opened"))?;
     source(&name, file)
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_gives_its_manifests_in_order() {
+    fn the_manifests_of_a_directory_are_read_in_order() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["b.yml", "a.yaml", "c.json", "notes.txt"] {
             fs::write(dir.path().join(name), "x").unwrap();
@@ -203,18 +203,18 @@ mod tests {
     }
 
     #[test]
-    fn stdin_is_read_once() {
+    fn stdin_cannot_be_read_twice() {
         assert_eq!(problem(&["-".into(), "-".into()], std::io::empty()), "stdin, `-`, can be read only once");
     }
 
     #[test]
-    fn endless_input_ends_one_byte_above_the_limit() {
+    fn reading_stops_one_byte_above_the_limit() {
         let sources = read(&["-".into()], std::io::repeat(b' ')).unwrap();
         assert_eq!(sources[0].bytes.len(), MAX_MANIFEST_BYTES + 1);
     }
 
     #[test]
-    fn bytes_are_taken_as_they_are() {
+    fn bytes_are_read_unchanged() {
         assert_eq!(read(&["-".into()], [0xff, 0x00].as_slice()).unwrap()[0].bytes, [0xff, 0x00]);
     }
 }

@@ -1,7 +1,7 @@
-//! The command line: what may be typed, and the way from there to an exit code.
+//! The command line: its syntax, and running a command to its exit code.
 //!
-//! Parsing comes first and needs nothing: no runtime, no file, no network. One file per command holds its
-//! flags, with their help, and what it does.
+//! Parsing comes first and needs no runtime, file or network. Each command has a file with its flags, their help, and
+//! its implementation.
 
 pub mod clusters;
 pub mod commands;
@@ -87,7 +87,7 @@ Examples:
   $ rollout undo express-server --to-revision v1
   $ rollout apply examples/express-server-v1.yaml --sandbox";
 
-/// Runs the process's command line and gives its exit code.
+/// Runs the process's command line and returns its exit code.
 pub fn main() -> u8 {
     let typed: Vec<OsString> = std::env::args_os().collect();
     if let Some(code) = complete::answer(&typed, &mut Ui::new(Color::Never, Verbosity::Quiet)) {
@@ -107,8 +107,8 @@ pub fn main() -> u8 {
     }
 }
 
-/// Parses a command line. A variable that is set to nothing is left out, as CI systems set variables that have no
-/// value.
+/// Parses a command line. `is_left_out` selects values of environment variables to ignore: empty ones, because CI
+/// systems set variables that have no value.
 fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, HintFlags), clap::Error> {
     let named = plugin::named(command(), typed.first().map(OsString::as_os_str));
     let parsed = |is_left_out| {
@@ -119,21 +119,21 @@ fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, Hi
     parsed(is_left_out).map_err(|error| variables::named(error, &named, parsed(|_| true).err().as_ref()))
 }
 
-/// What clap says about a command line, in its colours; safe to show.
+/// clap's message about a command line, in its colours; sanitised.
 ///
-/// It repeats what was typed as it was typed, and its colours are escape sequences as well, so that nobody
-/// can tell them apart afterwards. Hence whatever acts is made visible before, and parsed once more.
+/// The message repeats the words as typed, and its colours are escape sequences as well, so the two cannot be told
+/// apart afterwards. So control characters are made visible in the words first, which are then parsed again.
 fn shown(typed: &[OsString], error: &clap::Error) -> String {
     let visible: Vec<OsString> =
         typed.iter().map(|word| sanitise(&word.to_string_lossy()).into_owned().into()).collect();
     match parse(&visible, |value| value.is_empty() || value.to_string_lossy().contains(is_unsafe)) {
         Err(error) => error.render().ansi().to_string(),
-        // It was a variable's value.
+        // The error was about a variable's value.
         Ok(_) => sanitise_block(&error.render().to_string()).into_owned(),
     }
 }
 
-/// The command line as a value, for what is generated from it.
+/// The definition of the command line, for generated files.
 pub fn command() -> clap::Command {
     Cli::command()
 }
@@ -161,19 +161,19 @@ fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, CommandError> {
     }
 }
 
-/// Runs a command that talks to an API. One thread is plenty: all of it is waiting.
+/// Runs a command that talks to an API. One thread suffices, since commands mostly wait.
 fn wait(command: impl Future<Output = Result<u8, CommandError>>) -> Result<u8, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
     let outcome = runtime.block_on(command);
-    // After the verdict nothing is waited for, even if connections are open.
+    // Does not wait for open connections to close.
     runtime.shutdown_background();
     outcome
 }
 
-/// The colour that a command line asks for which could not be parsed.
+/// The value of `--color` in a command line that cannot be parsed.
 fn typed_color(typed: &[OsString]) -> Color {
     let mut words = typed.iter().map(OsString::as_os_str);
     while let Some(word) = words.next() {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_is_safe_to_repeat() {
+    fn words_repeated_in_errors_are_sanitised() {
         let cases: [&[&str]; 5] = [
             &["rollout", "\u{1b}]0;gone\u{7}"],
             &["rollout", "--\u{1b}[31mred"],
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_colour_is_found_before_parsing() {
+    fn the_colour_is_found_without_parsing() {
         let cases: [(&[&str], Color); 4] = [
             (&["rollout", "--color", "never", "x"], Color::Never),
             (&["rollout", "--color=always"], Color::Always),

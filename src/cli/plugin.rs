@@ -1,7 +1,7 @@
-//! The name under which the program was called: its own, or that of a kubectl plugin.
+//! The name under which the program was called: its own, or that of the kubectl plugin.
 //!
-//! `kubectl rollout` is built into kubectl and wins over a plugin of that name, so that the plugin is called
-//! `kubectl batch-rollout`: kubectl finds it as `kubectl-batch_rollout`, a link to the binary.
+//! `kubectl rollout` is built into kubectl and takes precedence over a plugin of that name, so the plugin is `kubectl
+//! batch-rollout`. kubectl finds it as `kubectl-batch_rollout`, a link to the binary.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,18 +11,18 @@ use clap::builder::StyledStr;
 
 /// The file name by which kubectl finds the plugin.
 const FILE: &str = "kubectl-batch_rollout";
-/// How it is typed then.
+/// The plugin's command, as typed.
 const TYPED: &str = "kubectl batch-rollout";
 
-/// The file name by which kubectl asks what may come next.
+/// The file name under which kubectl calls the plugin for completions.
 const COMPLETING: &str = "kubectl_complete-batch_rollout";
 
-/// Whether kubectl wants to know what may come next, as the first word of the process's arguments has it.
+/// Whether kubectl requests completions, according to the process's first argument.
 pub(crate) fn is_asked_to_complete(first: Option<&OsString>) -> bool {
     first.and_then(|first| Path::new(first).file_stem()) == Some(OsStr::new(COMPLETING))
 }
 
-/// The command line with the name that help shows, as the first word of the process's arguments has it.
+/// The command line, named in help as it was called, according to the process's first argument.
 pub(crate) fn named(command: Command, first: Option<&OsStr>) -> Command {
     if first.and_then(|first| Path::new(first).file_stem()) != Some(OsStr::new(FILE)) {
         return command;
@@ -30,7 +30,7 @@ pub(crate) fn named(command: Command, first: Option<&OsStr>) -> Command {
     renamed(command.bin_name(TYPED)).mut_subcommands(renamed)
 }
 
-/// Examples show what can be typed.
+/// Replaces the name in examples.
 fn renamed(command: Command) -> Command {
     let typed = |help: Option<&StyledStr>| {
         help.map(|help| help.ansi().to_string().replace("$ rollout ", &format!("$ {TYPED} ")))

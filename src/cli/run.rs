@@ -1,5 +1,5 @@
-//! Running an operation for every command that changes something: its signals, its events and its final table. One
-//! cluster is driven as several are, but has no name.
+//! Runs the operation of every command that changes something: handles signals, prints events and the final table. One
+//! cluster is driven like several, but has no name.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,10 +33,10 @@ use crate::report::status::{self as table, ComponentStatus};
 /// anyway.
 const SANDBOX_RESTS_WITHIN: Duration = Duration::from_millis(500);
 
-/// How long a pipeline waits for something that is printed after the outcome is known.
+/// How long to wait for what is printed after the outcome is known.
 const AFTERWARDS: Duration = Duration::from_secs(10);
 
-/// How a run is bounded and printed.
+/// The deadlines and the output of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct RunSettings {
     /// Its deadlines.
@@ -51,12 +51,12 @@ impl From<&RunArgs> for RunSettings {
     }
 }
 
-/// What a command does to the cluster that drives a run, or only plans it.
+/// The access that a command needs to drive a run, or only to plan it.
 pub fn access_of(dry_run: Option<DryRunPlan>) -> Access {
     if dry_run.is_some() { Access::Read } else { Access::Write }
 }
 
-/// Applies the request about a component, or plans it, as the flags ask.
+/// Applies the request about a component, or plans it with `--dry-run`.
 ///
 /// # Errors
 ///
@@ -73,12 +73,11 @@ pub async fn plan_or_apply(
     plan_or_run((args, component), global, ui, &request, operation).await
 }
 
-/// Runs an operation on a component, or plans the request that it makes of the driver, as the flags ask.
+/// Runs an operation on a component, or plans its request with `--dry-run`.
 ///
 /// # Errors
 ///
-/// Whatever keeps a client from being built, whatever would stop the rollout before its first write, and those of
-/// [`run_in`].
+/// If the client cannot be built, the rollout would be rejected before its first write, or [`run_in`] fails.
 pub async fn plan_or_run(
     (args, component): (&RunArgs, Option<&str>),
     global: &GlobalArgs,
@@ -135,12 +134,12 @@ pub async fn run_in(
     run(&[request], settings, ui, async |contexts| Ok(vec![operation(&contexts[0]).await?])).await
 }
 
-/// Runs an operation on clusters, which it gets a context of each for, and prints the final table. The requests of a
-/// cluster may be empty, where only the operation finds out what is asked.
+/// Runs an operation on clusters, with a context for each, and prints the final table. The requests of a cluster may be
+/// empty, if only the operation determines them.
 ///
 /// # Errors
 ///
-/// The failure of the operation, or the worst of those of its clusters, which the reporter has printed already.
+/// The failure of the operation, or the one with the highest exit code of its clusters, which the reporter has printed.
 async fn run(
     requests: &[ClusterRequests<'_>],
     settings: RunSettings,
@@ -182,7 +181,7 @@ async fn drive(
             sandbox.settle(SANDBOX_RESTS_WITHIN).await;
         }
     }
-    // The display gives the terminal back before anything else is printed.
+    // Dropping the display restores the terminal before anything else is printed.
     drop((contexts, display));
     match ended {
         Ended::Dropped(signal) => {
@@ -208,7 +207,7 @@ async fn conclude(
     output: RunOutput,
     ui: &mut Ui,
 ) -> Result<u8, CommandError> {
-    // That of a cluster is the failure of its first component that has one.
+    // The failure of a cluster is that of its first failed component.
     let failures = outcomes.iter().filter_map(|cluster| fleet::failures(cluster).next());
     let kinds = failures.map(|failure| match (Kind::from(failure.kind), signal) {
         (Kind::Interrupted(_), Some(signal)) => Kind::Interrupted(signal),
@@ -221,7 +220,7 @@ async fn conclude(
         .zip(outcomes)
         .map(|((_, requests), outcomes)| components_of(requests, outcomes))
         .collect();
-    // Of an empty share of the applications, nothing is unknown.
+    // An empty shard has no state that could be unknown.
     let is_known = components.iter().all(Vec::is_empty) || outcomes.iter().any(has_known_end);
     if let Some(format) = output.filter(|_| !is_interrupted && is_known) {
         let clusters = || requests.iter().map(|(cluster, _)| cluster);
@@ -249,8 +248,7 @@ async fn conclude(
     }
 }
 
-/// Whether the state after a run is worth printing: something may have been done to a component, which is not so after
-/// a rejection, nor after losing the cluster.
+/// Whether to print the state after a run: not if all components were rejected, interrupted, or lost with the cluster.
 fn has_known_end(outcomes: &ClusterOutcomes) -> bool {
     let unknown = fleet::failures(outcomes).filter(|failure| {
         matches!(failure.kind, FailureKind::Refused | FailureKind::Cluster | FailureKind::Interrupted)
@@ -258,8 +256,7 @@ fn has_known_end(outcomes: &ClusterOutcomes) -> bool {
     unknown.count() < outcomes.iter().map(|outcome| outcome.components.len()).sum()
 }
 
-/// What is read once the outcome is known: a slow server delays the command no longer than [`AFTERWARDS`], for which it
-/// is `None`.
+/// Awaits a read after the outcome is known; `None` if it takes longer than [`AFTERWARDS`].
 ///
 /// # Errors
 ///
@@ -280,13 +277,13 @@ fn unreported_state(signal: Signal, kind: Option<Kind>) -> CommandError {
 ///
 /// # Errors
 ///
-/// A system that lets no handler be set.
+/// If the system does not allow handlers to be set.
 pub fn signals() -> Result<Signals, CommandError> {
     Ok(Signals::listen().context("signal handlers cannot be installed")?)
 }
 
-/// The components of a cluster, each with its namespace, application by application, by name: those that were driven,
-/// or else those that would have been.
+/// The components of a cluster, each with its namespace, by application and name: those that were driven, or else those
+/// that were requested.
 fn components_of<'a>(
     requests: &'a [RolloutRequest],
     outcomes: &'a ClusterOutcomes,
@@ -303,7 +300,7 @@ fn components_of<'a>(
     applications.flat_map(|(namespace, names)| names.into_iter().map(move |name| (namespace, name))).collect()
 }
 
-/// The final state, as it was read in time or not; or a warning that it is unknown.
+/// The final state, or a warning that it is unknown, if the read failed or timed out.
 fn known_state(
     read: Option<Result<Vec<ComponentStatus>, ops::Failure>>,
 ) -> Result<Vec<ComponentStatus>, String> {
@@ -314,7 +311,7 @@ fn known_state(
     }
 }
 
-/// Where components of a cluster stand, each given by its namespace and name. Each namespace is read once.
+/// The states of a cluster's components, each identified by its namespace and name. Each namespace is read once.
 async fn statuses(
     cluster: &Cluster,
     components: &[(&str, &str)],

@@ -1,6 +1,7 @@
-//! Which clusters the flags select: one, several `--context`, or a fleet's file, of which `--context` selects a part.
+//! Which clusters the flags select: one, those of several `--context`, or those of a fleet's file, of which `--context`
+//! can select some.
 //!
-//! Everything that is wrong with the selection itself is refused here, before the first request.
+//! An invalid selection is rejected here, before the first request.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::report::text::list_literals;
 pub struct Selection {
     /// Each of them, in the order of the waves; at least one.
     pub clusters: Vec<SelectedCluster>,
-    /// How long each wave must stay ready before the next one; `None` is as long as the command line says.
+    /// How long each wave must stay ready before the next one; `None` is the command line's value.
     pub soaks: Vec<Option<Duration>>,
 }
 
@@ -32,11 +33,11 @@ pub struct SelectedCluster {
     pub wave: usize,
     /// How it changes the components of manifests.
     pub overrides: Option<FileOverrides>,
-    /// Where the file has it.
+    /// Its place in the fleet's file.
     pub origin: Option<Origin>,
 }
 
-/// Whether the flags select several clusters, or may.
+/// Whether the flags may select several clusters.
 pub fn is_fleet(global: &GlobalArgs) -> bool {
     global.fleet.is_some() || global.context.len() > 1
 }
@@ -45,7 +46,7 @@ pub fn is_fleet(global: &GlobalArgs) -> bool {
 ///
 /// # Errors
 ///
-/// A file that is wrong, and a selection that contradicts itself.
+/// If the file is invalid, or the selection contradicts itself.
 pub fn select_clusters(global: &GlobalArgs) -> Result<Selection, CommandError> {
     if let Some(first) = first_twice(&global.context) {
         return Err(usage(format!("context `{first}` appears twice")).hint("omit one of them"));
@@ -73,7 +74,7 @@ pub fn select_clusters(global: &GlobalArgs) -> Result<Selection, CommandError> {
 ///
 /// # Errors
 ///
-/// Several clusters, and those of [`select_clusters`].
+/// If the flags select several clusters, and those of [`select_clusters`].
 pub fn only(global: &GlobalArgs) -> Result<GlobalArgs, CommandError> {
     let mut selection = select_clusters(global)?;
     selection.refuse_several()?;
@@ -85,7 +86,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// The refusal, which names them.
+    /// If there are several; the message names them.
     pub fn refuse_several(&self) -> Result<(), CommandError> {
         if self.clusters.len() == 1 {
             return Ok(());
@@ -101,7 +102,7 @@ impl Selection {
 ///
 /// # Errors
 ///
-/// The overrides, and those of [`select_clusters`].
+/// If components are overridden, and those of [`select_clusters`].
 pub fn refuse_overrides(global: &GlobalArgs) -> Result<(), CommandError> {
     let clusters = select_clusters(global)?.clusters;
     let overridden = clusters.into_iter().filter(|cluster| cluster.overrides.is_some());
@@ -121,7 +122,7 @@ fn first_twice(names: &[String]) -> Option<&String> {
     names.iter().find(|name| !seen.insert(*name))
 }
 
-/// The one that the flags select as they are.
+/// The one cluster of a command line without a fleet.
 fn of_one(global: &GlobalArgs) -> Selection {
     let only = SelectedCluster { name: None, args: global.clone(), wave: 0, overrides: None, origin: None };
     Selection { clusters: vec![only], soaks: vec![None] }
@@ -184,7 +185,7 @@ fn of_file(global: &GlobalArgs, file: &Path) -> Result<Selection, CommandError> 
     Ok(selection)
 }
 
-/// `--namespace` is no other than that of the file.
+/// Checks that `--namespace` does not contradict the file.
 fn check_namespaces(global: &GlobalArgs, all: &[&FleetCluster]) -> Result<(), ManifestErrors> {
     let Some(flag) = &global.namespace else { return Ok(()) };
     let problems = all.iter().filter_map(|cluster| {
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn one_context_is_no_fleet() {
+    fn one_context_is_not_a_fleet() {
         for flags in [["--context", "eu"].as_slice(), &[]] {
             let selection = selected(flags).unwrap();
             assert!(selection.clusters.len() == 1 && selection.clusters[0].name.is_none(), "{selection:?}");
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_that_contradicts_itself_is_refused() {
+    fn contradictory_selections_are_rejected() {
         let cases: [(&[&str], &str); 3] = [
             (&["--context", "eu", "--context", "eu"], "context `eu` appears twice"),
             (
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_names_clusters_of_which_some_are_selected() {
+    fn contexts_select_clusters_of_a_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("fleet.yaml");
         let text = "waves:\n- clusters: [{name: eu, context: c-eu, namespace: shop}]\n  soak: 1m\n\

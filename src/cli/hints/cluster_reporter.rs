@@ -1,4 +1,4 @@
-//! The events of one cluster: named where there are several, with hints that can be typed as they are printed.
+//! The events of one cluster: named if there are several, with hints that can be typed as printed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,16 +9,16 @@ use crate::report::event::{Event, EventKind, Reporter};
 /// Which commands reach the cluster once the process has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Those of `rollout` and of kubectl.
+    /// Commands of `rollout` and of kubectl.
     Everything,
-    /// Those of `rollout`: no kubectl reaches a sandbox.
+    /// Only commands of `rollout`: kubectl cannot reach a sandbox.
     OwnCommands,
-    /// None: a sandbox without a file ends with its process.
+    /// No commands: a sandbox without a file ends with its process.
     Nothing,
 }
 
 impl Reach {
-    /// Whether a hint is of use: each command in it reaches something, and it needs no other hint before it.
+    /// Whether a hint is useful: the cluster is still there for its commands, and it does not continue an omitted hint.
     fn has(self, hint: &str) -> bool {
         match self {
             Self::Everything => true,
@@ -30,18 +30,18 @@ impl Reach {
     }
 }
 
-/// A reporter that names the cluster, adds flags to the commands of hints, omits commands that reach nothing, and names
-/// namespaces only where there are several.
+/// A reporter that names the cluster, adds flags to the commands in hints, omits hints that are of no use afterwards,
+/// and names namespaces only if there are several.
 pub struct ClusterReporter {
-    /// The reporter of the rewritten events, which is that of all clusters.
+    /// The reporter that receives the rewritten events of all clusters.
     pub inner: Rc<RefCell<Box<dyn Reporter + Send>>>,
     /// The name of the cluster; `None` where the command acts on one cluster alone.
     pub cluster: Option<String>,
-    /// Which commands are kept.
+    /// Which commands may appear in hints.
     pub reach: Reach,
     /// The flags of commands in hints.
     pub flags: HintFlags,
-    /// The namespace that those commands act in by themselves.
+    /// The namespace in which those commands act by default.
     pub namespace: String,
     /// Whether events name the namespace: the requests are about several.
     pub names_namespaces: bool,
@@ -57,7 +57,7 @@ impl Reporter for ClusterReporter {
         | EventKind::Interrupted { hints, .. } = &mut event.what
         {
             hints.retain(|hint| self.reach.has(hint));
-            // A manifest's namespace is in no variable.
+            // Neither flags nor variables set the manifest's namespace.
             let elsewhere = event.namespace.as_ref().filter(|namespace| **namespace != self.namespace);
             let flags = elsewhere.map(|namespace| self.flags.in_namespace(namespace));
             let flags = flags.as_ref().unwrap_or(&self.flags);
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hints_without_commands_stay_where_no_command_reaches_anything() {
+    fn hints_with_unreachable_commands_are_omitted() {
         let hints = [
             ("give the component another name", [true, true, true]),
             ("see `rollout status web`", [true, true, false]),

@@ -1,14 +1,14 @@
 //! The flags that select the cluster and the namespace: hints repeat them with every command.
 //!
-//! Of our own commands only the command line counts: the environment still applies. kubectl knows none of
-//! our variables, so its commands carry them.
+//! Commands of `rollout` repeat only flags from the command line, because environment variables still apply. kubectl
+//! does not read these variables, so its commands get their values as flags.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use crate::cli::flags::args::GlobalArgs;
 
-/// The flags that say where, with the identifiers that they have in the command line.
+/// The flags that select the cluster and the namespace, by their clap identifiers.
 const FLAGS: [(&str, &str); 8] = [
     ("namespace", NAMESPACE),
     ("context", CONTEXT),
@@ -24,11 +24,11 @@ const CONTEXT: &str = "--context ";
 const FLEET: &str = "--fleet ";
 const SANDBOX: &str = "--sandbox=";
 
-/// Commands of kubectl about what is in no namespace.
+/// kubectl commands about objects without a namespace.
 const CLUSTER_WIDE: [&str; 4] =
     ["kubectl create namespace", "kubectl auth whoami", "kubectl cluster-info", "kubectl get namespaces"];
 
-/// The flags of commands in hints, as they are typed.
+/// The flags to add to commands in hints, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HintFlags {
     ours: Vec<String>,
@@ -36,7 +36,7 @@ pub struct HintFlags {
 }
 
 impl HintFlags {
-    /// Those that were given.
+    /// The flags that the command line and the environment set.
     pub fn of(matches: &ArgMatches) -> Self {
         let values = |id: &str| -> Vec<String> {
             let values = matches.try_get_raw(id).ok().flatten();
@@ -47,7 +47,7 @@ impl HintFlags {
         let is_given = |id: &str| is_typed(id) || matches.value_source(id) == Some(ValueSource::EnvVariable);
         let flags = |is_meant: &dyn Fn(&str) -> bool| -> Vec<String> {
             let meant = FLAGS.iter().filter(|(id, _)| is_meant(id));
-            // Several contexts are one flag: a command has all of them or none.
+            // Several contexts are one entry: a command gets all of them or none.
             let shown = |(id, flag): &(&str, &str)| {
                 let values: Vec<String> =
                     values(id).into_iter().map(|value| format!("{flag}{value}")).collect();
@@ -56,7 +56,7 @@ impl HintFlags {
             meant.filter_map(shown).collect()
         };
         let mut ours = flags(&is_typed);
-        // A sandbox without a file is gone when the command ends, and so is what a hint would be about.
+        // A sandbox without a file ends with the command, so no hint can refer to it.
         let sandbox = value("sandbox").filter(|_| is_typed("sandbox"));
         ours.extend(sandbox.map(|file| format!("{SANDBOX}{file}")));
         let mut of_kubectl = flags(&is_given);
@@ -64,7 +64,7 @@ impl HintFlags {
         Self { ours, of_kubectl }
     }
 
-    /// These for one of several clusters, which its own flags select.
+    /// These flags for one of several clusters: its own flags replace those that select several.
     #[must_use]
     pub fn in_cluster(&self, args: &GlobalArgs) -> Self {
         let chosen =
@@ -82,7 +82,7 @@ impl HintFlags {
         Self { ours, of_kubectl }
     }
 
-    /// These, and the namespace, unless one was given.
+    /// These flags with a namespace, unless one is set.
     #[must_use]
     pub fn in_namespace(&self, namespace: &str) -> Self {
         let mut flags = self.clone();
@@ -122,7 +122,7 @@ impl HintFlags {
     }
 }
 
-/// A command with the flags that it lacks.
+/// Adds the flags that a command lacks.
 fn added<'a>(command: &str, flags: impl Iterator<Item = &'a String>) -> String {
     let mut command = command.to_owned();
     for flag in flags {
@@ -135,12 +135,12 @@ fn added<'a>(command: &str, flags: impl Iterator<Item = &'a String>) -> String {
     command
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     if is_plain(word) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// Whether a word means itself to every shell.
+/// Whether no shell interprets any character of a word.
 pub fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c))
 }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_get_what_was_typed_and_nothing_twice() {
+    fn commands_get_the_missing_flags() {
         let flags = typed(&["rollout", "status", "--context", "it's here", "-n=shop", "--sandbox=box.json"]);
         let cases = [
             (
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifests_namespace_is_one_that_nobody_typed() {
+    fn a_manifests_namespace_is_added_unless_one_was_typed() {
         let none = typed(&["rollout", "status"]);
         assert_eq!(none, HintFlags::default());
         assert_eq!(none.in_namespace("shop").add_to("`rollout undo`"), "`rollout undo -n shop`");

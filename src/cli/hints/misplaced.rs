@@ -1,4 +1,4 @@
-//! A sandbox's file that was typed as another argument: `--sandbox FILE` instead of `--sandbox=FILE`.
+//! A sandbox's file typed as a separate argument: `--sandbox FILE` instead of `--sandbox=FILE`.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli::failure::CommandError;
 use crate::sandbox;
 
-/// Adds to a failure how the sandbox's file is given, where a word after `--sandbox` may have been meant so.
+/// Adds a hint on how to specify the sandbox's file, if the word after `--sandbox` may be meant as one.
 pub(crate) fn explained(failure: CommandError, typed: &[OsString]) -> CommandError {
     let after = typed.iter().zip(typed.iter().skip(1)).find(|(flag, _)| *flag == "--sandbox");
     match after.and_then(|(_, word)| word.to_str()).filter(|word| may_be_a_sandboxs(word)) {
@@ -15,7 +15,7 @@ pub(crate) fn explained(failure: CommandError, typed: &[OsString]) -> CommandErr
     }
 }
 
-/// Whether a word is a sandbox's file, or one that is yet to be made.
+/// Whether a word names a sandbox's file, or a file that does not exist yet.
 fn may_be_a_sandboxs(word: &str) -> bool {
     let path = Path::new(word);
     let is_file_name = !word.starts_with('-') && path.extension().is_some();

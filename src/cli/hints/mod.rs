@@ -1,4 +1,4 @@
-//! What to do next, as commands that can be typed as they are printed.
+//! Hints on what to do next, with commands that can be typed as printed.
 
 pub mod cluster_reporter;
 pub mod flags;

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks to stop after the write in flight, the second stops at once. What is printed once
-//! the outcome is known stops at the first.
+//! Ctrl-C and SIGTERM: the first stops a run after the write in flight, the second stops it at once. After the outcome
+//! is known, the first ends the command.
 
 use std::io;
 
@@ -10,9 +10,9 @@ use crate::ops::Stopper;
 
 /// How work ended.
 pub enum Ended<T> {
-    /// By itself, though a signal may have asked it to.
+    /// It completed, possibly after a signal.
     Done(T, Option<Signal>),
-    /// Dropped where it was.
+    /// It was dropped by the second signal.
     Dropped(Signal),
 }
 
@@ -27,7 +27,7 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// A system that lets no handler be set.
+    /// If the system does not allow handlers to be set.
     pub fn listen() -> io::Result<Self> {
         let interrupts = unix::signal(SignalKind::interrupt())?;
         let terminations = unix::signal(SignalKind::terminate())?;

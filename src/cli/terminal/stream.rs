@@ -1,4 +1,4 @@
-//! A stream of the process: its reader may go away, and a CI system may read along.
+//! A stream of the process, whose reader may go away, and in which a CI system may look for commands.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ pub(super) struct Stream(Arc<Mutex<Sink>>);
 struct Sink {
     writer: Box<dyn Write + Send>,
     state: StreamState,
-    /// The CI system that reads along.
+    /// The CI system that looks for commands in it.
     page: Option<CiProvider>,
 }
 
@@ -39,7 +39,7 @@ impl Stream {
         Self(Arc::new(Mutex::new(Sink { writer: Box::new(writer), state: StreamState::Open, page: None })))
     }
 
-    /// The same, read along by a CI system.
+    /// The same stream, of which a CI system interprets commands.
     pub(super) fn on(self, page: Option<CiProvider>) -> Self {
         self.lock().page = page;
         self
@@ -49,13 +49,13 @@ impl Stream {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes text of which nothing is a command to the CI system.
+    /// Writes text, with commands to the CI system escaped.
     pub(super) fn say(&self, text: &str) {
         let page = self.lock().page;
         self.command(&without_commands(page, text));
     }
 
-    /// Writes what is meant as it stands.
+    /// Writes text unchanged, including commands to the CI system.
     pub(super) fn command(&self, text: &str) {
         let mut sink = self.lock();
         if !matches!(sink.state, StreamState::Open) {
@@ -67,12 +67,12 @@ impl Stream {
         }
     }
 
-    /// Whether its reader has gone away, or it cannot be written.
+    /// Whether the reader has gone away, or a write has failed.
     pub(super) fn is_over(&self) -> bool {
         !matches!(self.lock().state, StreamState::Open)
     }
 
-    /// Ends it. Fails when it could not be written, unless the reader simply went away.
+    /// Closes the stream. Fails if a write has failed, unless the reader just went away.
     pub(super) fn close(&self) -> io::Result<()> {
         match std::mem::replace(&mut self.lock().state, StreamState::Closed) {
             StreamState::Open | StreamState::Closed => Ok(()),
@@ -93,10 +93,10 @@ impl Write for Stream {
     }
 }
 
-/// Text of which nothing is a command to the CI system.
+/// Escapes commands to the CI system.
 pub(super) fn without_commands(page: Option<CiProvider>, text: &str) -> Cow<'_, str> {
     match page {
-        // What GitLab takes for a command has control characters, of which none passes.
+        // GitLab's commands need control characters, which are removed elsewhere.
         None | Some(CiProvider::GitLab) => Cow::Borrowed(text),
         Some(CiProvider::GitHub) => github::escape_commands(text),
     }

@@ -1,7 +1,7 @@
 //! The process's streams: nothing else reads stdin or writes to stdout or stderr.
 //!
-//! stdout is data, stderr is conversation. What is a terminal, what is coloured and what is left unsaid is
-//! decided here, once. A reader who has gone away is no failure: what it does not want is dropped.
+//! Data goes to stdout, messages go to stderr. This module alone decides what is a terminal, what is coloured and what
+//! `--quiet` omits. A reader that has gone away is not a failure: further output is dropped.
 
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
@@ -31,10 +31,10 @@ use crate::report::paint::Paint;
 use crate::report::terminal::Terminal;
 use crate::report::text::{sanitise, sanitise_block};
 
-/// The size of a terminal that does not know it, the smallest that is common.
+/// The size assumed for a terminal that does not report it.
 const DEFAULT_SIZE: Size = Size { columns: 80, rows: 24 };
 
-/// How often a second the bars are drawn at most: what indicatif does by itself.
+/// The maximum number of redraws of the bars per second; indicatif's default.
 const DRAWINGS_PER_SECOND: u8 = 20;
 
 /// The streams of the process.
@@ -51,23 +51,23 @@ pub struct Ui {
     summary: Option<PathBuf>,
 }
 
-/// How a run in progress is shown on stderr.
+/// How progress is displayed on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProgressDisplay {
-    /// It is a terminal.
+    /// As bars, on a terminal.
     Bars,
-    /// It is a file, a pipe, or was asked to be quiet.
+    /// As lines, in a file or a pipe, or with `--quiet`.
     Lines,
 }
 
-/// What was answered to a question.
+/// The answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
     /// Yes.
     Yes,
     /// Anything else.
     No,
-    /// There is no terminal to ask on.
+    /// There is no terminal on which to ask.
     NotAsked,
 }
 
@@ -111,58 +111,58 @@ impl Ui {
         Self { stdout, stderr, detail, progress, paint, flags: HintFlags::default(), page, summary }
     }
 
-    /// Adds these flags to the commands in hints.
+    /// Sets the flags that are added to the commands in hints.
     #[must_use]
     pub fn with_hint_flags(self, flags: HintFlags) -> Self {
         Self { flags, ..self }
     }
 
-    /// The flags that the commands of hints have.
+    /// The flags that are added to the commands in hints.
     pub fn flags(&self) -> &HintFlags {
         &self.flags
     }
 
-    /// Changes the flags that the commands of hints have.
+    /// Changes the flags that are added to the commands in hints.
     pub fn set_flags(&mut self, flags: HintFlags) {
         self.flags = flags;
     }
 
-    /// Prints data on stdout, as it is.
+    /// Prints data to stdout, unchanged.
     pub fn data(&mut self, text: &str) {
         self.stdout.say(text);
     }
 
-    /// Prints words for people on stdout, of which none is a command to the CI system.
+    /// Prints text for people to stdout, with commands to the CI system escaped.
     pub fn words(&mut self, text: &str) {
         self.data(&without_commands(self.page, text));
     }
 
-    /// Prints on stdout, control characters and all: for a program that asked for them.
+    /// Prints to stdout including control characters, for a program that requested them.
     pub fn verbatim(&mut self, text: &str) {
         Stream::new(io::stdout()).say(text);
     }
 
-    /// Says a sentence on stderr, unless asked to be quiet. The text is made safe.
+    /// Prints a sentence to stderr, unless `--quiet` is set. The text is sanitised.
     pub fn status(&mut self, text: &str) {
         if self.detail == Verbosity::Full {
             self.stderr.say(&format!("{}\n", sanitise(text)));
         }
     }
 
-    /// A way to print more lines on stderr at any moment, for which there are no bars.
+    /// A function that prints lines to stderr at any time; disables the bars.
     pub fn stderr_printer(&mut self) -> impl Fn(&str) + Clone + Send + 'static {
         self.progress = ProgressDisplay::Lines;
         let stderr = self.stderr.clone();
         move |text: &str| stderr.say(&format!("{}\n", sanitise(text)))
     }
 
-    /// Warns on stderr, quiet or not. The text is made safe; it has no full stop.
+    /// Prints a warning to stderr, even with `--quiet`. The text is sanitised; it has no full stop.
     pub fn warn(&mut self, text: &str) {
         self.stderr.say(&labelled(Label::Warning, &sanitise(text)));
         self.annotate(Level::Warning, None, text);
     }
 
-    /// Warns of something in a file.
+    /// Prints a warning about a place in a file.
     pub fn warn_at(&mut self, spot: Location<'_>, text: &str) {
         let Location { file, line, column } = spot;
         let placed = format!("{file}:{line}:{column}: {text}");
@@ -170,14 +170,14 @@ impl Ui {
         self.annotate(Level::Warning, Some(spot), text);
     }
 
-    /// Annotates the page of the job, for readers who do not open its log.
+    /// Adds an annotation to the page of the GitHub job, for readers who do not open its log.
     fn annotate(&self, level: Level, spot: Option<Location<'_>>, message: &str) {
         if self.page == Some(CiProvider::GitHub) {
             self.stderr.command(&github::annotation(level, "rollout", spot, message));
         }
     }
 
-    /// Adds the final table to the step's summary, where there is one.
+    /// Adds the final table to the step's summary, if there is one.
     pub fn summary(&mut self, table: &str) {
         let Some(path) = &self.summary else { return };
         let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
@@ -187,18 +187,19 @@ impl Ui {
         }
     }
 
-    /// Whether the reader of stdout has gone away, so that going on printing is pointless.
+    /// Whether the reader of stdout has gone away, so that nothing needs to be printed.
     pub fn reader_is_gone(&self) -> bool {
         self.stdout.is_over()
     }
 
-    /// The display for a run that starts now: in words on stderr, or as NDJSON on stdout. It holds stderr until it is
-    /// dropped: nothing else should be said meanwhile.
+    /// The display for a run that starts now: as text on stderr, or as NDJSON on stdout. Until it is dropped, nothing
+    /// else should be printed to stderr.
     pub fn reporter(&self, output: RunOutput, started: Timestamp) -> Box<dyn Reporter + Send> {
         match (output, self.progress) {
             (None, _) => Box::new(Json::new(self.stdout.clone())),
             (Some(_), ProgressDisplay::Bars) => {
-                // Nothing is taken out: where colours are not wanted there are none, and the cursor has to move.
+                // Not through `AutoStream`, which would remove the sequences that move the cursor; `paint` omits
+                // colours.
                 let canvas = Canvas::new(Stream::new(io::stderr()), terminal_size);
                 let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), DRAWINGS_PER_SECOND);
                 let terminal = Terminal::new(self.stderr.clone(), target, terminal_size, self.paint);
@@ -206,7 +207,8 @@ impl Ui {
             }
             (Some(_), ProgressDisplay::Lines) => {
                 let lines = Lines::new(self.stderr.clone(), self.detail);
-                // What is meant for the page passes as it is: nothing is defused, and no control character taken out.
+                // Commands to the CI system are written unchanged, with neither escaping nor removal of control
+                // characters.
                 let commands = || Stream::new(io::stderr());
                 let folded = |lines, page| CiSections::new(lines, commands(), page, started);
                 match (self.page, self.detail) {
@@ -225,11 +227,11 @@ impl Ui {
         }
     }
 
-    /// Asks on the terminal whether to do something; elsewhere it does not ask.
+    /// Asks for confirmation on the terminal, if there is one.
     ///
     /// # Errors
     ///
-    /// A terminal that cannot be read.
+    /// If the terminal cannot be read.
     pub fn confirm(&mut self, question: &str) -> Result<Confirmation, CommandError> {
         if !self.is_interactive() {
             return Ok(Confirmation::NotAsked);
@@ -248,7 +250,7 @@ impl Ui {
         io::stdin()
     }
 
-    /// Prints what `clap` has to say, which may be help and is safe by now, and gives the exit code.
+    /// Prints clap's message, which may be help and is already sanitised, and returns the exit code.
     pub(crate) fn parsed(&mut self, error: &clap::Error, text: &str) -> u8 {
         if error.use_stderr() {
             self.stderr.say(text);
@@ -258,7 +260,7 @@ impl Ui {
         self.conclude(Ok(exit::SUCCESS))
     }
 
-    /// Ends the command: prints its failure and gives the exit code.
+    /// Ends the command: prints its failure and returns the exit code.
     pub(crate) fn conclude(&mut self, outcome: Result<u8, CommandError>) -> u8 {
         let outcome = outcome.and_then(|code| self.written().map(|()| code));
         match outcome {
@@ -281,7 +283,7 @@ impl Ui {
         self.annotate_failure(failure);
     }
 
-    /// A manifest's problems each at its line.
+    /// Annotates the page with a failure; the problems of a manifest are annotated at their lines.
     fn annotate_failure(&self, failure: &CommandError) {
         let Some(errors) = failure.error.downcast_ref::<ManifestErrors>() else {
             return self.annotate(Level::Error, None, &failure.error.to_string());
@@ -293,7 +295,7 @@ impl Ui {
         }
     }
 
-    /// Fails when stdout could not be written, unless the reader simply went away.
+    /// Fails if a write to stdout has failed, unless the reader just went away.
     fn written(&self) -> Result<(), CommandError> {
         self.stdout.close().map_err(|error| {
             let error = anyhow::Error::new(error).context("standard output cannot be written");
@@ -302,7 +304,8 @@ impl Ui {
     }
 }
 
-/// A display on a terminal that shows nothing else meanwhile. The display goes first, and then the echo is back.
+/// A display on a terminal without echo. The fields are dropped in order: the display first, which restores the echo
+/// last.
 struct QuietTerminal<R> {
     inner: R,
     _echo: EchoGuard<io::Stderr>,
@@ -321,13 +324,13 @@ fn terminal_size() -> Size {
         .map_or(DEFAULT_SIZE, |size| Size { columns: size.ws_col, rows: size.ws_row })
 }
 
-/// Makes a panic end as documented: reported on lines of its own, with the exit code of a failure.
+/// Makes a panic end as documented: printed on lines of its own, with the exit code of a failure.
 pub fn install_panic_hook(end: fn(u8)) {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let mut stderr = io::stderr();
         if stderr.is_terminal() {
-            // Below the bars, of which the last line is unfinished.
+            // Ends the last line of the bars.
             stderr.write_all(b"\n").ok();
             echo::restore(&stderr);
         }
@@ -357,7 +360,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A stream that fails in one way.
+    /// A writer that always fails with this kind of error.
     struct Failing(io::ErrorKind);
 
     impl Write for Failing {
@@ -369,7 +372,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// A writer whose bytes are kept.
+    /// A writer that stores its bytes.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -382,7 +385,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// What is said on stderr, colours included.
+    /// What is printed to stderr, including colours.
     pub(crate) fn on_stderr(tell: impl FnOnce(&mut Ui)) -> String {
         let kept = Kept::default();
         tell(&mut Ui { stderr: Stream::new(kept.clone()), ..ui(io::sink()) });
@@ -403,7 +406,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_reader_who_left_is_no_failure() {
+    fn a_closed_pipe_is_not_a_failure() {
         let mut ui = ui(Failing(io::ErrorKind::BrokenPipe));
         ui.data("x");
         assert!(ui.reader_is_gone());
@@ -418,7 +421,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_commands_own_failure_wins() {
+    fn the_commands_own_failure_takes_precedence() {
         let mut ui = ui(Failing(io::ErrorKind::StorageFull));
         ui.data("x");
         assert_eq!(ui.conclude(Err(CommandError::reported(Kind::Timeout))), exit::TIMEOUT);
