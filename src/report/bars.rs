@@ -1,9 +1,9 @@
-//! What people watch while components are rolled out: a bar for each, cut to the size of the terminal.
+//! The progress display on a terminal: a bar for each component, fitted to the terminal's size.
 //!
-//! It knows where each component stands and draws that as lines of text; it knows no terminal and no clock. Where there
-//! are more components than the terminal has room for, those with the most to tell are shown, and a last line has the
-//! total. A character tells the state of a component and, except for the common ones, so does a word; colour repeats
-//! it.
+//! It tracks the state of each component from events and renders the bars as lines of text, without access to a
+//! terminal or a clock. If the terminal has no room for all components, those that need attention most are shown, and a
+//! last line has the total. A character shows the state of a component, and text explains the uncommon ones; colour
+//! repeats it.
 
 mod row;
 #[cfg(test)]
@@ -21,13 +21,13 @@ use crate::report::paint::Paint;
 use crate::report::text::{plural, sanitise};
 use row::{BarCounts, BarRow, Layout};
 
-/// Bars on a terminal of any height: more cannot be read while they change.
+/// The maximum number of bars, however high the terminal: more cannot be read while they change.
 const MOST_BARS: usize = 10;
 
-/// Rows that are not for bars: the total, and the line that was printed last.
+/// Rows reserved for the total and the last printed line.
 const OTHER_ROWS: u16 = 2;
 
-/// Whose bar it is: the application's and the component's name; the latter is absent while the application as a
+/// What a bar is about: the names of the application and the component, without the latter while the application as a
 /// whole waits.
 type Key = (String, Option<String>);
 
@@ -39,28 +39,28 @@ pub struct Bars(BTreeMap<Key, Bar>);
 struct Bar {
     state: BarState,
     progress: Option<Progress>,
-    /// What it waits for or what is wrong.
+    /// What the component waits for, or what is wrong.
     text: String,
-    /// When its batch began, or the wait.
+    /// When the batch or the wait began.
     since: SignedDuration,
 }
 
-/// How a component fares; those that come first are shown first.
+/// The state of a component, in the order in which bars are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum BarState {
     /// Its pods do not become ready.
     NotProgressing,
-    /// A batch is under way.
+    /// A batch is in progress.
     Rolling,
     /// A batch is complete.
     Ready,
     /// A user has to resume it.
     Paused,
-    /// Others come first.
+    /// It waits for another run or component.
     Queued,
-    /// It ended well.
+    /// It succeeded or is held.
     Done,
-    /// It ended otherwise.
+    /// It failed or was interrupted.
     Failed,
 }
 
@@ -88,7 +88,7 @@ fn measured_text(metric: &str, values: &[String], value: &str) -> String {
     }
 }
 
-/// The numbers among the last values as a line of small bars; empty where there are fewer than two.
+/// The numbers among the last values as a line of small bars; empty if there are fewer than two.
 fn sparkline(values: &[String]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let numbers: Vec<f64> = values
@@ -111,10 +111,10 @@ fn sparkline(values: &[String]) -> String {
 }
 
 impl Bars {
-    /// Takes note of an event.
+    /// Updates the bars with an event.
     pub fn event(&mut self, event: &Event) {
         let now = event.elapsed;
-        // Whatever comes after the queue means that its turn has come.
+        // Any other event means that the application no longer waits for the Lease.
         if !matches!(event.what, EventKind::Queued { .. }) {
             self.0.remove(&(bar_key(event).0, None));
         }
@@ -136,7 +136,7 @@ impl Bars {
             }
             EventKind::Waiting { progress, on } => {
                 let bar = self.bar(event);
-                // A reminder is no progress.
+                // A reminder without progress does not end that state.
                 if bar.state != BarState::NotProgressing || bar.progress.as_ref() != Some(progress) {
                     bar.advance(BarState::Rolling, progress, now);
                     on.clone_into(&mut bar.text);
@@ -175,7 +175,7 @@ impl Bars {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Ready, measured_text(metric, values, value));
             }
-            // After a wave nothing of the application is under way.
+            // After a wave, no component of the application is in progress.
             EventKind::GatePassed { .. } if event.component.is_none() => {}
             EventKind::GatePassed { point } => {
                 let bar = self.bar(event);
@@ -211,12 +211,12 @@ impl Bars {
         })
     }
 
-    /// Whether nothing is under way.
+    /// Whether no component is in progress.
     pub fn is_empty(&self) -> bool {
         self.0.values().all(|bar| bar.state.has_ended())
     }
 
-    /// The bars as lines, at a time since the start; none is wider than the terminal less one column.
+    /// The bars as lines, at a time since the start; each leaves the terminal's last column free.
     pub fn lines(&self, size: Size, now: SignedDuration, paint: Paint) -> Vec<String> {
         let mut live: Vec<(&Key, &Bar)> = self.0.iter().filter(|(_, bar)| !bar.state.has_ended()).collect();
         live.sort_by_key(|(key, bar)| (bar.state, *key));
@@ -231,7 +231,7 @@ impl Bars {
         rows.iter().map(|row| layout.line(row, paint)).collect()
     }
 
-    /// The sum of all components, also of those that have ended.
+    /// The total of all components, including those that have ended.
     fn total(&self, hidden: usize, now: SignedDuration) -> BarRow {
         let components: Vec<&Bar> =
             self.0.iter().filter_map(|(key, bar)| key.1.is_some().then_some(bar)).collect();

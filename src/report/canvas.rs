@@ -1,9 +1,9 @@
-//! The lines at the bottom of a terminal that are drawn over and over, for indicatif to draw on.
+//! The target that indicatif draws on: the lines at the bottom of a terminal that are redrawn repeatedly.
 //!
-//! indicatif fills each line with blanks up to the edge, so that the terminal wraps to the next one. A terminal that is
-//! made wider would then join these lines into fewer rows, and the next drawing would erase the text above them. So
-//! here each line ends with a line break and is erased up to the edge instead. Made narrower, a terminal wraps what is
-//! drawn; the rows that this adds stay above as they are, since only some terminals wrap again.
+//! indicatif pads each line with blanks to the edge, so that the terminal wraps to the next one. When such a terminal
+//! is widened, it joins these lines into fewer rows, and the next redraw would erase the text above them. So this
+//! canvas ends each line with a line break, and erases the rest of the row instead of padding it. When a terminal is
+//! narrowed, it wraps the drawn lines; the rows that this adds remain above, since only some terminals rewrap.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -28,12 +28,12 @@ pub struct Canvas<W, S> {
 
 struct Drawing<W> {
     writer: W,
-    /// What is not written yet: a drawing appears at once or not at all.
+    /// Output that is not written yet, so that each redraw is a single write.
     buffer: String,
     next: CanvasPart,
 }
 
-/// What indicatif writes next: lines, and after each the blanks that fill it.
+/// What indicatif writes next: it follows each line by the blanks that pad it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CanvasPart {
     FirstLine,
@@ -131,7 +131,7 @@ impl<W: Write + Send, S: Fn() -> Size + Send + Sync> TermLike for Canvas<W, S> {
 mod tests {
     use super::*;
 
-    /// What is written when indicatif draws lines over so many others.
+    /// What is written when indicatif draws lines over `over` previous ones.
     fn drawn(
         canvas: &Canvas<Vec<u8>, impl Fn() -> Size + Send + Sync>,
         over: usize,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_in_breaks_and_not_at_the_edge() {
+    fn lines_end_with_line_breaks_instead_of_padding() {
         let canvas = Canvas::new(Vec::new(), || Size { columns: 80, rows: 24 });
         assert_eq!(drawn(&canvas, 0, &["a", "b", "c"]), "\r\x1b[2Ka\x1b[K\r\nb\x1b[K\r\nc\x1b[K");
         assert_eq!(drawn(&canvas, 3, &["d"]), "\x1b[2A\r\x1b[2Kd\x1b[K");

@@ -1,7 +1,7 @@
-//! Sections that a CI system's page can fold: a run's progress is inside one, its warnings and errors are outside.
+//! Collapsible sections in the log of a CI system: a run's progress is inside, its warnings and errors are outside.
 //!
 //! GitHub: docs.github.com, "Workflow commands for GitHub Actions", grouping log lines. GitLab: docs.gitlab.com, "Job
-//! logs", custom collapsible sections; the control characters are a part of its form.
+//! logs", custom collapsible sections, whose syntax includes control characters.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use crate::report::event::{Event, Reporter};
 use crate::report::message;
 use crate::report::text::elapsed;
 
-/// Whose page it is.
+/// A CI system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CiProvider {
     /// GitHub Actions.
@@ -20,20 +20,20 @@ pub enum CiProvider {
     GitLab,
 }
 
-/// Tells another display within sections.
+/// A reporter that wraps another's output in sections.
 pub struct CiSections<R, W: Write> {
     inner: R,
     writer: W,
     provider: CiProvider,
     started: Timestamp,
-    /// The time since the start at the event before.
+    /// The time of the last event, since the start.
     now: SignedDuration,
     sections: usize,
     is_open: bool,
 }
 
 impl<R: Reporter, W: Write> CiSections<R, W> {
-    /// Marks sections on a writer around the output of a display.
+    /// Writes section markers around the output of a reporter.
     pub fn new(inner: R, writer: W, provider: CiProvider, started: Timestamp) -> Self {
         Self { inner, writer, provider, started, now: SignedDuration::ZERO, sections: 0, is_open: false }
     }
@@ -72,7 +72,7 @@ impl<R, W: Write> CiSections<R, W> {
         self.started.as_second().saturating_add(self.now.as_secs())
     }
 
-    /// A writer that fails is left alone, as with every display.
+    /// Errors are ignored, as in every display.
     fn write(&mut self, text: &str) {
         self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush()).ok();
     }
@@ -105,7 +105,7 @@ mod tests {
 
     fn printed(provider: CiProvider) -> String {
         let mut log = Vec::new();
-        // Both write to the same log, one after the other.
+        // Both reporters write to the same log.
         let shared = std::cell::RefCell::new(&mut log);
         struct Shared<'a, 'b>(&'a std::cell::RefCell<&'b mut Vec<u8>>);
         impl Write for Shared<'_, '_> {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_stands_outside() {
+    fn warnings_are_outside_sections() {
         let resumed = |second: u32| format!("[   {second}s] web: resumed\n");
         let warned = "[   1s] web: warning: the quota is nearly used up\n";
         let (zero, two, three) = (resumed(0), resumed(2), resumed(3));

@@ -1,9 +1,8 @@
-//! The difference between two workloads, as `diff -u` shows it, in YAML.
+//! Differences between two workloads or objects: unified diffs of their YAML.
 //!
-//! Where each revision has a Deployment of its own, the object's name and the labels `app.oam.dev/revision` and
-//! `app.oam.dev/appRevision`, which the pods have as well, differ by construction: they are left out, and the names
-//! stand in the header.
-//! The colours are always there; a stream that is not to have any takes them out.
+//! If each revision has its own Deployment, the object's name and the labels `app.oam.dev/revision` and
+//! `app.oam.dev/appRevision`, which the pods have as well, always differ: they are omitted, and the names are in the
+//! header. The text is always coloured; the stream removes the colours if it should have none.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -17,8 +16,8 @@ use crate::report::text::{sanitise, sanitise_block};
 /// Lines of context around each difference.
 const CONTEXT: usize = 3;
 
-/// The difference between two workloads of a kind, either of which may not be there; empty where they are
-/// the same. Safe to show.
+/// The difference between two workloads of a kind, either of which may be absent; empty if they are the same.
+/// Sanitised.
 pub fn diff_workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<&Value>) -> String {
     let header = |workload: Option<&Value>| header(kind.noun(), workload);
     let (from, to) = (header(before), header(after));
@@ -31,13 +30,13 @@ pub fn diff_workloads(kind: WorkloadKind, before: Option<&Value>, after: Option<
     unified(&from, &to, &yaml(before), &yaml(after))
 }
 
-/// The difference between two objects of a kind, either of which may not be there. Safe to show.
+/// The difference between two objects of a kind, either of which may be absent. Sanitised.
 pub fn diff_objects(noun: &str, before: Option<&Value>, after: Option<&Value>) -> String {
     let text = |object: Option<&Value>| object.map(yaml).unwrap_or_default();
     unified(&header(noun, before), &header(noun, after), &text(before), &text(after))
 }
 
-/// The differences between the objects of two revisions, each with the object of its kind and name. Safe to show.
+/// The differences between the objects of two revisions, matched by kind and name. Sanitised.
 pub fn diff_object_lists(before: &[Value], after: &[Value]) -> String {
     let find = |objects: &[Value], name: &ObjectRef| {
         let found = objects.iter().find(|object| ObjectRef::of(object).as_ref() == Some(name));
@@ -66,7 +65,7 @@ fn yaml(object: &Value) -> String {
     serde_yaml::to_string(object).unwrap_or_default()
 }
 
-/// The workload without what no two revisions have in common.
+/// The workload without the fields that always differ between revisions.
 fn without_revision(workload: &Value) -> Value {
     let mut workload = workload.clone();
     if let Some(metadata) = workload.pointer_mut("/metadata").and_then(Value::as_object_mut) {
@@ -97,7 +96,7 @@ fn unified(from: &str, to: &str, before: &str, after: &str) -> String {
 fn painted(index: usize, line: &str) -> String {
     let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
     let style = match line.as_bytes().first() {
-        // The header is of two lines.
+        // The two lines of the header.
         _ if index < 2 => Style::new().bold(),
         Some(b'@') => colour(AnsiColor::Cyan),
         Some(b'-') => colour(AnsiColor::Red),
@@ -122,13 +121,13 @@ mod tests {
     }
 
     #[test]
-    fn names_alone_are_no_difference() {
+    fn names_and_revision_labels_are_not_compared() {
         let (one, two) = (workload("web-v1", "web:1"), workload("web-v2", "web:1"));
         assert_eq!(diff_workloads(WorkloadKind::Deployment, Some(&one), Some(&two)), "");
     }
 
     #[test]
-    fn lines_have_their_colours_and_no_others() {
+    fn lines_are_coloured_and_sanitised() {
         let (one, two) = (workload("web-v1", "web:\u{202e}1"), workload("web-v2", "web:2"));
         let text = diff_workloads(WorkloadKind::Deployment, Some(&one), Some(&two));
         assert!(text.starts_with("\x1b[1m--- deployment/web-v1\x1b[0m\n"), "{text:?}");
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_dev_null() {
+    fn an_absent_workload_is_dev_null() {
         let text = diff_workloads(WorkloadKind::Deployment, None, Some(&workload("web-v1", "web:1")));
         assert!(text.contains("--- /dev/null") && text.contains("+  name: web-v1"), "{text:?}");
     }

@@ -1,10 +1,9 @@
-//! The closed vocabulary of what can happen in a run.
+//! The events of a run.
 //!
-//! The driver emits these, the displays turn them into text or JSON. Each event carries the numbers
-//! that a display needs, so that a display keeps no state of its own. Batches are zero-based here and
-//! one-based in text.
+//! The driver emits events, and the displays turn them into text or JSON. Each event contains all numbers that its text
+//! needs. Batches are zero-based here and one-based in text.
 //!
-//! The names of events and fields are those of `-o ndjson`, in camel case: renaming one changes what programs read.
+//! `-o ndjson` prints the names of events and fields in camel case: renaming one changes the interface for programs.
 
 use jiff::SignedDuration;
 use serde::{Serialize, Serializer};
@@ -15,25 +14,25 @@ use crate::plan::run::{Mode, Purpose};
 
 /// Receives every event of a process in order.
 pub trait Reporter {
-    /// Takes note of one event.
+    /// Reports an event.
     fn event(&mut self, event: &Event);
 }
 
-/// One thing that happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
-    /// Time since the process began to drive.
+    /// The time since the process started to drive.
     #[serde(rename = "elapsedSeconds", serialize_with = "serialize_seconds")]
     pub elapsed: SignedDuration,
-    /// The cluster concerned, where a command acts on several.
+    /// The cluster, if the command acts on several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// The namespace concerned, where a command acts on several.
+    /// The namespace, if the command acts on several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// The application concerned.
+    /// The application.
     pub application: String,
-    /// The component concerned; `None` when it is about the application as a whole.
+    /// The component; `None` if the event is about the application as a whole.
     pub component: Option<String>,
     /// What happened.
     #[serde(flatten)]
@@ -44,14 +43,14 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum EventKind {
-    /// The cluster's turn in a fleet has come.
+    /// The wave of a fleet's cluster has started.
     WaveStarted {
         /// Its wave, zero-based.
         wave: usize,
         /// How many waves the fleet has.
         waves: usize,
     },
-    /// The cluster's turn in a fleet does not come.
+    /// The wave of a fleet's cluster is skipped.
     WaveSkipped {
         /// Its wave, zero-based.
         wave: usize,
@@ -67,7 +66,7 @@ pub enum EventKind {
     },
     /// A component waits for those it depends on.
     DependencyAwaited {
-        /// The names not yet done.
+        /// The components that have not completed.
         on: Vec<String>,
     },
     /// A revision was recorded.
@@ -82,7 +81,7 @@ pub enum EventKind {
         /// What kind of run it is.
         #[serde(serialize_with = "serialize_mode")]
         action: Mode,
-        /// Whether it goes forward or back. To programs a rollback is an upgrade to an earlier revision.
+        /// Whether it is a rollback, which programs see as an upgrade to an earlier revision.
         #[serde(skip)]
         purpose: Purpose,
         /// Revisions being replaced; empty for a first release and a scale.
@@ -94,7 +93,7 @@ pub enum EventKind {
         /// Replicas of all revisions when the run was first claimed.
         #[serde(skip)]
         size_before: u32,
-        /// Replicas wanted at the end.
+        /// The target size.
         target_size: u32,
         /// The goal after each batch, cumulative.
         goals: Vec<u32>,
@@ -112,16 +111,16 @@ pub enum EventKind {
         /// Its name.
         workload: String,
     },
-    /// A workload was given another size.
+    /// A workload was resized.
     WorkloadScaled {
         /// Its name.
         workload: String,
-        /// Which side of the rollout it is on.
+        /// Whether it is the target or a source.
         #[serde(serialize_with = "serialize_side")]
         role: Side,
         /// The size before.
         from: u32,
-        /// The size now wanted.
+        /// The requested size.
         to: u32,
         /// The batch this belongs to.
         batch: usize,
@@ -132,25 +131,25 @@ pub enum EventKind {
     WorkloadRolled {
         /// Its name.
         workload: String,
-        /// The revision that its pods go to.
+        /// The revision that its pods are updated to.
         revision: String,
         /// How many of its pods may be of that revision now.
         moved: u32,
-        /// Its pods, wanted.
+        /// Its desired replicas.
         replicas: u32,
         /// The batch this belongs to.
         batch: usize,
         /// How many batches the run has.
         batches: usize,
     },
-    /// What the run waits for has changed, or a reminder is due.
+    /// The condition that the run waits for has changed, or a reminder is due.
     Waiting {
         /// Where the run stands.
         progress: Progress,
-        /// What it waits for, in words: "`web-v2` 1 of 2 ready".
+        /// What it waits for, as text: "`web-v2` 1 of 2 ready".
         on: String,
     },
-    /// What keeps the run waiting was found out.
+    /// The cause of a run's lack of progress was diagnosed.
     Diagnosed {
         /// What is wrong: the worst pods, conditions. One line each, never empty.
         evidence: Vec<String>,
@@ -160,26 +159,26 @@ pub enum EventKind {
         /// Where the run stands.
         progress: Progress,
     },
-    /// Something was measured after a batch.
+    /// A metric was measured after a batch.
     Measured {
         /// The metric.
         metric: String,
         /// Whether the value is good.
         phase: Phase,
-        /// The value; where there is none, why.
+        /// The value, or why there is none.
         value: String,
-        /// How many measurements had a value so far.
+        /// How many measurements have returned a value so far.
         taken: u32,
-        /// How many are taken.
+        /// How many measurements are required.
         count: u32,
         /// The last values, the newest last.
         values: Vec<String>,
-        /// Where in the run: "after batch 1 of 3".
+        /// The place in the run: "after batch 1 of 3".
         point: String,
     },
     /// All gates at a point of the run are passed.
     GatePassed {
-        /// Where in the run: "after batch 1 of 3".
+        /// The place in the run: "after batch 1 of 3".
         point: String,
     },
     /// The run is held between two batches, because a measurement was neither good nor bad.
@@ -204,7 +203,7 @@ pub enum EventKind {
     Held {
         /// Where the run stands; `progress.batch` is the last one done.
         progress: Progress,
-        /// The gate that asks for it, in words; `None` is `batchPartition`.
+        /// The gate that holds the run, as text; `None` for `batchPartition`.
         reason: Option<String>,
         /// What to do next, one line each.
         hints: Vec<String>,
@@ -213,7 +212,7 @@ pub enum EventKind {
     Suspended {
         /// The step.
         step: String,
-        /// What the step says to the user.
+        /// The step's message to the user.
         message: Option<String>,
         /// What to do next, one line each.
         hints: Vec<String>,
@@ -233,7 +232,7 @@ pub enum EventKind {
         /// Its name.
         service: String,
     },
-    /// A Service was removed: no port is exposed now.
+    /// A Service was deleted, because no port is exposed any longer.
     ServiceRemoved {
         /// Its name.
         service: String,
@@ -242,7 +241,7 @@ pub enum EventKind {
     ObjectApplied {
         /// Its kind and name, such as `deployment.apps/web`.
         object: String,
-        /// Whether it was there before.
+        /// Whether it was created or changed.
         change: ObjectChange,
     },
     /// An object that the component no longer renders was deleted.
@@ -254,7 +253,7 @@ pub enum EventKind {
     Retrying {
         /// What went wrong.
         error: String,
-        /// When the next try is due.
+        /// The delay before the retry.
         #[serde(rename = "delaySeconds", serialize_with = "serialize_seconds")]
         delay: SignedDuration,
     },
@@ -263,27 +262,27 @@ pub enum EventKind {
         /// The warning, without a full stop.
         message: String,
     },
-    /// The component is as the manifest wants it.
+    /// The component is as requested.
     Succeeded {
-        /// What is there now.
+        /// The final state.
         progress: Progress,
-        /// Whether anything had to be changed for that.
+        /// Whether anything was changed.
         changed: bool,
     },
     /// The user interrupted the run; the same command resumes it.
     Interrupted {
-        /// Where the run stands, where there was a run.
+        /// Where the run stands, if there is one.
         progress: Option<Progress>,
         /// What to do next, one line each.
         hints: Vec<String>,
     },
-    /// The component did not get there.
+    /// The run failed.
     Failed {
-        /// Where the run stands, where there was a run.
+        /// Where the run stands, if there is one.
         progress: Option<Progress>,
         /// Why, object first, without a full stop.
         reason: String,
-        /// Facts that explain it: conditions, the worst pods, what runs now. One line each.
+        /// The evidence: conditions, the worst pods, what runs now. One line each.
         evidence: Vec<String>,
         /// What to do next, one line each.
         hints: Vec<String>,
@@ -315,17 +314,17 @@ impl ObjectChange {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// The batch under way, zero-based.
+    /// The current batch, zero-based.
     pub batch: usize,
     /// How many batches the run has.
     pub batches: usize,
-    /// Replicas wanted at the end.
+    /// The target size.
     pub target_size: u32,
-    /// The goal submitted so far.
+    /// The replicas of the target requested so far.
     pub upgraded: u32,
     /// Ready pods of the target.
     pub ready: u32,
-    /// Replicas of the sources, wanted.
+    /// The desired replicas of the sources.
     pub source: u32,
 }
 
@@ -333,7 +332,7 @@ fn serialize_seconds<S: Serializer>(duration: &SignedDuration, serializer: S) ->
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-/// A mode, as documents name it.
+/// Serializes a mode under its name in documents.
 pub(super) fn serialize_mode<S: Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match mode {
         Mode::Release => "release",

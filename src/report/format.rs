@@ -1,4 +1,4 @@
-//! The formats of what is printed on stdout.
+//! The formats of output on stdout.
 
 /// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,6 +12,6 @@ pub enum Format {
     Json,
     /// One YAML document.
     Yaml,
-    /// `rollout/NAME`, one a line.
+    /// `rollout/NAME`, one per line.
     Name,
 }

@@ -1,7 +1,7 @@
-//! What GitHub Actions shows of a run beside its log: annotations, and the final table as the step's summary.
+//! What GitHub Actions shows of a run besides its log: annotations, and the final table as the step's summary.
 //!
-//! The runner reads commands from the log itself: a line that begins with `::error`. So nothing else may look like one;
-//! see [`escape_commands`]. (docs.github.com, "Workflow commands for GitHub Actions".)
+//! The runner parses commands in the log itself, such as lines that begin with `::error`, so they are escaped in all
+//! other text; see [`escape_commands`]. (docs.github.com, "Workflow commands for GitHub Actions".)
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -10,16 +10,16 @@ use crate::report::event::{Event, EventKind, Reporter};
 use crate::report::message::subject;
 use crate::report::text::{sanitise, sanitise_block};
 
-/// What an annotation is.
+/// The level of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// It failed.
+    /// A failure.
     Error,
-    /// Somebody should know.
+    /// A warning.
     Warning,
 }
 
-/// Where in a file an annotation belongs; line and column count from one.
+/// The place of an annotation in a file; line and column count from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location<'a> {
     /// The file.
@@ -50,7 +50,7 @@ fn escape_value(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Text of which no part is taken for a command, wherever it stands in a line.
+/// Escapes commands, wherever they are in a line.
 pub fn escape_commands(text: &str) -> Cow<'_, str> {
     let is_command = |line: &str| line.trim_start().starts_with("::");
     if !text.contains("##[") && !text.lines().any(is_command) {
@@ -69,14 +69,14 @@ pub fn summary(table: &str) -> String {
     format!("### rollout\n\n{indented}\n")
 }
 
-/// Tells another display, and annotates what went wrong.
+/// A reporter that adds annotations for warnings and failures to another's output.
 pub struct Annotated<R, W> {
     inner: R,
     writer: W,
 }
 
 impl<R: Reporter, W: Write> Annotated<R, W> {
-    /// Writes annotations for the events of a display.
+    /// Writes annotations besides the output of a reporter.
     pub fn new(inner: R, writer: W) -> Self {
         Self { inner, writer }
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_annotation_is_one_line_whatever_it_says() {
+    fn an_annotation_is_a_single_line() {
         let spot = Location { file: "a,b:c.yaml", line: 3, column: 7 };
         let line = annotation(Level::Error, "web", Some(spot), "50% gone\n::error::forged\r\u{1b}[31m");
         assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_looks_like_a_command() {
+    fn commands_are_escaped() {
         assert_eq!(
             escape_commands("a\n  ::set-env name=X::1\nb ##[error]x\n"),
             "a\n  : :set-env name=X::1\nb # #[error]x\n"

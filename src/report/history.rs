@@ -1,4 +1,4 @@
-//! What `rollout history` says about a component, for people and for programs.
+//! What `rollout history` prints about a component, for people and for programs.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,14 +9,14 @@ use crate::report::structured;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
 
-/// The version of the JSON and YAML forms; it changes when a key goes or changes its meaning.
+/// The version of the JSON and YAML documents; it changes when a key is removed or changes its meaning.
 pub const VERSION: u32 = 1;
 
 /// A component's revisions and runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
-    /// The cluster, where a command shows several.
+    /// The cluster, if the command prints several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// The component's name.
@@ -33,16 +33,16 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revision {
-    /// The number that was recorded with it; 0 where an earlier version recorded none.
+    /// The number that was recorded with it; 0 if an earlier version recorded none.
     pub revision: i64,
-    /// The number by which it can be named, which is that number where no other revision has it.
+    /// The number that selects it: `revision`, unless another revision has the same.
     #[serde(skip)]
     pub number: Option<i64>,
     /// Its name.
     pub name: String,
     /// The image of its first container.
     pub image: String,
-    /// Replicas of its workload; 0 where it has none.
+    /// Replicas of its workload; 0 if it has none.
     pub replicas: u32,
     /// Ready pods of its workload.
     pub ready_replicas: u32,
@@ -56,7 +56,7 @@ pub struct Revision {
 pub struct PastRun {
     /// `Release`, `Upgrade` or `Scale`.
     pub action: &'static str,
-    /// What a person calls it: the action, but for an upgrade to an earlier revision, which is a `Rollback`.
+    /// The action as printed for people: an upgrade to an earlier revision is a `Rollback`.
     #[serde(skip)]
     pub noun: &'static str,
     /// The revisions that were replaced.
@@ -65,9 +65,9 @@ pub struct PastRun {
     pub to: String,
     /// Replicas before.
     pub original_size: u32,
-    /// Replicas wanted.
+    /// The target size.
     pub target_size: u32,
-    /// The absolute batch sizes; empty where a component is applied as a whole.
+    /// The absolute batch sizes; empty if the component is applied as a whole.
     pub batches: Vec<u32>,
     /// `Running`, `Held`, `Paused`, `Succeeded`, `Failed`, `Interrupted` or `Superseded`.
     pub outcome: &'static str,
@@ -77,12 +77,12 @@ pub struct PastRun {
     pub started: Timestamp,
     /// When it ended; `None` while it runs.
     pub finished: Option<Timestamp>,
-    /// Why it ended as it did, where that needs words.
+    /// Why it ended as it did, if there is an explanation.
     pub message: Option<String>,
 }
 
 impl PastRun {
-    /// A run as it is shown.
+    /// Converts a recorded run.
     #[must_use]
     pub fn of(run: &Run) -> Self {
         let (action, noun) = match (run.spec.mode, run.purpose) {
@@ -104,7 +104,7 @@ impl PastRun {
                 Mode::Release | Mode::Upgrade | Mode::Scale => {
                     run.spec.batches.iter().map(|batch| batch.size).collect()
                 }
-                // The record counts the whole as one.
+                // The record has one batch for the whole.
                 Mode::Apply => Vec::new(),
             },
             outcome: match run.outcome {
@@ -140,8 +140,8 @@ struct HistoryDocument<'a> {
     history: &'a History,
 }
 
-/// Renders the histories of a component, one for each cluster, in a form; every form ends with a newline, or is empty.
-/// Of several there is one table, and a document for each.
+/// Renders the histories of a component, one for each cluster, in a format; the text ends with a newline, or is empty.
+/// Several histories become one table, or a document each.
 #[must_use]
 pub fn render_histories(histories: &[History], format: Format, now: Timestamp) -> String {
     let document = |history| HistoryDocument { version: VERSION, history };

@@ -1,8 +1,8 @@
 //! The display for programs: one JSON object per event and line (NDJSON).
 //!
-//! Every object has `version`, `elapsedSeconds`, `application`, `component` and `event`, which says which
-//! other keys there are; of several clusters or namespaces also `cluster` or `namespace`. Batches are zero-based, as in
-//! a manifest's `batchPartition`. Keys may be added without a new version; readers skip those they do not know.
+//! Every object has `version`, `elapsedSeconds`, `application`, `component` and `event`, which determines the other
+//! keys; if there are several clusters or namespaces, also `cluster` or `namespace`. Batches are zero-based, as in a
+//! manifest's `batchPartition`. Keys may be added without a new version, so readers must skip unknown ones.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::report::event::{Event, Reporter};
 use crate::report::structured;
 
-/// The version of the objects; it changes when a key goes or changes its meaning.
+/// The version of the objects; it changes when a key is removed or changes its meaning.
 pub const VERSION: u32 = 1;
 
 /// Writes events to a writer.
@@ -47,7 +47,7 @@ mod tests {
     use crate::report::samples::every_event;
 
     #[test]
-    fn every_event_is_as_its_schema_says() {
+    fn every_event_matches_the_schema() {
         let schema = serde_json::from_str(include_str!("../../schema/event.json")).unwrap();
         let schema = jsonschema::draft202012::new(&schema).unwrap();
         for event in every_event() {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn one_object_per_event_and_line() {
+    fn each_event_is_one_object_on_one_line() {
         let mut bytes = Vec::new();
         let mut json = Json::new(&mut bytes);
         every_event().iter().for_each(|event| json.event(event));

@@ -1,7 +1,6 @@
 //! The display for logs and pipes: one line per event with the time since the start.
 //!
-//! No control characters, nothing that depends on a width or a clock of its own: the same events give the
-//! same bytes.
+//! It prints no control characters and depends on neither the width nor a clock: the same events yield the same bytes.
 
 use std::io::Write;
 
@@ -9,7 +8,7 @@ use crate::report::event::{Event, Reporter};
 use crate::report::message;
 use crate::report::text::elapsed;
 
-/// How much is shown.
+/// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbosity {
     /// Every event.
@@ -26,7 +25,7 @@ pub struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    /// Reports to a writer. A writer that fails is left alone: a closed log must not stop a rollout.
+    /// Reports to a writer. Its errors are ignored: a closed log must not stop a rollout.
     pub fn new(writer: W, detail: Verbosity) -> Self {
         Self { writer, detail }
     }
@@ -58,19 +57,19 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_time_and_the_words() {
+    fn a_line_has_the_time_and_the_text() {
         let text = written(Verbosity::Full);
         assert!(text.contains("\n[   9s] web: batch 1 of 2: `web-v2` 0 → 2\n"), "{text}");
         assert!(text.starts_with("[   0s] shop: waiting for the run of `ci/job/7`"));
     }
 
     #[test]
-    fn no_control_character_but_the_newline() {
+    fn newlines_are_the_only_control_characters() {
         assert!(!written(Verbosity::Full).chars().any(|c| c.is_control() && c != '\n'));
     }
 
     #[test]
-    fn quiet_shows_trouble_only() {
+    fn quiet_prints_only_warnings_and_failures() {
         let text = written(Verbosity::Quiet);
         assert!(text.contains("warning: the image has no tag"));
         assert!(!text.contains("batch 1 of 2 ready"));

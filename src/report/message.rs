@@ -1,7 +1,7 @@
-//! Events in words, the same words for a terminal and for a log.
+//! The text of events, the same for terminals and logs.
 //!
 //! One event becomes one or more lines: lower case, object first, literals in backticks, batches counted
-//! from one. Nothing here knows time or colour; the severity says what a line is, the display how that looks.
+//! from one. Time and colour are up to the display, which maps the severity of a line to a colour.
 
 use crate::plan::gate_point::Phase;
 use crate::plan::phrase::format_duration;
@@ -10,16 +10,16 @@ use crate::plan::run::Mode;
 use crate::report::event::{Event, EventKind, Progress};
 use crate::report::text::{list_literals, sanitise};
 
-/// One line of text that is safe to show.
+/// One line of sanitised text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What kind of line it is.
+    /// The severity of the line.
     pub severity: Severity,
-    /// The words.
+    /// The text.
     pub text: String,
 }
 
-/// What kind of line it is; colour may underline it but never says more than the words.
+/// The severity of a line. Colour may emphasise it, but the text alone is sufficient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// Something happened.
@@ -30,14 +30,14 @@ pub enum Severity {
     Warning,
     /// An error.
     Error,
-    /// A fact that explains the line before.
+    /// A fact that explains the line above it.
     Evidence,
     /// What to do next.
     Hint,
 }
 
 impl Severity {
-    /// Whether the line is shown when the user asked for quiet.
+    /// Whether the line is printed with `--quiet`.
     pub fn is_trouble(self) -> bool {
         match self {
             Self::Info | Self::Success => false,
@@ -49,24 +49,24 @@ impl Severity {
 /// What to do about a run that stopped in the middle.
 pub const RESUME_HINT: &str = "the run is recorded: rerun the same command to resume it";
 
-/// Whom an event is about: the component, or else the application.
+/// The subject of an event: the component, or else the application.
 pub fn subject(event: &Event) -> String {
     qualified(event, event.component.as_deref().unwrap_or(&event.application))
 }
 
-/// A name in an event, after that of its cluster and its namespace, where there are several: `eu/shop/web`.
+/// A name in an event, prefixed with its cluster and its namespace if there are several: `eu/shop/web`.
 pub fn qualified(event: &Event, name: &str) -> String {
     let name =
         event.namespace.as_ref().map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"));
     in_cluster(event.cluster.as_deref(), &name)
 }
 
-/// A name after that of its cluster, where there are several clusters.
+/// A name, prefixed with its cluster if there are several.
 pub fn in_cluster(cluster: Option<&str>, name: &str) -> String {
     cluster.map_or_else(|| name.to_owned(), |cluster| format!("{cluster}/{name}"))
 }
 
-/// An event in words. The first line begins with the subject; evidence and hints follow, hints last.
+/// The text of an event. The first line begins with the subject; evidence follows, then hints.
 pub fn event_lines(event: &Event) -> Vec<Line> {
     let line = |severity, text: String| Line {
         severity,
@@ -74,7 +74,7 @@ pub fn event_lines(event: &Event) -> Vec<Line> {
     };
     let (severity, text) = sentence(&event.what);
     let mut all = vec![line(severity, text)];
-    // Of several clusters, each line names its own.
+    // With several clusters, every line names its cluster.
     let cluster = event.cluster.as_ref().map_or_else(String::new, |cluster| format!("{cluster}: "));
     let detail = |severity, text: String| {
         let text = format!("  {}{}", sanitise(&cluster), sanitise(&text));
@@ -86,7 +86,7 @@ pub fn event_lines(event: &Event) -> Vec<Line> {
     | EventKind::Suspended { hints, .. }
     | EventKind::Inconclusive { hints, .. } = &event.what
     {
-        // A hint of severity info: `--quiet` leaves it out, since the run is as requested.
+        // These hints have severity `Info`, so that `--quiet` omits them: the run is as requested.
         all.extend(hints.iter().map(|text| hint(Severity::Info, text)));
     }
     if let EventKind::Diagnosed { evidence } | EventKind::Failed { evidence, .. } = &event.what {
@@ -112,7 +112,7 @@ pub fn standing(progress: &Progress) -> String {
     text
 }
 
-/// An event as a sentence without its subject, not yet made safe.
+/// An event as a sentence without its subject, not yet sanitised.
 pub fn sentence(what: &EventKind) -> (Severity, String) {
     match what {
         EventKind::WaveStarted { wave, waves } => (Severity::Info, phrase::wave(*wave, *waves)),
@@ -214,7 +214,7 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
         }
         EventKind::Failed { progress: Some(progress), reason, .. } => {
             let place = batch(progress.batch, progress.batches);
-            // Many a reason begins with the batch already, or with the point after it.
+            // Some reasons already begin with the batch, or with "after batch".
             let is_said = reason.starts_with(&place) || reason.starts_with("after batch ");
             let place = if is_said { String::new() } else { format!(" in {place}") };
             (Severity::Error, format!("failed{place}: {reason}"))
@@ -222,13 +222,12 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
     }
 }
 
-/// What is queued waits for.
+/// What a queued application waits for.
 pub fn queued(holder: &str) -> String {
     format!("waiting for the run of `{holder}`, which holds the lease")
 }
 
-/// What a run changes, batch by batch, and its deadlines: a line of its own, since the first one is short enough for a
-/// terminal of 80 columns.
+/// The batches and the deadlines of a run. They are a separate line, so that the first fits into 80 columns.
 fn run_extent(what: &EventKind) -> Option<String> {
     let EventKind::RunStarted {
         action, from, size_before, target_size, goals, batch_timeout, timeout, ..
@@ -261,7 +260,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_kind_of_event_is_among_them() {
+    fn every_kind_of_event_has_a_sample() {
         let name = |event: &Event| serde_json::to_value(event).unwrap()["event"].as_str().unwrap().to_owned();
         let shown: BTreeSet<String> = every_event().iter().map(name).collect();
         let schema: Value = serde_json::from_str(include_str!("../../schema/event.json")).unwrap();
@@ -271,7 +270,7 @@ mod tests {
         assert_eq!(shown, kinds.collect(), "`every_event` and the schema have the same kinds");
     }
 
-    /// With names as long as those of most components.
+    /// With a fairly long component name.
     #[test]
     fn the_first_line_of_a_run_fits_80_columns() {
         let events = every_event_with(|word| word.replace("web", "notification-service"));
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_of_several_clusters_names_its_own() {
+    fn every_line_names_its_cluster() {
         for event in every_event() {
             let event = Event { cluster: Some("eu".to_owned()), ..event };
             for (index, line) in event_lines(&event).iter().enumerate() {
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_leaves_trouble() {
+    fn quiet_keeps_warnings_and_failures() {
         let loud =
             every_event().iter().flat_map(event_lines).filter(|line| line.severity.is_trouble()).count();
         assert_eq!(loud, 13);

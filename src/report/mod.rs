@@ -1,6 +1,6 @@
 //! Reports: events and tables for people and for programs.
 //!
-//! Everything here writes to a writer; none of it knows the process's streams.
+//! Everything here writes to a writer; nothing accesses the process's streams.
 
 pub mod bars;
 pub mod canvas;

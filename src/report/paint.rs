@@ -1,4 +1,4 @@
-//! Colour, where the display has it. No text depends on it: the words beside it say the same.
+//! Colour, if the display has it. The text alone is sufficient.
 
 use anstyle::{AnsiColor, Style};
 
@@ -17,7 +17,7 @@ impl Paint {
         self.styled(Style::new().fg_color(colour.map(Into::into)), text)
     }
 
-    /// Text that is less than the rest.
+    /// Dimmed text.
     pub fn dimmed(self, text: &str) -> String {
         self.styled(Style::new().dimmed(), text)
     }

@@ -23,7 +23,7 @@ use crate::report::{diff, structured as documents};
 /// What `apply` would do to a component.
 #[derive(Debug, Clone)]
 pub struct ComponentPlan {
-    /// The cluster, where several are planned.
+    /// The cluster, if several are planned.
     pub cluster: Option<String>,
     /// The component.
     pub component: String,
@@ -37,31 +37,31 @@ pub struct ComponentPlan {
     pub workload: String,
     /// The revision to roll out.
     pub target: String,
-    /// The replicas wanted.
+    /// The target size.
     pub target_size: u32,
     /// The revision that the manifest renders, or the target.
     pub revision: PlannedRevision,
-    /// The Services that change, by their names alone.
+    /// The Services that change; their names have no kind.
     pub services: Vec<PlannedObject>,
     /// The labels and annotations of the target's workload before and after, if they change.
     pub metadata: Option<(Value, Value)>,
     /// Whether it is applied as a whole, or rolled out in batches.
     pub is_whole: bool,
-    /// The objects of a component that is applied as a whole, or of the traits of another, and those that go.
+    /// The objects of a component that is applied as a whole, or of the traits of another, including those to delete.
     pub objects: Vec<PlannedObject>,
     /// The rendered workload before and after.
     pub workloads: (Option<Value>, Option<Value>),
-    /// Whether the run goes forward or back.
+    /// Whether the run is a rollback.
     pub purpose: Purpose,
-    /// The steps, to the last.
+    /// All steps of the run.
     pub steps: Vec<PreviewStep>,
     /// The most replicas at any time.
     pub peak: u32,
     /// Whether `apply` would change anything.
     pub is_pending: bool,
-    /// The steps of the workflow that are still before it.
+    /// The workflow steps that the component still has to pass.
     pub gates: Vec<StepGate>,
-    /// Whether it is held at the first of them already, or behind a component that is.
+    /// Whether it is already held at the first of them, or behind a component that is.
     pub is_held: bool,
     /// How many points with gates between batches the run has passed.
     pub passed_gates: u32,
@@ -70,34 +70,34 @@ pub struct ComponentPlan {
 /// Whether a revision would be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlannedRevision {
-    /// It would.
+    /// It would be recorded.
     New {
         /// Its name.
         name: String,
         /// Its number, from 1.
         number: i64,
     },
-    /// It is recorded.
+    /// It is already recorded.
     Recorded {
         /// Its name.
         name: String,
     },
 }
 
-/// An object that a component applies, or that goes.
+/// An object that a component applies or deletes.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlannedObject {
     /// Its kind and name, such as `deployment.apps/web`.
     #[serde(rename = "object")]
     pub name: String,
-    /// What becomes of it.
+    /// The change.
     pub change: PlannedChange,
-    /// The object as it was applied last, and as it will be.
+    /// The object as last applied, and as it would be.
     #[serde(skip)]
     pub objects: (Option<Value>, Option<Value>),
 }
 
-/// What becomes of an object.
+/// The change to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PlannedChange {
@@ -142,7 +142,7 @@ pub fn render_plan(plans: &[ComponentPlan], format: Format) -> String {
     }
 }
 
-/// A plan in words, a diff and a table. Ends with an empty line.
+/// A plan as text, diffs and a table. Ends with an empty line.
 fn plan_text(plan: &ComponentPlan) -> String {
     let mut text = format!(
         "component `{}` of application `{}` in namespace `{}`{}\n",
@@ -205,7 +205,7 @@ fn object_line(object: &PlannedObject) -> String {
     format!("{} {what}", object.name)
 }
 
-/// What becomes of the objects of a component that is applied as a whole. Ends with an empty line.
+/// The changes to the objects of a component that is applied as a whole. Ends with an empty line.
 fn whole_text(plan: &ComponentPlan) -> String {
     let objects = &plan.objects;
     let mut text = String::new();
@@ -227,7 +227,7 @@ fn whole_text(plan: &ComponentPlan) -> String {
     text
 }
 
-/// What changes in Services and in the workload, coloured; none is empty.
+/// The non-empty diffs of Services, objects and the workload, coloured.
 fn differences(plan: &ComponentPlan) -> Vec<String> {
     let of_object = |noun: &str, PlannedObject { objects: (before, after), .. }: &PlannedObject| {
         diff::diff_objects(noun, before.as_ref(), after.as_ref())
@@ -259,7 +259,7 @@ fn revision_line(plan: &ComponentPlan) -> String {
     }
 }
 
-/// What is before the component in the workflow.
+/// The workflow steps that the component still has to pass, as text.
 fn gate_lines(plan: &ComponentPlan) -> Vec<String> {
     let words = |gate: &StepGate| {
         let step = &gate.step;
@@ -305,9 +305,9 @@ fn at_rest(plan: &ComponentPlan) -> String {
     }
 }
 
-/// Whether the run is one that was begun before.
+/// Whether a run that has started would be resumed.
 fn is_resumed(plan: &ComponentPlan) -> bool {
-    // What is held before it starts is claimed already.
+    // A run that is held before it starts is already claimed.
     plan.gates.is_empty()
         && plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
 }
@@ -336,12 +336,12 @@ fn steps_table(plan: &ComponentPlan, spec: &RunSpec) -> String {
     table.render()
 }
 
-/// A step that is shown, with the sizes once it is done.
+/// A step in the table, with the sizes after it.
 #[derive(Debug, Serialize)]
 struct StepRow {
     /// Zero-based.
     batch: usize,
-    /// In words.
+    /// As text.
     step: String,
     target: u32,
     source: u32,
@@ -377,7 +377,7 @@ fn step_rows(plan: &ComponentPlan) -> Vec<StepRow> {
                 batch = *of;
                 format!("scale {}", phrase::resize(&scaling.workload, scaling.from, scaling.to))
             }
-            // Every write is followed by this wait: a row for each would say nothing.
+            // Every write is followed by this wait, so a row for it would add nothing.
             Step::Act(Action::Wait { waiting: Waiting::Generation { .. }, .. }) => continue,
             Step::Act(Action::Wait { waiting, batch: of }) => {
                 batch = *of;

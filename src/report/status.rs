@@ -1,7 +1,7 @@
-//! What `rollout status` says about a component, for people and for programs.
+//! What `rollout status` prints about a component, for people and for programs.
 //!
-//! The keys of the JSON and YAML forms are those of the status of KubeVela's `Rollout` object; values are what was
-//! observed. Text is made safe where it is printed, not here.
+//! The keys of the JSON and YAML documents are those of the status of KubeVela's `Rollout` object; values are as
+//! observed. Text is sanitised when it is printed, not here.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -13,17 +13,17 @@ use crate::report::structured;
 use crate::report::table::Table;
 use crate::report::text::{duration_ago, sanitise};
 
-/// The version of the JSON and YAML forms; it changes when a key goes or changes its meaning.
+/// The version of the JSON and YAML documents; it changes when a key is removed or changes its meaning.
 pub const VERSION: u32 = 1;
 
-/// Where a component stands.
+/// The state of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentStatus {
-    /// The cluster that it is in, where a command shows several.
+    /// The cluster, if the command prints several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// The namespace that it is in, where a command shows several.
+    /// The namespace, if the command prints several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The component's name.
@@ -32,9 +32,9 @@ pub struct ComponentStatus {
     pub application: String,
     /// The revision being rolled out, or rolled out.
     pub revision: String,
-    /// Replicas wanted at the end; -1 where no target size was ever given.
+    /// The target size; -1 if none was ever specified.
     pub rollout_target_size: i64,
-    /// Replicas of the target submitted so far.
+    /// Replicas of the target requested so far.
     pub upgraded_replicas: u32,
     /// Ready pods of the target.
     pub upgraded_ready_replicas: u32,
@@ -42,7 +42,7 @@ pub struct ComponentStatus {
     pub batch_rolling_state: BatchState,
     /// State of the run: `rolloutSucceed`, `rollingInBatches` and so on.
     pub rolling_state: RollingState,
-    /// The batch under way, zero-based.
+    /// The current batch, zero-based.
     pub current_batch: usize,
     /// The absolute size of each batch.
     pub batches: Vec<u32>,
@@ -50,26 +50,26 @@ pub struct ComponentStatus {
     pub source_revisions: Vec<String>,
     /// Replicas of the sources together.
     pub source_replicas: u32,
-    /// The last batch that may run, where the run has a gate.
+    /// The last batch that may run, if the run has a gate.
     pub batch_partition: Option<u32>,
     /// When the component was first rolled out.
     #[serde(serialize_with = "rfc3339")]
     pub created: Option<Timestamp>,
-    /// The identity of the process that drives the run; `None` where none does, or where that was not asked.
+    /// The identity of the process that drives the run; `None` if there is none, or it was not requested.
     pub driver: Option<String>,
-    /// What a person should know, such as why the run stands still.
+    /// A message for people, such as why the run does not progress.
     pub message: Option<String>,
-    /// How the metrics after the last batches ended, the newest last.
+    /// The results of metrics after the last batches, the newest last.
     pub metrics: Vec<MetricResult>,
-    /// Whether what a run that succeeded has left is still there, and ready. The numbers say it to programs.
+    /// Whether the result of a run that succeeded still exists and is ready. Programs can tell from the numbers.
     #[serde(skip)]
     pub is_whole: bool,
-    /// Whether the run has not started because the workflow is held. The message says it to programs.
+    /// Whether the run has not started because the workflow is held. Programs can tell from the message.
     #[serde(skip)]
     pub is_held_in_workflow: bool,
 }
 
-/// Renders components in a form; every form ends with a newline, or is empty.
+/// Renders components in a format; the text ends with a newline, or is empty.
 pub fn render_status(items: &[ComponentStatus], format: Format, now: Timestamp) -> String {
     match format {
         Format::Table => status_table(items, now),
@@ -80,7 +80,7 @@ pub fn render_status(items: &[ComponentStatus], format: Format, now: Timestamp) 
     }
 }
 
-/// `rollout/web`; of several clusters or namespaces after their names, as in `eu rollout/web`.
+/// `rollout/web`, prefixed with the cluster or namespace if there are several: `eu rollout/web`.
 fn name_line(item: &ComponentStatus) -> String {
     let places = [&item.cluster, &item.namespace].into_iter().flatten();
     let places: String = places.map(|place| format!("{} ", sanitise(place))).collect();
@@ -117,7 +117,7 @@ fn wide_table(items: &[ComponentStatus], now: Timestamp) -> String {
     })
 }
 
-/// A row for each component. Where the components are in several clusters or namespaces, the first columns name them.
+/// A row for each component. If there are several clusters or namespaces, the first columns name them.
 fn table_of(
     items: &[ComponentStatus],
     more: &[&str],
@@ -150,7 +150,7 @@ fn status_cells(item: &ComponentStatus, now: Timestamp) -> [String; 7] {
     ]
 }
 
-/// The batch under way and their number, counted from one: `2/3`.
+/// The current batch, counted from one, and the number of batches: `2/3`.
 fn batch_cell(item: &ComponentStatus) -> String {
     match item.batches.len() {
         0 => "<none>".to_owned(),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_kubectls() {
+    fn the_table_looks_like_kubectls() {
         insta::assert_snapshot!(render_status(&[canary()], Format::Table, now()), @r#"
         NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
         express-server   5        2          2       batchReady    rollingInBatches   2d20h
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn several_clusters_have_a_column() {
+    fn several_clusters_add_a_column() {
         let in_cluster = |cluster: &str| ComponentStatus { cluster: Some(cluster.to_owned()), ..canary() };
         let items = [in_cluster("eu"), in_cluster("us-east")];
         insta::assert_snapshot!(render_status(&items, Format::Table, now()), @r#"
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_names_of_the_original() {
+    fn json_keys_are_those_of_kubevela() {
         insta::assert_snapshot!(render_status(&[canary()], Format::Json, now()), @r#"
         {
           "version": 1,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn yaml_says_the_same() {
+    fn yaml_has_the_same_keys() {
         insta::assert_snapshot!(render_status(&[canary()], Format::Yaml, now()), @r#"
         version: 1
         items:
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_kubectls() {
+    fn names_have_a_prefix_as_in_kubectl() {
         assert_eq!(render_status(&[canary()], Format::Name, now()), "rollout/express-server\n");
         assert_eq!(render_status(&[], Format::Name, now()), "");
     }

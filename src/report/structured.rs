@@ -1,8 +1,7 @@
-//! Documents for programs, JSON and YAML, which a terminal may be shown all the same.
+//! Documents for programs, in JSON and YAML, which may be printed on a terminal as well.
 //!
-//! What a document says is what was observed, to the letter; but each character that does something else
-//! than being seen is spelled as an escape, and so is what a CI system takes for a command, so that `cat` is harmless
-//! and a parser gives the original back. Nothing here knows what a document is about.
+//! Values are printed as observed. Control characters and commands to CI systems are written as escape sequences, so
+//! that printing a document is harmless and a parser restores the original.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,23 +11,21 @@ use serde::Serialize;
 use crate::report::github::escape_commands;
 use crate::report::text::is_unsafe;
 
-/// A value as one line of JSON, with its newline. Maps with keys that are no strings are a mistake in the
-/// caller.
+/// A value as one line of JSON, with its newline. Panics if a map has keys that are not strings.
 pub fn to_json_line(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).expect("documents have string keys");
     format!("{}\n", escaped(&text, Escape::Utf16))
 }
 
-/// A value as a JSON document to be read, ending with a newline.
+/// A value as an indented JSON document, ending with a newline.
 pub fn to_json(value: &impl Serialize) -> String {
     format!("{}\n", pretty(value, Escape::Utf16))
 }
 
 /// A value as a YAML document, ending with a newline.
 ///
-/// Only double-quoted text can have escapes in YAML. Where one is needed the whole document is in flow style,
-/// which quotes all text so; any parser reads it. The same goes for text that would be read as something else
-/// without quotes.
+/// In YAML, only double-quoted strings can contain escapes. If one is needed, the whole document is written in flow
+/// style, where all strings are quoted. The same applies if a string would not be read back unchanged.
 pub fn to_yaml(value: &impl Serialize) -> String {
     let text = serde_yaml::to_string(value).expect("documents have string keys");
     let has_command = matches!(escape_commands(&text), Cow::Owned(_));
@@ -37,16 +34,16 @@ pub fn to_yaml(value: &impl Serialize) -> String {
     if acts || read() != serde_json::to_value(value).ok() {
         return format!("{}\n", pretty(value, Escape::CodePoint));
     }
-    // Newlines at the end may belong to the last text.
+    // Trailing newlines may belong to the last string.
     if text.ends_with('\n') { text } else { format!("{text}\n") }
 }
 
-/// How a character beyond U+FFFF is spelled.
+/// How a character beyond U+FFFF is escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escape {
-    /// As JSON has it, a pair of surrogates.
+    /// As in JSON: a surrogate pair.
     Utf16,
-    /// As YAML has it, one number.
+    /// As in YAML: one code point.
     CodePoint,
 }
 
@@ -54,8 +51,8 @@ fn pretty(value: &impl Serialize, escape: Escape) -> String {
     escaped(&serde_json::to_string_pretty(value).expect("documents have string keys"), escape)
 }
 
-/// JSON's own characters are harmless and its writer escapes what is below U+0020, so that whatever else is
-/// unsafe stands inside a string, where an escape means the same.
+/// Escapes unsafe characters. JSON's syntax has none, and its writer escapes those below U+0020, so all others are
+/// inside strings, where an escape is equivalent.
 fn escaped(json: &str, escape: Escape) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -72,7 +69,7 @@ fn escaped(json: &str, escape: Escape) -> String {
             write!(text, "\\u{unit:04x}").expect("writing to a string cannot fail");
         }
     }
-    // GitHub Actions takes it for a command anywhere in a line.
+    // GitHub Actions interprets `##[` as a command anywhere in a line.
     text.replace("##[", "#\\u0023[")
 }
 
@@ -87,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_a_command_of_a_ci_system() {
+    fn commands_to_ci_systems_are_escaped() {
         let value = json!({"script": "first\n::stop-commands::x\n", "line": "##[error]no"});
         for text in [to_yaml(&value), to_json(&value), to_json_line(&value)] {
             assert!(matches!(escape_commands(&text), Cow::Borrowed(_)), "{text}");
@@ -96,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn what_would_act_is_an_escape() {
+    fn control_characters_are_escaped() {
         let value = json!(["\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{e0041}\n\"\\"]);
         assert_eq!(to_json_line(&value), "[\"\\u001b[2J\\u007f\\u009b\\u202e\\udb40\\udc41\\n\\\"\\\\\"]\n");
         assert_eq!(to_yaml(&value), "[\n  \"\\u001b[2J\\u007f\\u009b\\u202e\\U000e0041\\n\\\"\\\\\"\n]\n");
     }
 
     #[test]
-    fn other_text_stays_as_it_is() {
+    fn other_text_is_unchanged() {
         let value = json!({"a": "größe 发布 👩‍🚀", "b": "two\nlines"});
         assert_eq!(to_json_line(&value), "{\"a\":\"größe 发布 👩‍🚀\",\"b\":\"two\\nlines\"}\n");
         assert_eq!(to_yaml(&value), "a: größe 发布 👩‍🚀\nb: |-\n  two\n  lines\n");
@@ -119,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_it_is_it_is_harmless_and_comes_back(text in any::<String>(), other in any::<String>()) {
+        fn any_text_is_harmless_and_round_trips(text in any::<String>(), other in any::<String>()) {
             let value = json!({"one": text, "list": [other, null, 3]});
             for written in [to_json_line(&value), to_json(&value)] {
                 prop_assert!(is_harmless(&written), "{written:?}");

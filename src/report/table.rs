@@ -1,6 +1,6 @@
 //! Tables as kubectl prints them: upper-case headers, three spaces between columns, no borders.
 //!
-//! A table looks the same on a terminal and in a pipe and never wraps, so that a row is a line.
+//! A table is the same on a terminal and in a pipe, and never wraps, so that each row is one line.
 
 use comfy_table::{ContentArrangement, TableStyle};
 
@@ -16,7 +16,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Starts a table; headers are given as they shall appear.
+    /// Creates a table with headers, which are printed unchanged.
     pub fn new(headers: &[&str]) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(TableStyle::new());
@@ -25,13 +25,13 @@ impl Table {
         Self { inner }
     }
 
-    /// Adds a row; cells are made safe here.
+    /// Adds a row; sanitises its cells.
     pub fn row<T: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = T>) {
         self.inner.add_row(cells.into_iter().map(|cell| text::sanitise(cell.as_ref()).into_owned()));
     }
 
-    /// The table as text: each column as wide as its widest cell and the gap, no spaces at line ends, a
-    /// newline at the end of every line.
+    /// The table as text: each column is as wide as its widest cell plus the gap, and lines end with a newline, without
+    /// trailing spaces.
     pub fn render(mut self) -> String {
         self.inner.discover_columns();
         for column in self.inner.column_iter_mut() {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_line_up_as_kubectls() {
+    fn columns_align_as_in_kubectl() {
         let mut table =
             Table::new(&["NAME", "TARGET", "UPGRADED", "READY", "BATCH-STATE", "ROLLING-STATE", "AGE"]);
         table.row(["express-server", "5", "5", "5", "batchReady", "rolloutSucceed", "2d20h"]);
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_cell_leaves_no_spaces_at_the_end() {
+    fn lines_have_no_trailing_spaces() {
         let mut table = Table::new(&["A", "B"]);
         table.row(["x", ""]);
         table.row(["", "y"]);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_characters_and_hostile_cells_keep_the_columns() {
+    fn columns_align_with_wide_characters_and_hostile_cells() {
         let mut table = Table::new(&["NAME", "B"]);
         table.row(["发布", "1"]);
         table.row(["a\nb\x1b[2J", "2"]);

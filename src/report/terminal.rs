@@ -1,8 +1,8 @@
-//! The display for a terminal: bars for what is under way, lines for what is done, which scroll away above them.
+//! The display for a terminal: bars for components in progress, below the lines of completed steps.
 //!
-//! Bars are drawn to the target it was given, which shows nothing unless it is a terminal; lines are written to the
-//! writer as whole lines, so that they copy and pipe like any other text. What a bar shows has no line of its own. The
-//! bars are gone when it is dropped, however that comes about.
+//! Bars are drawn to a target, which shows nothing unless it is a terminal; lines are written to a writer as whole
+//! lines, so that they can be copied like any other text. Events that only update a bar print no line. Dropping the
+//! display removes the bars, also during a panic.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use crate::report::message::{self, Line, Severity};
 use crate::report::paint::Paint;
 use crate::report::text::elapsed;
 
-/// How often elapsed times move while nothing happens; fast enough to look alive, slow enough for ssh.
+/// How often elapsed times are updated between events; fast enough to look alive, slow enough for ssh.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Draws bars and prints lines.
@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(250);
 pub struct Terminal<W> {
     writer: W,
     bars: Arc<Mutex<Bars>>,
-    /// indicatif's bar, which draws all of them.
+    /// indicatif's bar, which draws all bars.
     drawing: ProgressBar,
     paint: Paint,
 }
@@ -76,7 +76,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::WorkloadRolled { .. }
             | EventKind::Waiting { .. }
             | EventKind::Measured { phase: Phase::Successful, .. }
-            // Draws, unless it was drawn just now; then the next tick does.
+            // Redraws, unless the last redraw was just now; then the next tick redraws.
             | EventKind::Paused { .. } => self.drawing.set_message(""),
             EventKind::WaveStarted { .. }
             | EventKind::WaveSkipped { .. }
@@ -108,7 +108,7 @@ impl<W: Write> Reporter for Terminal<W> {
 
 impl<W> Drop for Terminal<W> {
     fn drop(&mut self) {
-        // Leaves the cursor at the start of an empty line, where the shell expects it.
+        // Leaves the cursor at the start of an empty line, for the shell's prompt.
         self.drawing.finish_and_clear();
     }
 }
@@ -150,7 +150,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_done_is_printed_and_what_is_under_way_is_drawn() {
+    fn completed_steps_are_printed_and_progress_is_drawn() {
         let text = shown(Paint::Plain, &every_event());
         assert!(text.contains("s] web: batch 1 of 2 ready: 2 of 5 upgraded, 1 ready, source 3\n"), "{text}");
         assert!(text.contains("failed in batch 1 of 2"), "{text}");
@@ -159,13 +159,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn colour_is_added_and_data_stays_safe() {
+    fn lines_are_coloured_and_data_is_sanitised() {
         let text = shown(Paint::Coloured, &every_event());
         assert!(text.contains("\u{1b}[32m") && text.contains("\\x1b[31m"), "{text}");
     }
 
     #[test]
-    fn a_hidden_target_draws_nothing_and_drops_quietly() {
+    fn a_hidden_target_draws_nothing() {
         let mut text = Vec::new();
         let mut terminal = Terminal::new(&mut text, ProgressDrawTarget::hidden(), || SIZE, Paint::Plain);
         every_event().iter().for_each(|event| terminal.event(event));

@@ -1,7 +1,6 @@
-//! Words: making foreign text safe, counting, listing, saying how long.
+//! Text: sanitising foreign text, and formatting counts, lists and durations.
 //!
-//! Every string that came from a cluster, a file or an error body passes [`sanitise`] before it is
-//! shown. Nothing here knows what the text is about or where it goes.
+//! Every string from a cluster, a file or an error body passes [`sanitise`] before it is printed.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,15 +10,15 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub use crate::plan::phrase::{format_duration, list, list_literals, plural};
 
-/// Makes text safe for one line: whatever could move the cursor, change colours or reorder the line
-/// becomes visible, so that the evidence stays and the effect does not.
+/// Makes text safe to print on one line: characters that could move the cursor, change colours or reorder the line are
+/// replaced by visible escapes.
 ///
 /// Tabs and newlines become `\t` and `\n`; [`sanitise_block`] keeps them.
 pub fn sanitise(text: &str) -> Cow<'_, str> {
     escape(text, is_unsafe)
 }
 
-/// Makes text of several lines safe: newlines and tabs stay, all else as in [`sanitise`].
+/// Makes text of several lines safe to print: keeps newlines and tabs, otherwise like [`sanitise`].
 pub fn sanitise_block(text: &str) -> Cow<'_, str> {
     escape(text, |character| !matches!(character, '\n' | '\t') && is_unsafe(character))
 }
@@ -51,8 +50,8 @@ fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
 
 /// Whether a character has an effect other than being displayed.
 ///
-/// Joiners (U+200C, U+200D) and the variation selectors of the first plane are left alone: scripts and emoji
-/// need them and they cannot reorder. The selectors of plane 14 are too many to be innocent: they carry bytes.
+/// Joiners (U+200C, U+200D) and the variation selectors of the first plane are not unsafe: scripts and emoji need them,
+/// and they cannot reorder text. The selectors of plane 14 are unsafe, since they can encode hidden bytes.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -62,13 +61,13 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{2028}' | '\u{2029}'
             // Zero-width space, word joiner and its neighbours, byte order mark, annotations.
             | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            // The soft hyphen, the grapheme joiner, the vowel separator and the fillers, which have no looks.
+            // The soft hyphen, the grapheme joiner, the vowel separator and the fillers, which are invisible.
             | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}'
             // Tags and selectors, which carry invisible text.
             | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// How long ago, as the AGE columns of kubectl say it: `12s`, `2m5s`, `3h20m`, `2d20h`, `8d`.
+/// How long ago, as in the AGE columns of kubectl: `12s`, `2m5s`, `3h20m`, `2d20h`, `8d`.
 ///
 /// The same thresholds as apimachinery's `duration.HumanDuration`: clocks that differ by less than two
 /// seconds count as equal, anything further in the future is `<invalid>`.
@@ -98,7 +97,7 @@ fn pair(large: i64, large_unit: &str, small: i64, small_unit: &str) -> String {
     }
 }
 
-/// Time since the start, in at most five characters for the first hundred hours: `3s`, `1m05s`, `2h07m`.
+/// The time since the start, in at most six characters for the first hundred hours: `3s`, `1m05s`, `2h07m`.
 pub fn elapsed(since: SignedDuration) -> String {
     let seconds = since.as_secs().max(0);
     match seconds {
@@ -108,20 +107,20 @@ pub fn elapsed(since: SignedDuration) -> String {
     }
 }
 
-/// How many columns a terminal needs for text, at most: some draw what is joined as one, others side by side.
+/// The most columns that text takes on a terminal: some draw joined emoji as one, others side by side.
 pub fn columns(text: &str) -> usize {
     text.chars().map(width).sum::<usize>().max(text.width())
 }
 
 fn width(character: char) -> usize {
     match character {
-        // Asks for the emoji, which is wide, of what is narrow by itself.
+        // The emoji variation selector makes a narrow character wide.
         '\u{fe0f}' => 1,
         _ => character.width().unwrap_or(0),
     }
 }
 
-/// Cuts text to a display width; what is cut ends in `…`.
+/// Truncates text to a display width; truncated text ends with `…`.
 pub fn elide(text: &str, columns: usize) -> Cow<'_, str> {
     if self::columns(text) <= columns {
         return Cow::Borrowed(text);
@@ -130,7 +129,7 @@ pub fn elide(text: &str, columns: usize) -> Cow<'_, str> {
     let mut used = 0;
     for character in text.chars() {
         used += width(character);
-        // One column is for the ellipsis.
+        // Reserves one column for the ellipsis.
         if used >= columns {
             break;
         }
@@ -148,7 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn sanitise_shows_what_would_act() {
+    fn sanitise_escapes_unsafe_characters() {
         let cases = [
             ("plain", "plain"),
             ("größe 发布 👩‍🚀", "größe 发布 👩‍🚀"),
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_kubectls() {
+    fn ages_are_formatted_as_in_kubectl() {
         const MINUTE: i64 = 60;
         const HOUR: i64 = 60 * MINUTE;
         const DAY: i64 = 24 * HOUR;
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_read_as_typed() {
+    fn durations_are_formatted() {
         let cases = [
             (0, "0s", "0s"),
             (3, "3s", "3s"),

@@ -1,4 +1,4 @@
-//! A bar as a line of text: its columns, their widths, and what is left out where there is no room.
+//! A bar as a line of text: its columns, their widths, and what is omitted if there is no room.
 
 use anstyle::AnsiColor;
 use jiff::SignedDuration;
@@ -8,13 +8,13 @@ use crate::report::event::Progress;
 use crate::report::paint::Paint;
 use crate::report::text::{columns, elapsed, elide};
 
-/// From this width on there is room for words beside numbers.
+/// The minimum width at which batch numbers are labelled with a word.
 const ROOMY: usize = 60;
 
-/// Less than this of a text says nothing.
+/// The minimum width of the text; with less room, it is omitted.
 const LEAST_TEXT: usize = 8;
 
-/// Pods of the target.
+/// The pods of the target, counted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct BarCounts {
     pub(super) ready: u32,
@@ -29,7 +29,7 @@ impl BarCounts {
         self.target = self.target.saturating_add(progress.target_size);
     }
 
-    /// The bar: ready pods, those that are updated, those that are not.
+    /// Draws the bar: ready pods, updated pods, and the others.
     pub(super) fn draw(self, width: usize, colour: Option<AnsiColor>, paint: Paint) -> String {
         let cells = |count: u32| match self.target {
             0 => width,
@@ -50,18 +50,18 @@ impl BarCounts {
 
 /// A line before it is laid out.
 pub(super) struct BarRow {
-    /// None is the total's.
+    /// `None` for the total.
     pub(super) state: Option<BarState>,
     pub(super) name: String,
-    /// What waits for its turn has none.
+    /// `None` while the component or application waits for its turn.
     pub(super) counts: Option<BarCounts>,
-    /// How far it is, without and with a word.
+    /// The batch number, without and with a label.
     pub(super) place: [String; 2],
     pub(super) since: SignedDuration,
     pub(super) text: String,
 }
 
-/// The widths of columns, so that lines stand below each other.
+/// The widths of columns, which align the lines.
 pub(super) struct Layout {
     line: usize,
     name: usize,
@@ -98,7 +98,7 @@ impl Layout {
         let mut line = String::new();
         let mut used = 0;
         for (width, cell) in cells {
-            // What does not fit is left out, and so is what comes after.
+            // The first cell that does not fit is omitted, with all that follow.
             if used + width > self.line {
                 return line;
             }

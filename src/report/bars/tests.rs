@@ -3,7 +3,7 @@
 use super::row::BarCounts;
 use super::*;
 
-/// Bars some seconds after the events of components, each given as (second, component, event).
+/// Bars after events of components, each given as (second, component, event).
 fn bars(events: &[(i64, &str, EventKind)]) -> Bars {
     let mut bars = Bars::default();
     for (second, component, what) in events {
@@ -96,7 +96,7 @@ fn every_state_in_any_width() {
 }
 
 #[test]
-fn colour_repeats_what_a_character_tells() {
+fn colour_repeats_the_state_character() {
     let lines = every_state().lines(Size { columns: 80, rows: 24 }, SignedDuration::ZERO, Paint::Coloured);
     insta::assert_snapshot!(lines.join("\n").replace('\u{1b}', "^"), @"
     ^[33m!^[0m cart   ^[33m▒▒^[0m^[2m░░░░░░░░░░░░░^[0m 0/6 batch 1/3  0s  ^[33mnot progressing: pod `cart-v2-x`: …^[0m
@@ -109,7 +109,7 @@ fn colour_repeats_what_a_character_tells() {
 }
 
 #[test]
-fn more_components_than_lines_have_a_total() {
+fn a_total_follows_if_not_all_components_fit() {
     let names: Vec<String> = (0..20).map(|index| format!("c{index:02}")).collect();
     let mut events: Vec<(i64, &str, EventKind)> = Vec::new();
     for name in &names[..8] {
@@ -136,7 +136,7 @@ fn more_components_than_lines_have_a_total() {
 }
 
 #[test]
-fn hostile_and_long_names_break_no_line() {
+fn hostile_and_long_names_stay_on_one_line() {
     let names = ["\u{1b}[2Jx\r\n", "发布发布发布发布发布发布发布发布", "👩‍🚀❤️", &"long-".repeat(20), "\t"];
     for name in names {
         let bars = bars(&[(0, name, waiting(at(1, 4, 2), name))]);
@@ -149,7 +149,7 @@ fn hostile_and_long_names_break_no_line() {
 }
 
 #[test]
-fn a_bar_is_never_longer_than_it_is() {
+fn a_bar_always_has_its_full_width() {
     for (ready, updated, target) in [(7, 7, 3), (0, 0, 0), (u32::MAX, u32::MAX, u32::MAX), (1, 0, 1000)] {
         let drawn = BarCounts { ready, updated, target }.draw(10, None, Paint::Plain);
         assert_eq!(drawn.chars().count(), 10, "{drawn}");

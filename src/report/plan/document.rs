@@ -15,17 +15,17 @@ use crate::report::plan::{
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PlanDocument<'a> {
-    /// Grows when a field changes its meaning or goes.
+    /// Incremented when a field is removed or changes its meaning.
     version: u32,
-    /// A component each, in the manifests' order.
+    /// The components, in the order of the manifests.
     items: Vec<ComponentDocument<'a>>,
 }
 
-/// A component's future.
+/// The plan of a component.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ComponentDocument<'a> {
-    /// The cluster, where several are planned.
+    /// The cluster, if several are planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<&'a str>,
     component: &'a str,
@@ -41,11 +41,11 @@ struct ComponentDocument<'a> {
     services: Vec<&'a str>,
     /// The objects of a component that is applied as a whole, or of the traits of another.
     objects: &'a [PlannedObject],
-    /// The steps of the workflow that are still before it.
+    /// The workflow steps that the component still has to pass.
     gates: Vec<&'a str>,
-    /// The run; none where nothing would be driven.
+    /// The run; `None` if nothing would be driven.
     run: Option<RunDocument<'a>>,
-    /// What changes in Services and the workload, as `diff -u` has it, in YAML.
+    /// The unified diffs of Services, objects and the workload, in YAML.
     difference: String,
 }
 
@@ -61,7 +61,7 @@ struct RunDocument<'a> {
     target_size: u32,
     /// The sizes of the batches.
     batches: Vec<u32>,
-    /// The batch after which it would be held; none where it goes to the end.
+    /// The batch after which it would be held; `None` if it would run to completion.
     held_after_batch: Option<usize>,
     /// The most replicas at any time.
     peak: u32,
