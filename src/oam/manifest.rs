@@ -1,7 +1,7 @@
-//! Manifests: from bytes to applications that are valid as far as can be checked without a cluster.
+//! Manifests: parses bytes into applications that are valid as far as this can be checked without a cluster.
 //!
-//! Decides what a manifest may say and reports everything that is wrong at once. Must not know where bytes
-//! come from, what is in the cluster, or what a terminal is.
+//! Decides what a manifest may contain, and reports all problems at once. Must not know where the bytes come from, the
+//! cluster, or the terminal.
 
 mod application;
 mod batch_gates;
@@ -37,33 +37,33 @@ use crate::oam::manifest::node::{MAX_DEPTH, MAX_NODES};
 use crate::oam::manifest::unique_names::UniqueNames;
 use crate::oam::manifest::walk::{At, Walk};
 
-/// Bytes that one source may have: 3 MiB, twice what an API server accepts as one object.
+/// The maximum size of a source in bytes: 3 MiB, twice what an API server accepts as one object.
 pub const MAX_MANIFEST_BYTES: usize = 3 * 1024 * 1024;
 
-/// Documents that one source may hold.
+/// The maximum number of documents in a source.
 const MAX_DOCUMENTS: usize = 1_000;
 
-/// A manifest's bytes and what to call it in messages.
+/// A manifest's bytes, and its name in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// The file's path as the user gave it, or `<stdin>`.
     pub name: String,
-    /// The whole content; one more byte than [`MAX_MANIFEST_BYTES`] is enough to have it refused.
+    /// The whole content; if it exceeds [`MAX_MANIFEST_BYTES`], it is rejected, and need not be complete.
     pub bytes: Vec<u8>,
 }
 
-/// Reads all applications of all sources, in order; or says everything that is wrong with them.
+/// Parses all applications of all sources, in order; the error contains all problems.
 ///
-/// Sources without any application are a problem too: a rollout of nothing is a mistake.
+/// Sources without any application are a problem as well.
 pub fn parse_manifest(sources: &[Source]) -> Result<Vec<Application>, ManifestErrors> {
     parse_with(sources, None)
 }
 
-/// Like [`parse_manifest`], with components that overrides of another file have changed. Each of them has to be about a
+/// Like [`parse_manifest`], with components changed by the overrides of another file. Each override must match a
 /// component.
 ///
 /// # Errors
-/// Everything that is wrong with the manifests and the overrides.
+/// All problems of the manifests and the overrides.
 pub fn parse_overridden(
     sources: &[Source],
     overrides: &FileOverrides,
@@ -175,7 +175,7 @@ fn syntax(source: &Source, document: Document<'_>, error: &serde_yaml::Error) ->
     Problem { file: source.name.clone(), line, column, path: String::new(), message, hint }
 }
 
-/// What a parser's error means for the author of a manifest.
+/// Explains a parser's error to the author of a manifest.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's other errors are reported by their text")]
 fn explained(error: &serde_yaml::Error) -> (String, Option<String>) {
     use serde_yaml::Error;

@@ -17,7 +17,7 @@ use crate::oam::workflow::WorkflowStep;
 const API_VERSION: &str = "core.oam.dev/v1beta1";
 const KIND: &str = "Application";
 
-/// Fields of metadata that the API server fills in, and that exported manifests therefore carry.
+/// Fields of metadata that the API server fills in, and that exported manifests therefore contain.
 pub(super) const EXPORTED: [&str; 7] = [
     "uid",
     "resourceVersion",
@@ -36,7 +36,7 @@ struct ManifestMetadata {
     annotations: BTreeMap<String, String>,
 }
 
-/// Reads a document; `None` where something is wrong with it.
+/// Reads a document; `None` if it is invalid.
 pub(super) fn read_application(
     walk: &mut Walk<'_>,
     root: &At<'_>,
@@ -53,7 +53,7 @@ pub(super) fn read_application(
     let metadata = walk
         .required(&document, "metadata", "a mapping with `name`")
         .and_then(|at| read_metadata(walk, &at, names));
-    // Names of components clash within a namespace, even where the rest of the metadata is wrong.
+    // Names of components are checked for clashes within a namespace, even if the rest of the metadata is invalid.
     let text = |name: &str| root.node.field("metadata").and_then(|at| at.field(name)?.as_text());
     let (application, namespace) = (text("name").unwrap_or_default(), text("namespace"));
     let spec = walk
@@ -75,7 +75,7 @@ pub(super) fn read_application(
     })
 }
 
-/// Whether the document is an Application at all; the fields of anything else mean nothing to us.
+/// Whether the document is an Application; the fields of other objects are not read.
 fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
     let kind = root.node.field("kind").and_then(Node::as_text);
     if let (Some(kind), Some(node)) = (kind, root.node.field("kind"))
@@ -91,7 +91,7 @@ fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
         .map(|(field, wanted)| is_exactly(walk, root, field, wanted))
         .iter()
         .all(|good| *good);
-    // With a misspelt version it still is an Application, and worth checking.
+    // With a wrong version or kind, it is probably still meant as an Application, and is checked further.
     good || root.node.field("spec").is_some_and(|spec| spec.field("components").is_some())
 }
 
@@ -133,7 +133,7 @@ fn read_metadata(walk: &mut Walk<'_>, at: &At<'_>, names: &mut SourceNames<'_>) 
     })
 }
 
-/// What the spec says.
+/// The content of the spec.
 struct ReadSpec {
     components: Vec<Component>,
     policies: Policies,
@@ -163,7 +163,7 @@ fn read_spec(
         deployment.and_then(|(policies, workflow)| plan_deployment(walk, &list, policies, workflow));
     let moved_to = deployment.as_ref().and_then(|deployment| deployment.namespace.as_deref());
     let namespace = moved_to.or(namespace);
-    // Where something is wrong with policies or steps, the components still are worth checking.
+    // If policies or steps are invalid, the components are checked nevertheless.
     let applied = deployment.as_ref().map_or(list.node, |deployment| &deployment.components);
     let items = walk.list(&At { node: applied, path: list.path.clone() }, expected)?;
     let read: Vec<Option<Component>> =

@@ -62,7 +62,7 @@ const TEXTS_BY_NAME: Shape = Shape::Map { of: &Shape::Text, keys: ANY_KEY, expec
 
 const DURATION: &str = "a duration such as `30s` or `1h30m`";
 
-/// Reads the gates of the trait, but for those of single batches.
+/// Reads the gates of the trait, except those of single batches.
 pub(super) fn read_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<BatchGates> {
     let hooks = read_hooks(walk, object, "rolloutWebhooks", &TYPES);
     let smoke_tests = smoke_tests::read_smoke_tests(walk, object);
@@ -88,7 +88,7 @@ pub(super) fn read_batch_gates(walk: &mut Walk<'_>, object: &Object<'_>) -> Opti
     Some(OneBatchGates { hooks: hooks?, soak_seconds: soak?, smoke_tests: smoke_tests?, metrics: metrics? })
 }
 
-/// The entries of a list that may be absent.
+/// Reads the entries of an optional list.
 fn read_list<'n, T>(
     walk: &mut Walk<'_>,
     object: &Object<'n>,
@@ -98,7 +98,7 @@ fn read_list<'n, T>(
     object.optional(name, |at| walk.list_of(at, expected, read)).map(Option::unwrap_or_default)
 }
 
-/// The entries of a list, unless two have one name.
+/// Rejects entries with the same name.
 fn without_twins<T>(
     walk: &mut Walk<'_>,
     object: &Object<'_>,
@@ -159,7 +159,7 @@ fn read_address(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     None
 }
 
-/// Whether an address names no user. Credentials in it would not be sent.
+/// Rejects a URL with credentials, since they would not be sent.
 fn without_login(walk: &mut Walk<'_>, at: &At<'_>, address: &str) -> bool {
     let has_login = address
         .parse::<http::Uri>()

@@ -10,7 +10,7 @@ use crate::oam::manifest::walk::{At, Object, Walk};
 use crate::oam::manifest::{kinds, names, objects, properties, traits};
 use crate::oam::render::whole::job_name;
 
-/// Reads a component; `None` where something is wrong with it.
+/// Reads a component; `None` if it is invalid.
 pub(super) fn read_component(
     walk: &mut Walk<'_>,
     at: &At<'_>,
@@ -54,7 +54,7 @@ pub(super) fn read_component(
     });
     let depends_on = read_depends_on(walk, &object);
     walk.set_release(release(&object));
-    // An unknown type's properties are not judged: there is nothing to judge them by.
+    // The properties of an unknown type cannot be checked.
     let body = kind.and_then(|kind| read_body(walk, &object, kind));
     check_service_name(walk, &object, kind, body.as_ref());
     let traits = traits::read_traits(walk, &object, kind);
@@ -113,8 +113,8 @@ fn release(object: &Object<'_>) -> Release {
     }
 }
 
-/// The component's name. The objects of a `k8s-objects` component are not named like it, so that KubeVela's generated
-/// names such as `web.Deployment.web` occur; the revisions are, and get a name that they can have.
+/// The component's name. The objects of a `k8s-objects` component do not use it, so KubeVela allows names such as
+/// `web.Deployment.web`; revisions do use it, so the name is replaced by a valid one.
 fn read_name(walk: &mut Walk<'_>, at: &At<'_>, kind: Option<ComponentKind>) -> Option<String> {
     let consists_of_objects =
         matches!(kind, Some(ComponentKind::K8sObjects | ComponentKind::Raw | ComponentKind::RefObjects));
@@ -131,7 +131,7 @@ fn read_name(walk: &mut Walk<'_>, at: &At<'_>, kind: Option<ComponentKind>) -> O
     walk.checked(at, names::COMPONENT).map(str::to_owned)
 }
 
-/// A Service's name has to start with a letter, other than that of a Deployment.
+/// A Service's name must start with a letter, unlike a Deployment's.
 fn check_service_name(
     walk: &mut Walk<'_>,
     object: &Object<'_>,
@@ -174,7 +174,7 @@ fn read_depends_on(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Strin
     good.then_some(needed)
 }
 
-/// Refuses a part that is not supported, unless it says nothing.
+/// Rejects an unsupported field, unless it is empty.
 pub(super) fn refuse_filled(walk: &mut Walk<'_>, object: &Object<'_>, field: &str, advice: &str) {
     let Some(at) = object.get(field) else { return };
     let is_empty = match &at.node.value {
@@ -191,7 +191,8 @@ pub(super) fn refuse_filled(walk: &mut Walk<'_>, object: &Object<'_>, field: &st
     }
 }
 
-/// A Job is named like its application and its component, and its pods have that name in a label.
+/// Checks the lengths of Jobs' names, which consist of the application's and the component's, and are a label of their
+/// pods.
 pub(super) fn check_job_names(walk: &mut Walk<'_>, items: &[At<'_>], application: &str) {
     const MAX_CHARACTERS: usize = 63;
     for item in items {
@@ -208,7 +209,7 @@ pub(super) fn check_job_names(walk: &mut Walk<'_>, items: &[At<'_>], application
     }
 }
 
-/// Checks that every component depends on components that are there, and on none that depends on it.
+/// Checks that all dependencies exist and form no cycles.
 pub(super) fn check_order(walk: &mut Walk<'_>, items: &[At<'_>]) {
     let mut edges: BTreeMap<&str, Vec<(&str, At<'_>)>> = BTreeMap::new();
     for item in items {
@@ -239,7 +240,7 @@ pub(super) fn check_order(walk: &mut Walk<'_>, items: &[At<'_>]) {
 fn check_cycles(walk: &mut Walk<'_>, edges: &BTreeMap<&str, Vec<(&str, At<'_>)>>) {
     let mut done: HashSet<&str> = HashSet::new();
     for start in edges.keys() {
-        // A walk with its own stack: a chain may be as long as the manifest.
+        // An iterative search with an explicit stack: a chain may be as long as the manifest.
         let mut chain: Vec<(&str, usize)> = vec![(start, 0)];
         let mut on_chain: HashSet<&str> = HashSet::from([*start]);
         while let Some((name, next)) = chain.last_mut() {

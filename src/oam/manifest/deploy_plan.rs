@@ -1,5 +1,5 @@
-//! Which components are applied, in which form and in which order: the policies `override` and `topology`, and the
-//! steps of the workflow.
+//! Determines which components are applied, with which changes and in which order, from the policies `override` and
+//! `topology` and the steps of the workflow.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,17 +13,17 @@ use crate::oam::manifest::walk::{At, Walk};
 use crate::oam::manifest::workflow::{ComponentName, PolicyName, ReadAction, ReadStep};
 use crate::oam::workflow::{StepAction, WorkflowStep};
 
-/// What is applied.
+/// The components to apply, and the steps.
 pub(super) struct DeployPlan {
-    /// The components as policies change them, in the manifest's order, not yet read.
+    /// The components with the policies' changes, in the order in which they are applied, not yet parsed.
     pub(super) components: Node,
-    /// The namespace that a policy moves all of them to.
+    /// The namespace that a policy sets for all of them.
     pub(super) namespace: Option<String>,
-    /// The steps; empty where there is no workflow.
+    /// The steps; empty if there is no workflow.
     pub(super) steps: Vec<WorkflowStep>,
 }
 
-/// Works out what is applied; `None` where something is wrong.
+/// Determines the plan; `None` if something is wrong.
 pub(super) fn plan_deployment(
     walk: &mut Walk<'_>,
     components: &At<'_>,
@@ -70,17 +70,17 @@ fn name_of(node: &Node) -> String {
     node.field("name").and_then(Node::as_text).unwrap_or_default().to_owned()
 }
 
-/// What has been worked out so far.
+/// The state while a plan is determined.
 struct DeployPlanner<'a> {
     base: &'a [Node],
     policies: &'a ReadPolicies<'a>,
     applied: Vec<Node>,
-    /// Where the components go; `None` before the first, `Some(None)` for the application's own namespace.
+    /// The components' namespace; `None` before the first, `Some(None)` for the application's own.
     namespace: Option<Option<String>>,
 }
 
 impl DeployPlanner<'_> {
-    /// What happens without steps: each topology gets all overrides.
+    /// Without steps, deploys all components to each topology, with all overrides.
     fn deploy_all(&mut self, walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
         let policies = self.policies;
         let overrides: Vec<&ComponentOverride<'_>> = policies.overrides.iter().map(|(_, one)| one).collect();
@@ -90,7 +90,7 @@ impl DeployPlanner<'_> {
         if policies.topologies.is_empty() && !overrides.is_empty() {
             self.deploy(walk, at, &overrides, None)?;
         } else if policies.topologies.is_empty() {
-            // Twins are for the reader of components to report.
+            // Duplicates are reported when the components are read.
             self.applied = self.base.to_vec();
         }
         Some(())
@@ -189,7 +189,7 @@ impl DeployPlanner<'_> {
         Some(names)
     }
 
-    /// Adds a component; its name, unless an earlier step has applied it in this form.
+    /// Adds a component and returns its name, or `Some(None)` if an earlier step has applied the same.
     fn apply(&mut self, walk: &mut Walk<'_>, at: &At<'_>, node: Node) -> Option<Option<String>> {
         let name = name_of(&node);
         match self.applied.iter().find(|other| name_of(other) == name) {
@@ -210,7 +210,7 @@ impl DeployPlanner<'_> {
         }
     }
 
-    /// All components go to one namespace.
+    /// Sets the namespace, which must be the same for all components.
     fn set_namespace(&mut self, walk: &mut Walk<'_>, at: &At<'_>, namespace: Option<&str>) -> Option<()> {
         let namespace = namespace.map(str::to_owned);
         let shown = |namespace: &Option<String>| match namespace {
@@ -228,7 +228,7 @@ impl DeployPlanner<'_> {
         Some(())
     }
 
-    /// Warns of components that no step applies.
+    /// Warns about components that no step applies.
     fn report_left_out(&self, walk: &mut Walk<'_>, components: &At<'_>) -> Option<()> {
         if self.applied.is_empty() {
             walk.refuse(components, "no step of the workflow applies a component");
@@ -244,7 +244,7 @@ impl DeployPlanner<'_> {
     }
 }
 
-/// The steps' order as dependencies: a component waits for those of the step before.
+/// Adds the steps' order to the dependencies: a component depends on those of the previous step.
 pub(super) fn depend_on_earlier_steps(components: &mut [Component], steps: &[WorkflowStep]) {
     let mut earlier: &[String] = &[];
     for step in steps {
@@ -261,7 +261,7 @@ pub(super) fn depend_on_earlier_steps(components: &mut [Component], steps: &[Wor
     }
 }
 
-/// Checks that no component waits for one of a later step.
+/// Checks that no component depends on one of a later step.
 pub(super) fn check_steps(walk: &mut Walk<'_>, items: &[At<'_>], steps: &[WorkflowStep]) {
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (place, step) in steps.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! Cutting a source into its documents.
+//! Splits a source into its documents.
 //!
-//! Each document is parsed for itself, so that a syntax error in one leaves the others readable. Cutting
-//! at lines that begin with `---` or `...` is exact: YAML forbids such lines inside any scalar.
+//! Each document is parsed on its own, so that a syntax error in one does not affect the others. Splitting at lines
+//! that begin with `---` or `...` is exact, because YAML forbids such lines inside scalars.
 
 /// One document of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) struct Document<'t> {
     pub(super) lines_before: usize,
 }
 
-/// The documents that say anything, in order.
+/// The documents with content, in order.
 pub(super) fn split(text: &str) -> impl Iterator<Item = Document<'_>> {
     let mut rest = Some(Document { text, lines_before: 0 });
     std::iter::from_fn(move || {
@@ -71,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn cuts_at_markers() {
+    fn splits_at_markers() {
         assert_eq!(cut_up("a: 1\n---\nb: 2\n"), [(0, "a: 1\n"), (1, "---\nb: 2\n")]);
         assert_eq!(cut_up("--- {a: 1}\n--- {b: 2}"), [(0, "--- {a: 1}\n"), (1, "--- {b: 2}")]);
         assert_eq!(cut_up("a: 1\r\n---\r\nb: 2"), [(0, "a: 1\r\n"), (1, "---\r\nb: 2")]);
     }
 
     #[test]
-    fn skips_documents_that_say_nothing() {
+    fn skips_empty_documents() {
         assert_eq!(cut_up("---\n# only a comment\n---\n\n---\na: 1\n---\n"), [(4, "---\na: 1\n")]);
         assert_eq!(cut_up(""), []);
     }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_dashes_within_lines_alone() {
+    fn ignores_dashes_within_lines() {
         assert_eq!(cut_up("a: ---\nb: |\n  ---\n----\n").len(), 1);
     }
 }

@@ -1,7 +1,7 @@
-//! Overrides of components that stand in another file than the manifest: those of one cluster of a fleet.
+//! Overrides of components from a file other than the manifest: those of one cluster of a fleet.
 //!
-//! They change the document before it is read, as an `override` policy does. Problems are reported where the part
-//! stands that causes them, so what comes from the other file is marked.
+//! They change the document before it is read, as an `override` policy does. A problem is reported at the part that
+//! causes it, so values from the other file are marked.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::oam::manifest::overrides::{change_component, is_meant, is_override};
 use crate::oam::manifest::problem::Problem;
 use crate::oam::manifest::walk::{At, Walk};
 
-/// Overrides of components, and the document that has them.
+/// Overrides of components, with their document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileOverrides {
     components: Vec<Node>,
@@ -46,8 +46,8 @@ pub(super) fn read_overrides(
 }
 
 impl FileOverrides {
-    /// Changes the components of a document, or of the documents in a `List`. Notes which of the overrides have matched
-    /// one.
+    /// Changes the components of a document, or of the documents in a `List`. Sets `matched` for the overrides that
+    /// match one.
     pub(super) fn apply(&self, root: &mut Node, matched: &mut [bool]) {
         if let Some(NodeValue::List(items)) = root.field_mut("items").map(|node| &mut node.value) {
             items.iter_mut().for_each(|item| self.apply(item, matched));
@@ -62,7 +62,7 @@ impl FileOverrides {
         }
     }
 
-    /// What is wrong if an override matches no component.
+    /// The problem of an override that matches no component.
     pub(super) fn unmatched(&self, index: usize) -> Problem {
         let Node { line, column, .. } = self.components[index];
         Problem {
@@ -75,18 +75,18 @@ impl FileOverrides {
         }
     }
 
-    /// How many there are.
+    /// The number of overrides.
     pub(super) fn count(&self) -> usize {
         self.components.len()
     }
 
-    /// The document that has them.
+    /// The document of the overrides.
     pub(super) fn document(&self) -> &OverridesDocument {
         &self.document
     }
 }
 
-/// A value, marked as one of the overrides.
+/// Marks a value as coming from the overrides.
 fn of_overrides(node: &Node) -> Node {
     let value = match &node.value {
         NodeValue::List(items) => NodeValue::List(items.iter().map(of_overrides).collect()),

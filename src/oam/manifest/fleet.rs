@@ -15,7 +15,7 @@ const CONTEXT: Grammar = Grammar::new("a context of the kubeconfig", |text| !tex
 /// Reads the file of a fleet.
 ///
 /// # Errors
-/// Everything that is wrong with it, with line and field.
+/// All problems of the file, with line and field.
 pub fn parse_fleet(source: &Source) -> Result<Fleet, ManifestErrors> {
     let refused = |problem| ManifestErrors { problems: vec![problem] };
     let text = text(source).map_err(refused)?;
@@ -49,7 +49,7 @@ pub fn parse_fleet(source: &Source) -> Result<Fleet, ManifestErrors> {
 
 struct FleetReader<'a> {
     walk: Walk<'a>,
-    /// Where overrides are.
+    /// The document, for overrides.
     document: OverridesDocument,
     /// The line of each cluster, by its name.
     names: BTreeMap<String, usize>,
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn waves_have_clusters() {
+    fn waves_and_clusters_are_parsed() {
         let fleet = parse(
             "waves:\n\
              - clusters:\n  - {name: eu, context: gke_prod_eu, namespace: shop}\n  soak: 10m\n\
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_line_and_field() {
+    fn problems_have_a_line_and_a_field() {
         let cases = [
             ("", "fleet.yaml:1:1: found no document, expected a fleet with `waves`"),
             ("waves: []", "fleet.yaml:1:8: waves: found an empty list, expected a list of waves"),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_belong_together() {
+    fn the_example_files_fit_together() {
         let example =
             |name: &str, text: &str| Source { name: name.to_owned(), bytes: text.as_bytes().to_vec() };
         let fleet = example("fleet.yaml", include_str!("../../../examples/fleet.yaml"));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_of_an_override_is_reported_where_it_stands() {
+    fn problems_of_an_override_are_reported_at_their_place() {
         let cases = [
             (
                 "    - name: web\n      properties: {image: 7}\n",

@@ -1,18 +1,18 @@
-//! The component types: those that `rollout` has, and what does the job of the others.
+//! The component types: those that `rollout` supports, and alternatives to the others.
 
 use crate::oam::application::ComponentKind;
 use crate::oam::manifest::names::definition;
 use crate::oam::manifest::problem::{nearest, quoted};
 use crate::oam::manifest::walk::{At, Walk, listed};
 
-/// What the type is called in other versions of KubeVela.
+/// Names of types in other versions of KubeVela.
 const ALIASES: [(&str, ComponentKind); 2] =
     [("cloneset", ComponentKind::ClonesetService), ("clonesetservice", ComponentKind::ClonesetService)];
 
 const HELM: &str = "install the chart with Helm or Flux";
 const TERRAFORM: &str = "create the cloud resource with Terraform or Crossplane";
 
-/// Types of KubeVela's addons, and what does their job. A name that ends in `-` is the beginning of many.
+/// Types of KubeVela's addons, and alternatives to them. A name that ends with `-` is a prefix.
 const OTHERS: [(&str, &str); 15] = [
     ("helm", HELM),
     ("helmchart", HELM),

@@ -48,8 +48,7 @@ pub(crate) fn is_label(text: &str) -> bool {
     text.len() <= 63 && is_part(text)
 }
 
-/// Whether a text is a label of any length: a subdomain's parts have no limit of their own in Kubernetes, only the
-/// whole has.
+/// Whether a text is a label of any length: Kubernetes limits the length of a subdomain, but not of its parts.
 fn is_part(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     text.bytes().all(|byte| inner(byte) || byte == b'-')
@@ -61,12 +60,12 @@ pub(super) fn is_component(text: &str) -> bool {
     text.len() <= 52 && is_label(text)
 }
 
-/// What a component is called whose name in the manifest is no DNS label.
+/// The component's name if its name in the manifest is not a DNS label.
 pub(super) fn component_name(text: &str) -> String {
     if is_component(text) { text.to_owned() } else { text.to_lowercase().replace(['.', '_'], "-") }
 }
 
-/// A definition's name, and the revision of it in `webservice@v2`. It is of no consequence: there is one here.
+/// A definition's name and revision, as in `webservice@v2`. The revision is ignored: `rollout` has only one.
 pub(super) fn definition(text: &str) -> (&str, Option<&str>) {
     let is_revision = |text: &str| {
         text.strip_prefix('v')

@@ -1,8 +1,7 @@
-//! A document as a tree in which every value knows its place.
+//! A document as a tree of values with their places.
 //!
-//! Decides what the parser may spend on a document and how its scalars read; must not know what any
-//! field means. Duplicate keys stay in the tree: the code that walks it reports them, so that one of them does
-//! not hide the next problem.
+//! Decides the limits of the parser and how scalars are interpreted; must not know the meaning of any field. Duplicate
+//! keys stay in the tree, and the code that walks it reports them, so that they do not hide other problems.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,21 +9,22 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{DuplicateKeyPolicy, Location, MergeKeyPolicy, NonFiniteFloatPolicy, Options, Spanned};
 
-/// Levels of nesting that a document may have. A schema in a CustomResourceDefinition takes two levels for each of its
-/// own and describes whole pods. The recursive descent of an unoptimised build still fits into a test thread's stack.
+/// The maximum nesting of a document. A schema in a CustomResourceDefinition takes two levels for each level that it
+/// describes, and may describe whole pods. Recursion to this depth in an unoptimised build still fits into a test
+/// thread's stack.
 pub(super) const MAX_DEPTH: usize = 48;
 
-/// Values that one document may hold, aliases expanded. Far above any real manifest, and little enough
-/// to read in well under a second.
+/// The maximum number of values in a document, with aliases expanded: far more than in any real manifest, but parsed in
+/// well under a second.
 pub(super) const MAX_NODES: usize = 100_000;
 
 /// The key of a mapping whose entries are merged into the one that it is in.
 pub(super) const MERGE_KEY: &str = "<<";
 
-/// Aliases that one document may use.
+/// The maximum number of aliases in a document.
 const MAX_ALIASES: usize = 1_000;
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     /// What was read.
@@ -33,22 +33,22 @@ pub(super) struct Node {
     pub(super) line: usize,
     /// One-based column, in characters.
     pub(super) column: usize,
-    /// Bytes of the text that a plain value takes up: start and end. Empty where that is unknown.
+    /// The byte range of a plain value in the text: start and end. Empty if unknown.
     pub(super) span: (usize, usize),
-    /// The text that line, column and bytes count in.
+    /// The text that line, column and bytes refer to.
     pub(super) text: Text,
 }
 
-/// Where a value was read.
+/// The text that a value was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
-    /// In the document itself.
+    /// The document itself.
     Document,
-    /// In the document of the overrides that have changed it.
+    /// The document of the overrides that have changed it.
     Overrides,
 }
 
-/// What YAML knows.
+/// A YAML value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum NodeValue {
     /// Nothing, `null` or `~`.
@@ -68,7 +68,7 @@ pub(super) enum NodeValue {
 }
 
 impl NodeValue {
-    /// The whole number that it is. As in YAML that is read for Kubernetes, `8080.0` is one.
+    /// The value as a whole number. As in Kubernetes, `8080.0` is one.
     pub(super) fn whole(&self) -> Option<i64> {
         match self {
             Self::Int(number) => i64::try_from(*number).ok(),
@@ -82,20 +82,21 @@ impl NodeValue {
 }
 
 impl Node {
-    /// The value of a mapping's field, the first one of that name; `None` also for what is no mapping.
+    /// The value of the first field with this name; `None` also if the value is not a mapping.
     pub(super) fn field(&self, name: &str) -> Option<&Self> {
         let NodeValue::Map(entries) = &self.value else { return None };
         let named = |(key, _): &&(Self, Self)| matches!(&key.value, NodeValue::Text(text) if text == name);
         entries.iter().find(named).map(|(_, node)| node)
     }
 
-    /// The same, to be changed.
+    /// Like [`Self::field`], but mutable.
     pub(super) fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
         let NodeValue::Map(entries) = &mut self.value else { return None };
         entries.iter_mut().find(|(key, _)| key.as_text() == Some(name)).map(|(_, node)| node)
     }
 
-    /// The mappings that a merge key refers to: one, or each item of a list. The node itself where one of them is none.
+    /// The mappings that a merge key refers to: one, or each item of a list. Returns the node as an error if any of
+    /// them is not a mapping.
     fn into_merge_sources(self) -> Result<Vec<Vec<(Self, Self)>>, Self> {
         let is_map = |node: &Self| matches!(node.value, NodeValue::Map(_));
         let is_list = matches!(&self.value, NodeValue::List(items) if items.iter().all(is_map));
@@ -251,8 +252,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 says: its own entries come before
-/// merged ones, and those of an earlier mapping before those of a later one. A merge key of something else stays.
+/// Resolves the merge keys (`<<`) of a mapping, according to YAML 1.1: its own entries take precedence over merged
+/// ones, and those of an earlier mapping over those of a later one. Merge keys with other values are kept.
 fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     let is_merge = |(key, _): &(Node, Node)| key.as_text() == Some(MERGE_KEY);
     if !entries.iter().any(is_merge) {

@@ -13,8 +13,8 @@ use crate::oam::manifest::{ManifestErrors, Problem, Source, documents, names, no
 use crate::oam::revision::remove_last_applied;
 use crate::oam::schema::Grammar;
 
-/// The objects of a `k8s-objects` component, the items of lists in place of the lists. As in KubeVela, the first is
-/// named like the `component` where it has no name.
+/// The objects of a `k8s-objects` component, with lists replaced by their items. As in KubeVela, the first is named
+/// like the `component` if it has no name.
 pub(super) fn read_objects(walk: &mut Walk<'_>, at: &At<'_>, component: &str) -> Option<Vec<Value>> {
     let object = walk.object_of(at, &["objects"], |_| None)?;
     let list = walk.required(&object, "objects", "a list of objects")?;
@@ -31,7 +31,7 @@ pub(super) fn read_raw(walk: &mut Walk<'_>, at: &At<'_>, component: &str) -> Opt
     read_all(walk, vec![at.clone()], component)
 }
 
-/// The objects of a `ref-objects` component, where the manifest spells them out.
+/// The objects of a `ref-objects` component, if the manifest contains them.
 pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>, component: &str) -> Option<Vec<Value>> {
     const ADVICE: &str = "write the objects out in a `k8s-objects` component";
     let object = walk.object_of(at, &["objects", "urls"], |_| None)?;
@@ -49,11 +49,11 @@ pub(super) fn read_references(walk: &mut Walk<'_>, at: &At<'_>, component: &str)
     read_all(walk, items, component)
 }
 
-/// Reads all objects of all sources, in order, the items of lists in place of the lists: objects of any kind, as files,
-/// `kubectl get -o yaml`, `helm template` and `kustomize build` have them.
+/// Parses all objects of all sources, in order, with lists replaced by their items: objects of any kind, from files or
+/// the output of `kubectl get -o yaml`, `helm template` and `kustomize build`.
 ///
 /// # Errors
-/// What is no YAML, and objects without a kind or a name.
+/// If a source is not YAML, or an object has no kind or no name.
 pub fn parse_objects(sources: &[Source]) -> Result<Vec<Value>, ManifestErrors> {
     let mut all = Vec::new();
     let mut problems: Vec<Problem> = Vec::new();
@@ -118,7 +118,7 @@ fn read_all(walk: &mut Walk<'_>, items: Vec<At<'_>>, component: &str) -> Option<
     (good && !objects.is_empty()).then_some(objects)
 }
 
-/// The `spec` of one of Kubernetes' own kinds or of Kruise's, where it is none: all that have one have a mapping there.
+/// The `spec` of one of Kubernetes' or Kruise's kinds if it is not a mapping, which it is in all of them.
 fn misshapen_spec<'n>(object: &At<'n>, group: &str) -> Option<At<'n>> {
     let is_known = !group.contains('.') || group.ends_with(".k8s.io") || group == "apps.kruise.io";
     let spec = object.node.field("spec").filter(|_| is_known)?;
@@ -126,7 +126,7 @@ fn misshapen_spec<'n>(object: &At<'n>, group: &str) -> Option<At<'n>> {
     (!matches!(spec.value, NodeValue::Map(_) | NodeValue::Null)).then_some(at)
 }
 
-/// Removes what only the API server writes, and refuses to be sent.
+/// Removes the fields that only the API server writes, and that it rejects in requests.
 fn remove_server_fields(walk: &mut Walk<'_>, at: &At<'_>, object: &mut Value) {
     let mut removed: Vec<&str> = Vec::new();
     let mut remove = |parent: Option<&mut Map<String, Value>>, name: &'static str| {
@@ -146,7 +146,7 @@ fn remove_server_fields(walk: &mut Walk<'_>, at: &At<'_>, object: &mut Value) {
     }
 }
 
-/// The items with those of a `List` in its place, as kubectl reads it.
+/// The items, with each `List` replaced by its items, as in kubectl.
 pub(super) fn flattened(items: Vec<At<'_>>) -> Vec<At<'_>> {
     items.into_iter().flat_map(items_of).collect()
 }
@@ -160,7 +160,7 @@ fn items_of(item: At<'_>) -> Vec<At<'_>> {
     flattened(items.iter().enumerate().map(place).collect())
 }
 
-/// What no two objects have in common.
+/// The identity of an object.
 #[derive(PartialEq, Eq, Hash)]
 struct Identity {
     group: String,
@@ -169,7 +169,7 @@ struct Identity {
     name: String,
 }
 
-/// What identifies an object; `default` is its name where it has none.
+/// The identity of an object; `default` is its name if it has none.
 fn read_identity(walk: &mut Walk<'_>, at: &At<'_>, default: Option<&str>) -> Option<Identity> {
     let object = walk.object(at)?;
     let version = Grammar::new("a version such as `v1` or `apps/v1`", is_api_version);
@@ -212,7 +212,7 @@ fn read_identity(walk: &mut Walk<'_>, at: &At<'_>, default: Option<&str>) -> Opt
     })
 }
 
-/// Whether the labels and annotations are mappings of strings, or are not there.
+/// Whether the labels and annotations are mappings of strings, or absent.
 fn have_only_strings(walk: &mut Walk<'_>, metadata: &Object<'_>) -> bool {
     let mut good = true;
     for at in ["labels", "annotations"].into_iter().filter_map(|field| metadata.get(field)) {
@@ -222,7 +222,7 @@ fn have_only_strings(walk: &mut Walk<'_>, metadata: &Object<'_>) -> bool {
             continue;
         }
         let Some(map) = walk.object(&at) else { return false };
-        // A key without a value is one with an empty string.
+        // A key without a value has an empty string.
         for (_, _, value) in map.entries().filter(|(_, _, value)| value.node.value != NodeValue::Null) {
             good &= walk.text(&value, "a string").is_some();
         }
@@ -242,7 +242,7 @@ fn is_kind(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// What a name must not contain, of any kind, because it is part of the object's URL.
+/// Whether a name can be a path segment of the object's URL, which is required for all kinds.
 fn is_path_segment(text: &str) -> bool {
     !text.is_empty() && text != "." && text != ".." && !text.contains(['/', '%'])
 }

@@ -1,7 +1,6 @@
-//! `override` policies: components as one deployment changes them.
+//! `override` policies: a deployment's changes to components.
 //!
-//! What is merged are the parts of the document, before anything is read, so that problems are reported where the part
-//! stands that causes them.
+//! Changes are merged into the document before it is read, so that a problem is reported at the part that causes it.
 
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::problem::quoted;
@@ -61,8 +60,7 @@ pub(super) fn is_override(walk: &mut Walk<'_>, at: &At<'_>) -> Option<()> {
     Some(())
 }
 
-/// Refuses names with `*` that fit no component: none can have such a name, and nothing else of KubeVela's expressions
-/// is known.
+/// Rejects patterns with `*` that match no component. Other regular expressions of KubeVela are not supported.
 pub(super) fn check_patterns(
     walk: &mut Walk<'_>,
     base: &[Node],
@@ -83,7 +81,7 @@ pub(super) fn check_patterns(
     good.then_some(())
 }
 
-/// The components as the policies change them, one after the other.
+/// The components, changed by the policies in order.
 pub(super) fn overridden(base: &[Node], overrides: &[&ComponentOverride<'_>]) -> Vec<Node> {
     let mut components: Vec<Node> = base.to_vec();
     for policy in overrides {
@@ -116,7 +114,7 @@ fn change_components(components: &mut Vec<Node>, change: &Node) {
     }
 }
 
-/// The name in a pattern such as `^web$`, which fits that name alone.
+/// The name in a pattern such as `^web$`, which matches only that name.
 fn exact_name(pattern: &str) -> Option<&str> {
     let name = pattern.strip_prefix('^')?.strip_suffix('$')?;
     (!name.is_empty() && !name.contains('*')).then_some(name)
@@ -126,7 +124,7 @@ fn wanted_name(change: &Node) -> Option<&str> {
     text(change, "name").filter(|name| !name.is_empty())
 }
 
-/// Whether a change is about a component.
+/// Whether a change applies to a component.
 pub(super) fn is_meant(component: &Node, change: &Node) -> bool {
     let kind = text(change, "type");
     match wanted_name(change) {
@@ -155,7 +153,7 @@ pub(super) fn change_component(component: &mut Node, change: &Node) {
     if let (Some(kind), NodeValue::Map(entries), true) =
         (change.field("type"), &mut component.value, is_other_type)
     {
-        // As in KubeVela, nothing is left of the other component but its name.
+        // As in KubeVela, a change of the type discards everything but the name.
         entries.retain(|(key, _)| key.as_text() == Some("name"));
         set(component, "type", kind.clone());
     }

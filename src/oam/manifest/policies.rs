@@ -1,4 +1,4 @@
-//! `spec.policies`: what the application's policies ask for, and which of them are not carried out here.
+//! `spec.policies`: parses the application's policies, and rejects unsupported ones.
 
 use crate::oam::manifest::names;
 use crate::oam::manifest::overrides::{ComponentOverride, read_override};
@@ -8,7 +8,7 @@ use crate::oam::manifest::walk::{At, Object, Walk, listed};
 use crate::oam::policies::{ApplyOnceRule, GarbageCollect, ObjectSelector, Policies, RecreateRule};
 use crate::oam::schema::{COUNT, Literal, Shape, TEXTS, Table, defaulted, optional, required};
 
-/// What the policies say, and where components are changed or moved.
+/// The policies, and those that change components or their namespace.
 #[derive(Default)]
 pub(super) struct ReadPolicies<'n> {
     pub(super) policies: Policies,
@@ -16,7 +16,7 @@ pub(super) struct ReadPolicies<'n> {
     pub(super) topologies: Vec<(String, Topology<'n>)>,
 }
 
-/// Where components go: the cluster that the command is connected to, and maybe another namespace.
+/// A `topology` policy: only the cluster that the command is connected to, but possibly another namespace.
 pub(super) struct Topology<'n> {
     pub(super) namespace: Option<String>,
     pub(super) at: At<'n>,
@@ -33,13 +33,13 @@ const KNOWN: [&str; 8] = [
     "topology",
 ];
 
-/// What to do instead of policies that are not carried out.
+/// Unsupported policies, and alternatives to them.
 const OTHERS: [(&str, &str); 2] = [
     ("replication", "write the component once for each key"),
     ("env-binding", "use the `overrides` of a `--fleet` file"),
 ];
 
-/// Policies that have nothing to do: what they ask for happens in any case, or concerns KubeVela alone.
+/// Policies without an effect: what they request happens in any case, or concerns only KubeVela.
 const IDLE: [&str; 2] = ["health", "debug"];
 
 const SELECTOR: Table = Table::closed(
@@ -132,7 +132,7 @@ const RESOURCE_UPDATE: Table = Table::open(
     )],
 );
 
-/// Reads the policies; `None` where something is wrong with them.
+/// Reads the policies; `None` if they are invalid.
 pub(super) fn read_policies<'n>(walk: &mut Walk<'_>, spec: &Object<'n>) -> Option<ReadPolicies<'n>> {
     let mut read = ReadPolicies::default();
     let Some(at) = spec.get("policies") else { return Some(read) };
@@ -157,7 +157,7 @@ fn read_policy<'n>(
     let type_at = walk.required(&object, "type", "a policy such as `garbage-collect`")?;
     let kind = walk.text_for(&type_at, "a policy such as `garbage-collect`", |kind| KNOWN.contains(&kind))?;
     let name = match object.get("name") {
-        // KubeVela's own name for a policy without one.
+        // KubeVela's default name for a policy.
         None => format!("{kind}-auto-gen-{index}"),
         Some(at) => walk.text(&at, "a name")?.to_owned(),
     };

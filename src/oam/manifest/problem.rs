@@ -1,14 +1,13 @@
-//! What is wrong with a manifest, and where.
+//! Problems of manifests, with their places.
 //!
-//! Decides how a problem reads as text. Texts from the manifest are quoted as they are: making control
-//! characters visible is the printer's work.
+//! Decides the text of a problem. Texts from the manifest are quoted unchanged; printing sanitises them.
 
 use std::fmt;
 
-/// Problems listed for one source at most; more would not help.
+/// The maximum number of problems listed for one source.
 pub const MAX_PROBLEMS: usize = 100;
 
-/// Everything that is wrong with the manifests of one run.
+/// All problems of the manifests of one run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ManifestErrors {
     /// The problems in the order of the sources, within one by line and column; never empty.
@@ -32,7 +31,7 @@ impl fmt::Display for ManifestErrors {
     }
 }
 
-/// One thing that is wrong, at one place.
+/// A problem at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The source's name.
@@ -41,8 +40,8 @@ pub struct Problem {
     pub line: usize,
     /// One-based column, in characters.
     pub column: usize,
-    /// The field, for example `spec.components[0].name`; indices are zero-based as in JSONPath. Empty where
-    /// the problem is the document's.
+    /// The field, for example `spec.components[0].name`; indices are zero-based as in JSONPath. Empty if the problem is
+    /// that of the whole document.
     pub path: String,
     /// What was found and what was expected.
     pub message: String,
@@ -51,7 +50,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Where it is and what is wrong, the way editors look for it. What to do instead is not in it.
+    /// The place and the message, in the form that editors parse, without the hint.
     pub fn summary(&self) -> String {
         let Self { file, line, column, path, message, .. } = self;
         let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
@@ -69,12 +68,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Quotes a text from the manifest, shortened where it is long.
+/// Quotes a text from the manifest, shortened if it is long.
 pub(in crate::oam) fn quoted(text: &str) -> String {
     format!("`{}`", shortened(text))
 }
 
-/// The text's first characters, as many as a line of output bears.
+/// Truncates a text to 80 characters.
 pub(super) fn shortened(text: &str) -> String {
     const MAX_CHARACTERS: usize = 80;
     match text.char_indices().nth(MAX_CHARACTERS) {
@@ -83,17 +82,18 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-/// The question that offers the likeliest of `candidates` for a misspelt `word`, if one is near.
+/// A question that suggests the most similar of `candidates` for a misspelt `word`, if one is similar enough.
 pub(super) fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// The likeliest of `candidates`, if one is near: a letter in four may be wrong, two in a word of five.
+/// The most similar of `candidates`, if it is similar enough: up to a quarter of its letters may be wrong, one in short
+/// words, or two in words of five letters or more.
 pub(in crate::oam) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    // A word of any length would make the comparison quadratic in the input's size.
+    // Long words are skipped, because the comparison is quadratic.
     if word.len() > 64 {
         return None;
     }

@@ -1,4 +1,4 @@
-//! A component's properties: what the tables of [`crate::oam::properties::tables`] cannot say about them.
+//! A component's properties: the checks that the tables of [`crate::oam::properties::tables`] cannot express.
 
 mod volumes;
 
@@ -17,16 +17,16 @@ use crate::oam::properties::Properties;
 use crate::oam::properties::tables::{explain, fields};
 use crate::oam::schema::Field;
 
-/// Labels of pods that are ours to set.
+/// Labels of pods that only `rollout` sets.
 const OURS: [&str; 4] =
     [labels::COMPONENT, labels::REVISION, labels::APP_REVISION, labels::REVISION_COMPONENT];
 
-/// [`OURS`], where the component is applied as a whole.
+/// [`OURS`] for components that are applied as a whole.
 const OURS_OF_A_WHOLE: [&str; 4] = [labels::COMPONENT, labels::NAME, labels::REVISION, labels::APP_REVISION];
 
 const PROBES: [&str; 2] = ["livenessProbe", "readinessProbe"];
 
-/// Reads a component's properties; `None` where something is wrong with them.
+/// Reads a component's properties; `None` if they are invalid.
 pub(super) fn read_properties(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind) -> Option<Properties> {
     let fields = fields(kind);
     let known: Vec<&str> = std::iter::once("image").chain(fields.iter().map(|field| field.name)).collect();
@@ -54,13 +54,13 @@ pub(super) fn read_properties(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentK
         values.insert("volumes".to_owned(), mounts);
     }
     let values = Value::Object(values);
-    // What is rendered as it is read.
+    // These properties are rendered unchanged.
     let schedule = if kind == ComponentKind::CronTask { values.clone() } else { Value::Null };
     let properties: Properties = typed(walk, at, values)?;
     Some(Properties { image, schedule, ..properties })
 }
 
-/// Reads one property: `Some(None)` where it is absent, `None` where it is wrong.
+/// Reads one property: `Some(None)` if it is absent, `None` if it is wrong.
 fn read_property(
     walk: &mut Walk<'_>,
     object: &Object<'_>,
@@ -83,7 +83,7 @@ fn read_property(
             true
         }
         "livenessProbe" | "readinessProbe" => {
-            // An empty list is rendered as none.
+            // An empty list is not rendered.
             if let Some(get) = found.get_mut("httpGet").and_then(Value::as_object_mut) {
                 get.retain(|name, value| name != "httpHeaders" || *value != json!([]));
             }
@@ -107,7 +107,7 @@ fn read_property(
     good.then_some(value)
 }
 
-/// A list that has been read before; empty where there is none.
+/// A property that was read earlier and is a list; empty if it is absent.
 fn list_in<'v>(values: &'v Map<String, Value>, field: &str) -> &'v [Value] {
     values.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -124,7 +124,7 @@ fn read_image(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     Some(image.to_owned())
 }
 
-/// The Secrets for pulling images. Server-side apply takes each once.
+/// Removes duplicate Secrets for pulling images: server-side apply accepts each once.
 fn unite_secrets(walk: &mut Walk<'_>, at: &At<'_>, secrets: &mut Vec<Value>) {
     if walk.release() == Release::InBatches {
         return;
@@ -140,8 +140,8 @@ fn unite_secrets(walk: &mut Walk<'_>, at: &At<'_>, secrets: &mut Vec<Value>) {
     });
 }
 
-/// Checks that variables have one value each, and one name each; where the component is applied as a whole, the last
-/// one of a name counts.
+/// Checks that each variable has one value, and that names are unique; if the component is applied as a whole, the last
+/// variable of a name counts.
 fn check_variables(walk: &mut Walk<'_>, at: &At<'_>, variables: &mut Vec<Value>) -> bool {
     let mut good = true;
     for (item, variable) in at.items().iter().zip(&*variables) {
@@ -164,7 +164,7 @@ fn check_variables(walk: &mut Walk<'_>, at: &At<'_>, variables: &mut Vec<Value>)
     good
 }
 
-/// Keeps the last variable of each name: pods take the last value, and server-side apply takes each name once.
+/// Keeps the last variable of each name: pods use the last value, and server-side apply accepts each name once.
 pub(super) fn unite_variables(walk: &mut Walk<'_>, at: &At<'_>, variables: &mut Vec<Value>) {
     let mut replaced = HashSet::new();
     for (item, first, message) in twin_variables(at, variables) {
@@ -175,7 +175,7 @@ pub(super) fn unite_variables(walk: &mut Walk<'_>, at: &At<'_>, variables: &mut 
     variables.retain(|_| index.next().is_none_or(|index| !replaced.contains(&index)));
 }
 
-/// The variables whose name an earlier one has: each with the index of that one, and a message.
+/// The variables with the name of an earlier one: each with that one's index, and a message.
 fn twin_variables<'n>(at: &At<'n>, variables: &[Value]) -> Vec<(At<'n>, usize, String)> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut twins = Vec::new();
@@ -188,7 +188,7 @@ fn twin_variables<'n>(at: &At<'n>, variables: &[Value]) -> Vec<(At<'n>, usize, S
     twins
 }
 
-/// A limit without its request has no effect.
+/// Warns about limits without a request, which have no effect.
 fn warn_of_limits(walk: &mut Walk<'_>, object: &Object<'_>, at: &At<'_>) {
     for name in ["cpu", "memory"] {
         let limit = at.node.field(name).filter(|node| node.value != NodeValue::Null);
@@ -216,8 +216,8 @@ fn are_not_ours(walk: &mut Walk<'_>, at: &At<'_>) -> bool {
     good
 }
 
-/// Checks that each number and each name of a port is there once, and names the ports that have no name. In a component
-/// with the `rollout` trait, that name does not tell the protocol, as in the original's trait.
+/// Checks that ports' numbers and names are unique, and names ports without a name. In a component with the `rollout`
+/// trait, that name does not include the protocol, as in the original.
 fn check_ports(walk: &mut Walk<'_>, at: &At<'_>, kind: ComponentKind, ports: &mut [Value]) -> bool {
     let tells_protocol = walk.release() == Release::AsAWhole && kind != ComponentKind::Daemon;
     let mut good = true;
@@ -259,7 +259,7 @@ fn check_expose_type(walk: &mut Walk<'_>, at: &At<'_>, found: &Value, ports: &[V
     false
 }
 
-/// Lines of the hosts file. Server-side apply takes each address once.
+/// Unites lines of the hosts file with the same address: server-side apply accepts each address once.
 fn unite_aliases(walk: &mut Walk<'_>, at: &At<'_>, aliases: &mut Vec<Value>) {
     if walk.release() == Release::InBatches {
         return;

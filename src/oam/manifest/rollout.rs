@@ -1,7 +1,7 @@
 //! The `rollout` trait's properties.
 //!
-//! Decides what of a plan is wrong in any cluster. Sums of whole numbers depend on what runs
-//! and are judged when that is known.
+//! Rejects plans that are invalid in any cluster. Sums of absolute sizes depend on the running pods, and are checked
+//! once these are known.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::problem::quoted;
 use crate::oam::manifest::walk::{At, Walk};
 
-/// Batches that a rollout may have; every batch costs time, and a list this long is a mistake.
+/// The maximum number of batches; a longer list is a mistake.
 const MAX_BATCHES: usize = 1_000;
 
 /// The largest number of replicas, that of Kubernetes.
@@ -23,7 +23,7 @@ const MAX_REPLICAS: u32 = i32::MAX as u32;
 const STRATEGIES: [(&str, Strategy); 2] =
     [("IncreaseFirst", Strategy::IncreaseFirst), ("DecreaseFirst", Strategy::DecreaseFirst)];
 
-/// Reads the trait's properties; `None` where something is wrong with them.
+/// Reads the trait's properties; `None` if they are invalid.
 pub(super) fn read_rollout(walk: &mut Walk<'_>, at: &At<'_>, kind: WorkloadKind) -> Option<RolloutTrait> {
     let own = ["targetRevision", "targetSize", "rolloutBatches", "batchPartition", "rolloutStrategy"];
     let known = [&own[..], &batch_gates::OF_TRAIT].concat();
@@ -121,7 +121,7 @@ fn read_amount(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Amount> {
             match text.strip_suffix('%').map(digits) {
                 Some(Some(percent @ 0..=100)) => return Some(Amount::Percent(percent)),
                 Some(_) => {}
-                // KubeVela reads a number in quotes as a percentage, which is hardly ever meant.
+                // KubeVela reads a number in quotes as a percentage, which is hardly ever intended.
                 None => {
                     if let Some(number) = digits(text) {
                         let message = format!("found the string {}, expected {expected}", quoted(text));
@@ -148,13 +148,13 @@ fn check_percentages(walk: &mut Walk<'_>, at: &At<'_>, batches: &[Batch]) -> Opt
     None
 }
 
-/// Why percentages cannot add up, of any number.
+/// Why percentages exceed any number of pods.
 pub(crate) struct Excess {
     pub(crate) message: String,
     pub(crate) hint: Option<&'static str>,
 }
 
-/// What is wrong with the sizes of batches, where that does not depend on the number of pods.
+/// What is wrong with the sizes of batches, as far as this does not depend on the number of pods.
 pub(crate) fn excess(sizes: &[Amount]) -> Option<Excess> {
     let percent = |size: &Amount| match size {
         Amount::Percent(percent) => Some(*percent),

@@ -1,7 +1,7 @@
 //! Reading a value by its declaration in [`crate::oam::schema`].
 //!
-//! Decides how a value that does not fit its declaration is reported. What comes out has the declared fields
-//! alone, with the defaults filled in.
+//! Decides how a value that does not fit its declaration is reported. The result contains only the declared fields,
+//! with defaults filled in.
 
 mod rules;
 
@@ -21,18 +21,18 @@ use crate::oam::schema::{Field, Grammar, Literal, Presence, Shape, Table, Undecl
 /// The default of the API server's `--service-node-port-range`.
 const NODE_PORTS: RangeInclusive<i64> = 30_000..=32_767;
 
-/// What a shape reads, as a type that has its fields; `None` where something is wrong with it.
+/// Reads a shape into a type with its fields; `None` if it is invalid.
 pub(super) fn read_as<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Option<T> {
     let value = read_shape(walk, at, shape)?;
     typed(walk, at, value)
 }
 
-/// A value that has been read, as a type that has its fields.
+/// Converts a value that has been read into a type with its fields.
 pub(super) fn typed<T: DeserializeOwned>(walk: &mut Walk<'_>, at: &At<'_>, value: Value) -> Option<T> {
     serde_json::from_value(value).map_err(|error| walk.refuse(at, format!("invalid value: {error}"))).ok()
 }
 
-/// Reads a mapping by its table; `None` where something is wrong with it.
+/// Reads a mapping by its table; `None` if it is invalid.
 pub(super) fn read_table(walk: &mut Walk<'_>, at: &At<'_>, table: &Table) -> Option<Value> {
     if !matches!(at.node.value, NodeValue::Map(_)) {
         walk.mismatch(at, table.expected);
@@ -51,7 +51,7 @@ pub(super) fn read_table(walk: &mut Walk<'_>, at: &At<'_>, table: &Table) -> Opt
     good.then_some(Value::Object(values))
 }
 
-/// Reads a value by its shape; `None` where something is wrong with it.
+/// Reads a value by its shape; `None` if it is invalid.
 pub(super) fn read_shape(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Option<Value> {
     match shape {
         Shape::Text => walk.text(at, "a string").map(|text| json!(text)),
@@ -108,7 +108,7 @@ pub(super) fn read_shape(walk: &mut Walk<'_>, at: &At<'_>, shape: &Shape) -> Opt
     }
 }
 
-/// Reads a declared field: `Some(None)` where it is absent, and `None` where it is wrong.
+/// Reads a declared field: `Some(None)` if it is absent, and `None` if it is wrong.
 pub(super) fn read_field(walk: &mut Walk<'_>, object: &Object<'_>, field: &Field) -> Option<Option<Value>> {
     let keeps_null = matches!(field.shape, Shape::Nullable(_) | Shape::Any);
     let found = if keeps_null { object.find(field.name) } else { object.get(field.name) };
@@ -162,7 +162,7 @@ fn report_undeclared(
             _ if is_refused => walk.refuse_field(&key, name, &known, advice),
             reason => walk.ignore_field(&key, name, &known, reason.or(advice)),
         }
-        // A component with such fields is worth checking further.
+        // A component with ignored fields is checked further.
         good &= table.undeclared != Undeclared::Refused;
     }
     good
@@ -191,7 +191,7 @@ fn read_map(walk: &mut Walk<'_>, at: &At<'_>, of: &Shape, keys: Grammar, expecte
     good.then_some(Value::Object(values))
 }
 
-/// A string that is not quoted: it may be a password, and messages end up in logs.
+/// A string that messages must not quote: it may be a password, and messages end up in logs.
 fn read_secret(walk: &mut Walk<'_>, at: &At<'_>, grammar: Grammar) -> Option<Value> {
     let (found, hint) = match &at.node.value {
         NodeValue::Text(text) if (grammar.accepts)(text) => return Some(json!(text)),
@@ -208,7 +208,7 @@ fn read_secret(walk: &mut Walk<'_>, at: &At<'_>, grammar: Grammar) -> Option<Val
     None
 }
 
-/// The name of an object that is elsewhere.
+/// The name of an object outside the manifest.
 fn read_object_name(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Value> {
     let name = at.node.as_text().filter(|name| !name.is_empty() && !names::is_subdomain(name));
     if let (Release::AsAWhole, Some(name)) = (walk.release(), name) {
@@ -225,10 +225,10 @@ fn read_type<'t>(walk: &mut Walk<'_>, at: &At<'_>, types: &'t [(&str, Table)]) -
     walk.choice(&At { node, path: joined(&at.path, "type") }, &tables)
 }
 
-/// A quantity; numbers without quotes are as good as strings.
+/// A quantity, as a string or a number.
 fn read_quantity(walk: &mut Walk<'_>, at: &At<'_>, examples: &str) -> Option<String> {
     let expected = format!("a quantity of 0 or more such as {examples}");
-    // As spelt, if that is a quantity: `1e3` stays `1e3`. YAML also knows spellings that are none.
+    // Keeps the number's spelling if that is a quantity: `1e3` stays `1e3`. Some YAML numbers, such as `0x10`, are not.
     let spelt = Some(walk.raw(at.node).to_owned()).filter(|raw| is_quantity(raw));
     let text = match &at.node.value {
         NodeValue::Text(text) => text.clone(),
@@ -273,7 +273,7 @@ pub(super) fn read_any(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Value> {
     }
 }
 
-/// A scalar as JSON. The parser reads what is no 64-bit number as a float, and what is no number as a string.
+/// A scalar as JSON. The parser has read numbers beyond 64 bits as floats, and other scalars as strings.
 fn plain(node: &Node) -> Value {
     match &node.value {
         NodeValue::Bool(value) => json!(value),
@@ -312,7 +312,7 @@ fn filled(shape: &Shape) -> Value {
     Value::Object(defaults.collect())
 }
 
-/// What a shape is, in words.
+/// Describes a shape in messages.
 fn in_words(shape: &Shape) -> String {
     match shape {
         Shape::Text => "a string".to_owned(),

@@ -25,8 +25,7 @@ pub(super) struct Traits {
     pub(super) others: Vec<Trait>,
 }
 
-/// Reads the traits. The `rollout` trait is for types that run as a kind of workload whose revisions can be exchanged
-/// in batches.
+/// Reads the traits. The `rollout` trait requires a type whose workload can be rolled out in batches.
 pub(super) fn read_traits(
     walk: &mut Walk<'_>,
     object: &Object<'_>,
@@ -69,7 +68,7 @@ pub(super) fn read_traits(
     is_good.then_some(traits)
 }
 
-/// An autoscaler has to begin again from the number of `scaler` after each apply.
+/// Warns about `scaler` beside an autoscaler, which would start again from that number after each apply.
 fn warn_of_rivals(walk: &mut Walk<'_>, at: &At<'_>, traits: &[Trait]) {
     let is_autoscaler = |one: &&Trait| matches!(one.kind, TraitKind::Hpa | TraitKind::CpuScaler);
     let Some(autoscaler) = traits.iter().find(is_autoscaler) else { return };
@@ -85,7 +84,7 @@ fn type_of(node: &Node) -> Option<&str> {
     node.field("type").and_then(Node::as_text).map(|text| definition(text).0)
 }
 
-/// A trait's entry, and its type.
+/// Reads a trait's entry and its type.
 fn read_entry<'n>(walk: &mut Walk<'_>, item: &At<'n>) -> Option<(Object<'n>, At<'n>)> {
     let entry = walk.object_of(item, &["type", "properties"], |_| None)?;
     let at = walk.required(&entry, "type", "a trait such as `rollout`")?;
@@ -109,7 +108,7 @@ fn read_rollout(
         return None;
     }
     let properties = walk.required(entry, "properties", "a mapping with `targetSize`")?;
-    // What an unknown type runs as makes no difference: the component is refused.
+    // The default is irrelevant: a component without such a workload is rejected.
     rollout::read_rollout(walk, &properties, workload.unwrap_or_default())
 }
 
@@ -125,7 +124,7 @@ fn read_other(walk: &mut Walk<'_>, entry: &Object<'_>, at: &At<'_>, name: &str) 
     let properties = match entry.get("properties") {
         Some(properties) => read_shape(walk, &properties, &shape)?,
         None if is_satisfied_by_nothing(&shape) => {
-            // The defaults of a mapping without fields.
+            // Reads the defaults from an empty mapping.
             let empty = Node { value: NodeValue::Map(Vec::new()), ..at.node.clone() };
             let path = format!("{}.properties", entry.at.path);
             read_shape(walk, &At { node: &empty, path }, &shape)?
@@ -140,7 +139,7 @@ fn read_other(walk: &mut Walk<'_>, entry: &Object<'_>, at: &At<'_>, name: &str) 
     Some(Trait { kind, properties, origin: walk.origin(&entry.at) })
 }
 
-/// Whether a trait may come without properties.
+/// Whether a trait can omit its properties.
 fn is_satisfied_by_nothing(shape: &Shape) -> bool {
     use crate::oam::schema::{Presence, Rule};
     let Shape::Object(table) = shape else { return false };
@@ -158,7 +157,7 @@ fn unite_trait_variables(walk: &mut Walk<'_>, entry: &Object<'_>, properties: &m
     }
 }
 
-/// KubeVela ignores one of `cpu` and `memory` without the other.
+/// Warns about `cpu` without `memory` or the reverse, which KubeVela ignores.
 fn warn_of_no_effect(walk: &mut Walk<'_>, entry: &Object<'_>, kind: TraitKind, properties: &Value) {
     let has = |field: &str| properties.get(field).is_some();
     if kind != TraitKind::Resource || has("requests") || has("limits") || (has("cpu") && has("memory")) {
@@ -186,7 +185,7 @@ fn refuse_unknown(walk: &mut Walk<'_>, at: &At<'_>, name: &str) {
     walk.refuse_with(at, format!("unknown trait {}", quoted(name)), hint);
 }
 
-/// Refuses a trait that sets what the `rollout` trait sets.
+/// Rejects a trait that sets the same as the `rollout` trait.
 fn goes_with_rollout(walk: &mut Walk<'_>, item: &At<'_>, at: &At<'_>, kind: TraitKind) -> bool {
     let Some(pair) = refused_beside_rollout(kind) else { return true };
     let first = walk.origin(item).line;
@@ -213,7 +212,7 @@ fn last_line(node: &Node) -> usize {
     below.unwrap_or(0).max(node.line)
 }
 
-/// Refuses traits that contradict their component or each other. Nothing else of the application matters to them.
+/// Rejects traits that contradict their component or each other.
 pub(super) fn check_all_traits(
     walk: &mut Walk<'_>,
     items: &[At<'_>],

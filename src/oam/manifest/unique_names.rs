@@ -1,7 +1,7 @@
-//! What applications must not have in common when they are given together.
+//! Names that must be unique among all applications of a command.
 //!
-//! Decides over names that several documents use; looks also at documents that are refused for other
-//! reasons, so that all of it is said at once.
+//! Rejects names that several documents use. Includes documents that are rejected for other reasons, so that all
+//! problems are reported at once.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub(super) struct SourceNames<'s> {
     source: usize,
 }
 
-/// What has to be unique in a namespace.
+/// A name that must be unique in a namespace.
 #[derive(PartialEq, Eq, Hash)]
 struct Name {
     role: SharedName,
@@ -29,14 +29,14 @@ struct Name {
     name: String,
 }
 
-/// The part that a name plays.
+/// What a name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum SharedName {
     /// An application's name.
     Application,
-    /// A component's name: selectors and revisions use it, without the application.
+    /// A component's name: selectors and revisions use it without the application's.
     Component,
-    /// A revision's name: a Deployment of that name will be.
+    /// A revision's name, which may be that of a Deployment.
     ExternalRevision,
 }
 
@@ -51,7 +51,7 @@ impl UniqueNames {
 }
 
 impl SourceNames<'_> {
-    /// Notes a name; a second one of the same role and namespace is a problem.
+    /// Records a name; a second one of the same role and namespace is a problem.
     pub(super) fn note(
         &mut self,
         walk: &Walk<'_>,

@@ -1,8 +1,8 @@
-//! Walking a document's tree, with a path, and collecting what is wrong on the way.
+//! Walks a document's tree, tracking paths and collecting problems.
 //!
-//! Decides how a wrong kind of value, an unknown, doubled or missing field reads; must not know which
-//! fields there are. Every function that answers `None` has reported why, except [`Object::get`], for which
-//! an absent field is nothing wrong.
+//! Decides the messages for wrong kinds of values and for unknown, duplicate or missing fields; must not know specific
+//! fields. Every function that returns `None` has reported why, except [`Object::get`], since an absent field is no
+//! problem.
 
 mod scalars;
 
@@ -53,12 +53,12 @@ impl<'n> At<'n> {
 }
 
 impl<'n> Object<'n> {
-    /// The field's value; `None` also where it is there and empty, as for Kubernetes.
+    /// The field's value; `None` also if it is null, as in Kubernetes.
     pub(super) fn get(&self, name: &str) -> Option<At<'n>> {
         self.find(name).filter(|at| at.node.value != NodeValue::Null)
     }
 
-    /// A field that may be absent: `Some(None)` then, and `None` where it is wrong.
+    /// An optional field: `Some(None)` if it is absent, `None` if it is invalid.
     pub(super) fn optional<T>(
         &self,
         name: &str,
@@ -78,7 +78,7 @@ impl<'n> Object<'n> {
         })
     }
 
-    /// The field's value, also where it is there and empty.
+    /// The field's value, even if it is null.
     pub(super) fn find(&self, name: &str) -> Option<At<'n>> {
         let (name, _, node) = self.fields.iter().find(|(field, _, _)| field == name)?;
         Some(At { node, path: joined(&self.at.path, name) })
@@ -99,19 +99,18 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The same for a document that overrides have changed.
+    /// Sets the document of the overrides that have changed the document.
     pub(super) fn with_overrides(self, overrides: Option<&'t OverridesDocument>) -> Self {
         Self { overrides, ..self }
     }
 
-    /// Sets how the component is released that is read next. It decides what a property is that its type does not have:
-    /// KubeVela ignores it, and people have such properties in their manifests; in a component with the `rollout` trait
-    /// it is a mistake.
+    /// Sets how the next component is released. This determines how unknown properties are handled: KubeVela ignores
+    /// them, and manifests in use have some; in a component with the `rollout` trait they are errors.
     pub(super) fn set_release(&mut self, release: Release) {
         self.release = release;
     }
 
-    /// Notes a part that is accepted and should be written otherwise, or that has no effect.
+    /// Records a warning about an accepted part that should be written differently or has no effect.
     pub(super) fn warn(&mut self, at: &At<'_>, message: String) {
         let warning = ManifestWarning { origin: self.origin(at), path: at.path.clone(), message };
         self.warnings.push(warning);
@@ -127,7 +126,7 @@ impl<'t> Walk<'t> {
         self.release
     }
 
-    /// The problems, with a last one where some were left out.
+    /// The problems; a last one reports that some were omitted.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         if self.overflow {
             let (line, column) = self.problems.last().map_or((1, 1), |last| (last.line, last.column));
@@ -143,7 +142,7 @@ impl<'t> Walk<'t> {
         self.problems
     }
 
-    /// Where a value stands in its source.
+    /// The place of a value in its source.
     pub(super) fn origin(&self, at: &At<'_>) -> Origin {
         let (file, lines_before) = match self.overrides_of(at.node) {
             None => (self.file, self.lines_before),
@@ -156,7 +155,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// The document of the overrides, if a value stands there.
+    /// The document of the overrides, if a value comes from it.
     fn overrides_of(&self, node: &Node) -> Option<&'t OverridesDocument> {
         match node.text {
             Text::Document => None,
@@ -197,7 +196,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// A required field that is a text of a grammar.
+    /// A required field whose text matches a grammar.
     pub(super) fn required_text(
         &mut self,
         object: &Object<'_>,
@@ -208,7 +207,7 @@ impl<'t> Walk<'t> {
         self.checked(&at, grammar).map(str::to_owned)
     }
 
-    /// A text of a grammar that may be absent; see [`Object::optional`].
+    /// An optional field whose text matches a grammar; see [`Object::optional`].
     pub(super) fn optional_text(
         &mut self,
         object: &Object<'_>,
@@ -218,7 +217,7 @@ impl<'t> Walk<'t> {
         object.optional(name, |at| self.checked(at, grammar).map(str::to_owned))
     }
 
-    /// A mapping with the fields `known`; `explain` may know why another one is not among them.
+    /// A mapping with the fields `known`; `explain` may explain why another one is not among them.
     pub(super) fn object_of<'n>(
         &mut self,
         at: &At<'n>,
@@ -252,17 +251,17 @@ impl<'t> Walk<'t> {
         Some(object)
     }
 
-    /// Refuses a field that is not among the known ones.
+    /// Rejects a field that is not among the known ones.
     pub(super) fn refuse_field(&mut self, key: &At<'_>, name: &str, known: &[&str], advice: Option<&str>) {
         self.report(key, "unknown field".to_owned(), Some(advice_on(name, known, advice)));
     }
 
-    /// Warns of a field that is not among the known ones.
+    /// Warns about a field that is not among the known ones.
     pub(super) fn ignore_field(&mut self, key: &At<'_>, name: &str, known: &[&str], advice: Option<&str>) {
         self.warn(key, format!("unknown field, ignored; {}", advice_on(name, known, advice)));
     }
 
-    /// A mapping with any keys, each once.
+    /// A mapping with any keys, which must be unique.
     pub(super) fn object<'n>(&mut self, at: &At<'n>) -> Option<Object<'n>> {
         let NodeValue::Map(entries) = &at.node.value else {
             self.mismatch(at, "a mapping");
@@ -321,12 +320,12 @@ impl<'t> Walk<'t> {
         items.into_iter().collect()
     }
 
-    /// Refuses a value of the wrong kind.
+    /// Rejects a value of the wrong kind.
     pub(super) fn mismatch(&mut self, at: &At<'_>, expected: &str) {
         self.refuse(at, format!("found {}, expected {expected}", self.found(at.node)));
     }
 
-    /// What a value is, in words.
+    /// Describes a value in messages.
     pub(super) fn found(&self, node: &Node) -> String {
         match &node.value {
             NodeValue::Null => "nothing".to_owned(),
@@ -341,7 +340,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// A plain value as the manifest spells it.
+    /// A plain value as written in the manifest.
     pub(super) fn raw(&self, node: &Node) -> &'t str {
         let (start, end) = node.span;
         let text = self.overrides_of(node).map_or(self.text, |overrides| &overrides.text);
@@ -349,7 +348,7 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// What to write instead of an unknown field.
+/// A hint for an unknown field.
 fn advice_on(name: &str, known: &[&str], advice: Option<&str>) -> String {
     let advice = advice.map(str::to_owned).or_else(|| did_you_mean(name, known.iter().copied()));
     advice.unwrap_or_else(|| match known {
@@ -358,13 +357,13 @@ fn advice_on(name: &str, known: &[&str], advice: Option<&str>) -> String {
     })
 }
 
-/// A range of whole numbers, in words.
+/// Describes a range of whole numbers.
 pub(super) fn in_range(noun: &str, least: impl Display, most: impl Display) -> String {
     let (least, most) = (least.to_string(), most.to_string());
     if least == most { least } else { format!("{noun} from {least} to {most}") }
 }
 
-/// The words as a list for a sentence.
+/// The words as a list.
 pub(super) fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! `spec.workflow`: the steps, in an order in which one follows the other.
+//! `spec.workflow`: the steps, in a sequential order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use crate::oam::manifest::names;
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
 use crate::oam::manifest::walk::{At, Object, Walk, listed};
 
-/// A step as the manifest spells it.
+/// A step as written in the manifest.
 pub(super) struct ReadStep<'n> {
     pub(super) name: String,
     pub(super) action: ReadAction<'n>,
@@ -35,7 +35,7 @@ pub(super) struct PolicyName<'n> {
     pub(super) at: At<'n>,
 }
 
-/// How the steps of a list follow each other.
+/// How the steps of a list are executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     StepByStep,
@@ -46,7 +46,7 @@ const MODES: [(&str, Mode); 2] = [("StepByStep", Mode::StepByStep), ("DAG", Mode
 
 const KNOWN: [&str; 5] = ["apply-component", "deploy", "suspend", "step-group", "depends-on-app"];
 
-/// What to do instead of steps that are not carried out.
+/// Unsupported steps, and alternatives to them.
 const OTHERS: [(&str, &str); 8] = [
     ("notification", "notify from the script that runs `rollout`"),
     ("webhook", "call it from the script that runs `rollout`"),
@@ -58,7 +58,7 @@ const OTHERS: [(&str, &str); 8] = [
     ("deploy2env", "use a step `deploy`"),
 ];
 
-/// Reads the workflow; `Some(None)` where there is none, `None` where something is wrong with it.
+/// Reads the workflow; `Some(None)` if there is none, `None` if it is invalid.
 pub(super) fn read_workflow<'n>(walk: &mut Walk<'_>, spec: &Object<'n>) -> Option<Option<Vec<ReadStep<'n>>>> {
     let Some(at) = spec.get("workflow") else { return Some(None) };
     let workflow = walk.object_of(&at, &["mode", "steps", "ref"], |_| None)?;
@@ -81,15 +81,15 @@ pub(super) fn read_workflow<'n>(walk: &mut Walk<'_>, spec: &Object<'n>) -> Optio
     in_order(walk, entries, of_steps).map(Some)
 }
 
-/// Whether a list of steps is that of the workflow or that of a group.
+/// Whether a list of steps belongs to the workflow or to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nesting {
     Top,
-    /// That of the group at this index.
+    /// It belongs to the group at this index.
     Group(usize),
 }
 
-/// What is known while steps are read.
+/// The state while steps are read.
 struct Reading {
     names: HashSet<String>,
     of_sub_steps: Mode,
@@ -147,7 +147,7 @@ impl Reading {
             walk.warn(&at, "ignored: the deadlines are `--timeout` and `--batch-timeout`".to_owned());
         }
         let name = match object.get("name") {
-            // KubeVela's own names.
+            // KubeVela's default names.
             None => match nesting {
                 Nesting::Top => format!("step-{index}"),
                 Nesting::Group(group) => format!("step-{group}-{index}"),
@@ -204,8 +204,8 @@ fn read_needs<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<Vec<(Strin
     items.into_iter().map(named).collect()
 }
 
-/// The steps of a list so that each can follow the one before it: components that may be applied side by side come
-/// together, and what waits for something comes after what is applied beside it.
+/// Orders the steps of a list sequentially: components that may be applied side by side become one step, and steps that
+/// wait follow those that apply beside them.
 fn in_order<'n>(walk: &mut Walk<'_>, entries: Vec<Entry<'n>>, mode: Mode) -> Option<Vec<ReadStep<'n>>> {
     let levels = levels(walk, &entries, mode)?;
     let mut by_level: Vec<Vec<ReadStep<'n>>> = Vec::new();
@@ -219,7 +219,7 @@ fn in_order<'n>(walk: &mut Walk<'_>, entries: Vec<Entry<'n>>, mode: Mode) -> Opt
     })
 }
 
-/// Where each entry stands: after all that it depends on.
+/// The level of each entry, above those of all its dependencies.
 fn levels(walk: &mut Walk<'_>, entries: &[Entry<'_>], mode: Mode) -> Option<Vec<usize>> {
     let places: HashMap<&str, usize> =
         entries.iter().enumerate().map(|(index, entry)| (entry.name.as_str(), index)).collect();
@@ -247,7 +247,7 @@ fn levels(walk: &mut Walk<'_>, entries: &[Entry<'_>], mode: Mode) -> Option<Vec<
         return Some((0..entries.len()).collect());
     }
     let mut levels = vec![0; entries.len()];
-    // A chain has as many levels as it has entries at most; more are a cycle.
+    // There are at most as many levels as entries; more indicate a cycle.
     for _ in 0..=entries.len() {
         let mut is_settled = true;
         for (index, entry) in entries.iter().enumerate() {
@@ -269,7 +269,7 @@ fn levels(walk: &mut Walk<'_>, entries: &[Entry<'_>], mode: Mode) -> Option<Vec<
     None
 }
 
-/// Steps that run at one time, in an order: what is applied, together as far as it can be, then what is waited for.
+/// Orders steps of the same level: first those that apply, merged if possible, then those that wait.
 fn side_by_side(steps: Vec<ReadStep<'_>>) -> Vec<ReadStep<'_>> {
     let mut applied: Option<ReadStep<'_>> = None;
     let mut deployed = Vec::new();

@@ -1,4 +1,4 @@
-//! `analysis` and `canaryMetric`: what is measured after a batch.
+//! `analysis` and `canaryMetric`: the metrics that are measured after a batch.
 
 use serde_json::Number;
 
@@ -14,28 +14,28 @@ use crate::oam::manifest::node::NodeValue;
 use crate::oam::manifest::walk::{At, Object, Walk};
 use crate::oam::schema::Grammar;
 
-/// How many measurements in a row may have no value, unless the manifest says otherwise: as in Argo Rollouts.
+/// The default limit of consecutive measurements without a value, as in Argo Rollouts.
 const CONSECUTIVE_ERROR_LIMIT: u32 = 4;
 
-/// Measurements are this far apart, unless the manifest says otherwise.
+/// The default interval between measurements.
 const INTERVAL_SECONDS: u64 = 60;
 
 /// The most measurements of a metric.
 const MAX_NUMBER: u32 = 10_000;
 
-/// The longest condition, in bytes. Its parser calls itself for each level, so a longer one could exhaust the stack.
+/// The maximum length of a condition, in bytes. The parser is recursive, so a longer one could overflow the stack.
 const MAX_CONDITION_BYTES: usize = 1_000;
 
 const JSON_PATH: Grammar = Grammar::new("a path such as `{$.data.rate}` or `{$.items[0].value}`", |text| {
     json_pointer(text).is_some()
 });
 
-/// Which field a metric stands in.
+/// The field that contains a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// `analysis`.
     Analysis,
-    /// `canaryMetric`, as the original spells it.
+    /// `canaryMetric`, as in the original.
     Canary,
 }
 
@@ -124,7 +124,7 @@ fn read_bounds(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Bounds> {
     Some(bounds)
 }
 
-/// A bound, which the original takes as a number or as text.
+/// Reads a bound, which may be a number or a string, as in the original.
 fn read_bound(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Number> {
     let number = match &at.node.value {
         NodeValue::Int(number) => i64::try_from(*number).ok().map(Number::from),
@@ -166,7 +166,8 @@ fn read_expression(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Whether an expression has a map with entries. The library reads `{a: 1 + 2}` as `{a: 1}`, and panics at `{a: -1}`.
+/// Whether an expression contains a map with entries. The library parses `{a: 1 + 2}` as `{a: 1}`, and panics on `{a:
+/// -1}`.
 fn has_map(expression: &str) -> bool {
     expression.split('{').skip(1).any(|rest| {
         let rest = without_comments(rest);
@@ -178,7 +179,7 @@ fn has_map(expression: &str) -> bool {
     })
 }
 
-/// The text behind white space and comments.
+/// The text after leading white space and comments.
 fn without_comments(text: &str) -> &str {
     let text = text.trim_start();
     let end = match text.get(..2) {
@@ -253,7 +254,7 @@ fn read_exec(walk: &mut Walk<'_>, at: &At<'_>) -> Option<Provider> {
     Some(Provider::Exec { command })
 }
 
-/// An address that may name what is filled in.
+/// Reads a URL that may contain placeholders.
 fn read_address_template(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     let text = read_template(walk, at, ADDRESS)?;
     let filled = fill_in(&text, &PLACEHOLDERS.iter().map(|name| (*name, "x".to_owned())).collect());
@@ -264,7 +265,7 @@ fn read_address_template(walk: &mut Walk<'_>, at: &At<'_>) -> Option<String> {
     None
 }
 
-/// Text that may name what is filled in.
+/// Reads text that may contain placeholders.
 fn read_template(walk: &mut Walk<'_>, at: &At<'_>, expected: &str) -> Option<String> {
     let text = walk.text(at, expected)?;
     let Some(unknown) = unknown_placeholder(text) else { return Some(text.to_owned()) };

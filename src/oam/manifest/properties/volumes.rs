@@ -1,4 +1,4 @@
-//! What volumes must have in common, and what not.
+//! Checks of volumes against each other.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::oam::object::{list, text};
 use crate::oam::properties::tables::VOLUME_TYPES;
 use crate::oam::traits::volume_of;
 
-/// Makes one list of the lists of `volumeMounts`, and checks it.
+/// Joins the lists of `volumeMounts` into one, and checks it.
 pub(super) fn check_mounts(walk: &mut Walk<'_>, at: &At<'_>, mounts: &mut Value) -> bool {
     let (mut items, mut volumes) = (Vec::new(), Vec::new());
     for name in VOLUME_TYPES {
@@ -29,7 +29,7 @@ pub(super) fn check_mounts(walk: &mut Walk<'_>, at: &At<'_>, mounts: &mut Value)
     good
 }
 
-/// Checks that mounts of one volume have one content, and that each path is mounted once.
+/// Checks that mounts of the same volume agree on its content, and that each path is mounted once.
 pub(super) fn are_unique(walk: &mut Walk<'_>, items: &[At<'_>], volumes: &[Value]) -> bool {
     let mut names: HashMap<&str, (&At<'_>, Value)> = HashMap::new();
     let mut paths: HashMap<&str, &At<'_>> = HashMap::new();
@@ -52,7 +52,7 @@ pub(super) fn are_unique(walk: &mut Walk<'_>, items: &[At<'_>], volumes: &[Value
     good
 }
 
-/// Checks that claims have names and directories that no other volume has.
+/// Checks that no other volume has the names and directories of claims.
 pub(super) fn check_claims(walk: &mut Walk<'_>, at: &At<'_>, claims: &[Value], volumes: &[Value]) -> bool {
     let mut good = true;
     for (index, (item, claim)) in at.items().iter().zip(claims).enumerate() {

@@ -1,4 +1,4 @@
-//! What the fields of one mapping must satisfy together.
+//! Rules about the fields of one mapping.
 
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ fn at_least_one(walk: &mut Walk<'_>, object: &Object<'_>, names: &[&str]) -> boo
     false
 }
 
-/// Reports the second of several fields of which only one may be given.
+/// Reports the second of several mutually exclusive fields.
 fn at_most_one(walk: &mut Walk<'_>, object: &Object<'_>, names: &[&str]) -> bool {
     let mut given = names.iter().filter_map(|name| Some((*name, object.get(name)?)));
     let (Some((first, _)), Some((_, second))) = (given.next(), given.next()) else { return true };

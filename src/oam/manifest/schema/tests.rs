@@ -43,7 +43,7 @@ const TABLE: Table = Table::open(
 )
 .with_advice(&[("image", "the image belongs into the component")]);
 
-/// What a document reads as: the value, or what is wrong; and what it warns of.
+/// Reads a document: the value or the problems, and the warnings.
 fn read(text: &str, table: &Table) -> (Result<Value, Vec<String>>, Vec<String>) {
     let root = node::parse(text).unwrap();
     let mut walk = Walk::new("app.yaml", text, 0);
@@ -59,7 +59,7 @@ fn read(text: &str, table: &Table) -> (Result<Value, Vec<String>>, Vec<String>) 
     (value.ok_or(problems), warnings)
 }
 
-/// What a document with a `name` reads as beside the defaults.
+/// The value of a document with a `name`, without the defaults.
 fn value(text: &str) -> Value {
     let mut value = read(&format!("name: a\n{text}"), &TABLE).0.unwrap();
     let defaults = read("name: a", &TABLE).0.unwrap();
@@ -84,7 +84,7 @@ fn defaults_are_filled_in() {
 }
 
 #[test]
-fn every_shape_reads() {
+fn values_of_every_shape_are_read() {
     let cases = [
         ("ports: [80, 8080.0]", json!({"ports": [80, 8080]})),
         ("replicas: 0", json!({"replicas": 0})),
@@ -100,7 +100,7 @@ fn every_shape_reads() {
         ("value: 18446744073709551615", json!({"value": u64::MAX})),
         ("value: {1: 1.5, b: [true, -3]}", json!({"value": {"1": 1.5, "b": [true, -3]}})),
         ("object: {a: 1}", json!({"object": {"a": 1}})),
-        // As for Kubernetes, `null` is no value.
+        // As in Kubernetes, `null` is no value.
         ("ports: null", json!({})),
     ];
     for (text, expected) in cases {
@@ -109,7 +109,7 @@ fn every_shape_reads() {
 }
 
 #[test]
-fn a_value_that_does_not_fit_is_refused_where_it_stands() {
+fn invalid_values_are_rejected_at_their_place() {
     let cases = [
         ("suspend: 1", "app.yaml:2:10: p.suspend: found 1, expected true or false"),
         (
@@ -163,7 +163,7 @@ fn a_value_that_does_not_fit_is_refused_where_it_stands() {
 }
 
 #[test]
-fn what_has_no_effect_and_what_is_deprecated_is_a_warning() {
+fn ignored_and_deprecated_fields_are_warnings() {
     let cases = [
         ("port: 80", "2: p.port: deprecated, use `ports`"),
         ("prots: 80", "2: p.prots: unknown field, ignored; did you mean `ports`?"),
@@ -178,7 +178,7 @@ fn what_has_no_effect_and_what_is_deprecated_is_a_warning() {
 }
 
 #[test]
-fn rules_bind_the_fields_of_a_mapping() {
+fn rules_are_checked() {
     const FIELDS: &[Field] = &[
         optional("a", Shape::Text),
         optional("b", Shape::Text),

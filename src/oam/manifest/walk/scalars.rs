@@ -1,4 +1,4 @@
-//! Reading texts, numbers, truth values and choices.
+//! Reads strings, numbers, booleans and choices.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -23,7 +23,7 @@ impl Walk<'_> {
         self.text_for(at, expected, |_| true)
     }
 
-    /// A text that the caller judges by `accepts`, so that no other is suggested.
+    /// A text that the caller checks with `accepts`; used here only to suggest acceptable texts.
     pub(in crate::oam::manifest) fn text_for<'n>(
         &mut self,
         at: &At<'n>,
@@ -46,14 +46,14 @@ impl Walk<'_> {
         }
     }
 
-    /// A text of a grammar.
+    /// A text that matches a grammar.
     pub(in crate::oam::manifest) fn checked<'n>(&mut self, at: &At<'n>, grammar: Grammar) -> Option<&'n str> {
         let Grammar { expected, accepts } = grammar;
         let text = self.text_for(at, expected, accepts)?;
         if accepts(text) {
             return Some(text);
         }
-        // What is in capitals is a variable.
+        // A name in capitals is a variable.
         let separator = if text.contains(char::is_lowercase) { "-" } else { "_" };
         let lower_case = text.trim().to_lowercase().replace(['_', ' '], "-");
         let mut repaired = [text.trim().replace(' ', separator), lower_case].into_iter();
@@ -62,7 +62,7 @@ impl Walk<'_> {
         None
     }
 
-    /// A whole number within `range`; the noun says what it is, with its article.
+    /// A whole number within `range`; `noun` describes it, with an article.
     pub(in crate::oam::manifest) fn integer<N: Whole>(
         &mut self,
         at: &At<'_>,
