@@ -1,9 +1,9 @@
-//! From existing objects to an application that renders them.
+//! Converts existing objects to an application that renders them.
 //!
-//! A workload becomes a component of the type that fits. What the type has no properties for becomes traits, at last
-//! patches; the objects that are no workload become a `k8s-objects` component. Each component is rendered and compared
-//! with the object that it comes from: what differs is reported. AnalysisTemplates of Argo Rollouts become gates of the
-//! `rollout` trait.
+//! A workload becomes a component of the type that fits. Fields without a property become traits, or patches as a last
+//! resort; objects other than workloads become a `k8s-objects` component. Each component is rendered and compared with
+//! the original object, and differences are reported. AnalysisTemplates of Argo Rollouts become gates of the `rollout`
+//! trait.
 
 mod analysis;
 mod difference;
@@ -32,26 +32,26 @@ use crate::oam::render::render_objects;
 /// Why objects cannot become an application.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
-    /// There is none.
+    /// There are no objects.
     #[error("found no object, expected a workload such as a Deployment")]
     Nothing,
-    /// The objects give no name that an application can have.
+    /// The name is not valid for an application.
     #[error("application name `{0}` is not valid, expected {expected}", expected = names::SHORT_SUBDOMAIN.expected)]
     Name(String),
 }
 
-/// Whether two workloads have the same pods, whatever the API server has filled in.
+/// Whether two workloads have the same pod template, ignoring what the API server has filled in.
 #[must_use]
 pub fn is_same_template(one: &Value, other: &Value) -> bool {
     let template = |workload| cleaned(workload)["spec"]["template"].take();
     template(one) == template(other)
 }
 
-/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide.
-/// Applications among the objects follow as they are, each a document of its own.
+/// The Application that renders these objects, as YAML. `name` is its name; by default it is taken from the objects.
+/// Applications among the objects follow unchanged, as separate documents.
 ///
 /// # Errors
-/// There is no object, or the name cannot be one.
+/// If there are no objects, or the name is invalid.
 pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
     let (applications, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_application(object));
@@ -59,7 +59,7 @@ pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Resul
         applications.iter().map(|application| written_object(application)).collect();
     if documents.is_empty() || !objects.is_empty() {
         match converted(&objects, name, release) {
-            // Nothing of the others is carried over, such as the hooks of a chart.
+            // The other objects, such as the hooks of a chart, are all omitted.
             Err(ConvertError::Nothing) if !documents.is_empty() => {}
             converted => documents.insert(0, converted?),
         }
@@ -67,7 +67,7 @@ pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Resul
     Ok(documents.join("---\n"))
 }
 
-/// The Application that renders objects, none of which is one.
+/// The Application that renders objects other than Applications.
 fn converted(objects: &[&Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
     let mut comments = Vec::new();
     let (templates, objects): (Vec<&Value>, Vec<&Value>) =
@@ -93,7 +93,7 @@ fn is_application(object: &Value) -> bool {
     object["kind"] == "Application" && group.is_some_and(|(group, _)| group == "core.oam.dev")
 }
 
-/// `Deployment web`, as in comments.
+/// `Deployment web`, for comments.
 fn reference(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]))
@@ -103,15 +103,15 @@ fn labels_of(object: &Value) -> Map<String, Value> {
     object["metadata"]["labels"].as_object().cloned().unwrap_or_default()
 }
 
-/// Objects, and what they have in common.
+/// The state of a conversion.
 struct Conversion {
     name: String,
     namespace: Option<String>,
-    /// Labels that all objects have; the application hands them down.
+    /// Labels that all objects have; they become labels of the application, which passes them on.
     labels: Map<String, Value>,
-    /// As they are given, without what the API server writes.
+    /// The objects without the fields that the API server writes.
     given: Vec<Value>,
-    /// The same objects as they are compared.
+    /// The same objects, normalised for comparison.
     objects: Vec<Value>,
     release: Release,
     /// Gates between the batches, as properties of the `rollout` trait.
@@ -148,7 +148,7 @@ impl Conversion {
             if namespace.is_some() {
                 metadata.remove("namespace");
             }
-            // The application hands these down.
+            // The application passes these on.
             if let Some(own) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
                 own.retain(|key, _| !labels.contains_key(key));
                 if own.is_empty() {
@@ -171,7 +171,7 @@ impl Conversion {
             let is_new = |name: &str| components.iter().all(|component| component.name != name);
             let converted = service
                 .and_then(|service| self.component(object, Some(&self.objects[service])).ok())
-                // The existing Service stays: a rollout takes none over.
+                // A rollout does not take over an existing Service, so that stays an object.
                 .filter(|component| !component.is_rolled_out())
                 .map(|component| (component, service));
             let converted = match converted {
@@ -215,7 +215,7 @@ impl Conversion {
         written(&self.name, self.namespace.as_deref(), &self.labels, &comments, &components)
     }
 
-    /// The components, and those of the objects that are no workload: what workloads need comes before them.
+    /// Adds components for the remaining objects: one before the workloads, for objects that those need, and one after.
     fn with_objects(&self, mut components: Vec<WrittenComponent>, rest: &[&Value]) -> Vec<WrittenComponent> {
         let is_early = |object: &&Value| {
             apply_rank(object["kind"].as_str().unwrap_or_default()) <= apply_rank("ConfigMap")
@@ -250,7 +250,7 @@ impl Conversion {
         components
     }
 
-    /// A workload as a component; or why it cannot be one.
+    /// Converts a workload to a component; the error is the reason why it cannot be one.
     fn component(&self, object: &Value, service: Option<&Value>) -> Result<WrittenComponent, String> {
         let fitted = fit(object, service).ok_or_else(|| "no type fits it".to_owned())?;
         let full_name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -289,7 +289,7 @@ impl Conversion {
         Ok(component)
     }
 
-    /// Labels or annotations: a trait where the workload and its pods have the same, else a property of the type.
+    /// Adds labels or annotations: as a trait if the workload and its pods have the same, otherwise as a property.
     fn add_metadata(&self, component: &mut WrittenComponent, object: &Value, field: &'static str) {
         let map = |value: &Value| value.as_object().cloned().unwrap_or_default();
         let of_pods = map(&template(object)["metadata"][field]);
@@ -320,7 +320,7 @@ impl Conversion {
         self.objects.iter().any(|other| other["kind"] == "HorizontalPodAutoscaler" && is_target(other))
     }
 
-    /// Replaces the scaler by the `rollout` trait, where the component takes it.
+    /// Replaces the scaler by the `rollout` trait, if the component supports it.
     fn add_rollout(&self, component: &mut WrittenComponent, object: &Value) {
         let is_wanted = match self.release {
             Release::AsAWhole => false,
@@ -344,7 +344,7 @@ impl Conversion {
             component.comments.push(format!("not rolled out in batches: {reason}"));
             return;
         }
-        // Gates stay as they are: where an argument has no value yet, a user replaces it.
+        // Gates are added unchecked: arguments without a value are placeholders for the user to replace.
         for (_, properties) in rolled_out.traits.iter_mut().filter(|(kind, _)| *kind == "rollout") {
             properties.as_object_mut().into_iter().for_each(|fields| fields.extend(self.gates.clone()));
         }
@@ -353,7 +353,7 @@ impl Conversion {
         *component = rolled_out;
     }
 
-    /// Where the component differs from its objects once it is rendered.
+    /// Renders the component and returns its differences from its objects.
     fn compared(
         &self,
         component: &WrittenComponent,
@@ -394,7 +394,7 @@ impl Conversion {
         Ok(found)
     }
 
-    /// The objects of a component, by the way that a manifest takes; or what is wrong with it.
+    /// Parses and renders the component like a manifest; the error is its first problem.
     fn parsed(&self, component: &WrittenComponent) -> Result<Vec<Value>, String> {
         let labels: BTreeMap<&String, &Value> = self.labels.iter().collect();
         let manifest = json!({
@@ -418,7 +418,7 @@ impl Conversion {
     }
 }
 
-/// Whether a difference is left to a patch. What Kubernetes uses as a name alone is reported instead.
+/// Whether a patch can remove a difference. Differences in mere names are reported instead.
 fn is_patched(difference: &Difference) -> bool {
     let keys: Vec<&str> = difference
         .path

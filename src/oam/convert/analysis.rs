@@ -1,6 +1,7 @@
 //! AnalysisTemplates of Argo Rollouts as the `analysis` and `smokeTests` of a `rollout` trait.
 //!
-//! Metrics keep their names and fields. An argument with a value is filled in; what has no counterpart is reported.
+//! Metrics keep their names and fields. Arguments are replaced by their values; fields without a counterpart are
+//! reported.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +16,21 @@ pub(super) struct ConvertedAnalysis {
     pub(super) metrics: Vec<Value>,
     /// Entries of `smokeTests`.
     pub(super) smoke_tests: Vec<Value>,
-    /// What could not be carried over.
+    /// Comments on what could not be converted.
     pub(super) comments: Vec<String>,
 }
 
 /// Fields of a metric that Argo Rollouts takes as a number or as text.
 const NUMBERS: [&str; 4] = ["count", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit"];
 
-/// Whether an object is such a template.
+/// Whether an object is an AnalysisTemplate.
 pub(super) fn is_analysis_template(object: &Value) -> bool {
     let is_of_argo = object["apiVersion"].as_str().is_some_and(|version| version.starts_with("argoproj.io/"));
     is_of_argo && matches!(object["kind"].as_str(), Some("AnalysisTemplate" | "ClusterAnalysisTemplate"))
 }
 
 impl ConvertedAnalysis {
-    /// The gates of all these templates.
+    /// Converts all templates.
     pub(super) fn of<'a>(templates: impl Iterator<Item = &'a Value>) -> Self {
         let mut analysis = Self::default();
         for template in templates {
@@ -141,7 +142,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// A metric with the values of arguments filled in.
+/// Replaces arguments by their values.
 fn filled(value: &Value, arguments: &BTreeMap<String, String>) -> Value {
     match value {
         Value::String(text) => {

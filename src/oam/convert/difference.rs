@@ -1,4 +1,4 @@
-//! Where two objects differ, and the patches that take one to the other.
+//! The differences between two objects, and the patches that turn one into the other.
 
 use serde_json::{Map, Value, json};
 
@@ -19,12 +19,12 @@ pub(super) struct Difference {
     pub(super) to: Option<Value>,
 }
 
-/// The patches that take a rendered object to the one that was given.
+/// The patches that turn a rendered object into the original.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Patches {
-    /// An RFC 7396 document; for all that is in mappings.
+    /// An RFC 7396 document, for differences in mappings.
     pub(super) merge: Map<String, Value>,
-    /// RFC 6902 operations; for what is in a container, which a merge patch could only replace together with all
+    /// RFC 6902 operations, for differences in a container, which a merge patch could only replace together with all
     /// others.
     pub(super) operations: Vec<Value>,
 }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_a_container_is_changed_by_operations_and_the_rest_by_a_merge() {
+    fn containers_are_patched_by_operations_and_the_rest_by_a_merge() {
         let from = json!({"spec": {"a": 1, "gone": {}, "containers": [{"image": "x", "env": [1]}]}});
         let to = json!({"spec": {"a": 2, "list": [1], "containers": [{"image": "x", "env": [2], "tty": true}, {"name": "b"}]}});
         let patches = Patches::of(&differences(&from, &to));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_shown_and_escaped() {
+    fn paths_are_printed_and_escaped() {
         let from = json!({"metadata": {"labels": {}}, "containers": [{"a/b": 1}]});
         let to = json!({"metadata": {"labels": {"x.io/y": "z"}}, "containers": [{"a/b": 2}]});
         let found = differences(&from, &to);

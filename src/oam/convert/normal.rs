@@ -1,15 +1,15 @@
-//! Objects without what the API server has filled in, and without what is spelled in several ways, so that two of them
-//! can be compared and a person can read them.
+//! Normalises objects: removes what the API server has filled in and unifies spellings, so that objects can be compared
+//! and are readable.
 
 use serde_json::{Map, Value, json};
 
 use crate::oam::labels;
 use crate::oam::revision::body::{without_empties, without_nulls};
 
-/// Fields that say something although they are empty.
+/// Fields whose empty value has a meaning.
 const MEANT_EMPTY: [&str; 4] = ["emptyDir", "labelSelector", "namespaceSelector", "podSelector"];
 
-/// Labels and annotations by which Helm, Argo CD and controllers of Kubernetes keep their own books.
+/// Labels and annotations for the internal use of Helm, Argo CD and controllers of Kubernetes.
 const BOOKKEEPING: [&str; 9] = [
     "helm.sh/chart",
     "meta.helm.sh/release-name",
@@ -26,7 +26,7 @@ const BOOKKEEPING: [&str; 9] = [
 const OF_JOBS: [&str; 4] =
     ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
 
-/// The object without what only the API server writes. What is empty in it stays: it may say something.
+/// The object without the fields that only the API server writes. Empty values stay, since they may have a meaning.
 pub(super) fn without_server_fields(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
@@ -59,7 +59,7 @@ pub(super) fn without_server_fields(object: &Value) -> Value {
     without_nulls(object)
 }
 
-/// The object in the one way of spelling it in which two can be compared, as short as it can be.
+/// The object in its shortest normal form, for comparison.
 pub(super) fn cleaned(object: &Value) -> Value {
     let mut object = without_server_fields(object);
     let kind = kind_of(&object);
@@ -73,7 +73,7 @@ fn is_kept(key: &str) -> bool {
     key != labels::KUBECTL_LAST_APPLIED && !labels::is_own(key) && !BOOKKEEPING.contains(&key)
 }
 
-/// The kind, where the API server fills in defaults that are known here; empty for those of other groups.
+/// The kind, if its group is one whose defaults are known here; otherwise empty.
 fn kind_of(object: &Value) -> &'static str {
     const KINDS: [(&str, &str); 7] = [
         ("apps", "Deployment"),
@@ -212,7 +212,7 @@ fn clean_service(spec: &mut Map<String, Value>) {
     }
 }
 
-/// Removes what the server and the types write into the metadata of a template.
+/// Removes what the server and the component types write into the metadata of a template.
 fn clean_pod_metadata(template: &mut Value) {
     let Some(metadata) = field_mut(template, "metadata") else { return };
     metadata.remove("creationTimestamp");
@@ -224,7 +224,7 @@ fn clean_pod_metadata(template: &mut Value) {
 fn clean_template(template: &mut Value) {
     clean_pod_metadata(template);
     let Some(spec) = field_mut(template, "spec") else { return };
-    // A second name of `serviceAccountName`.
+    // A deprecated alias of `serviceAccountName`.
     spec.remove("serviceAccount");
     drop_all(
         spec,
@@ -329,7 +329,7 @@ fn clean_probe(probe: &mut Map<String, Value>, ports: &[(String, Value)]) {
     }
 }
 
-/// Removes the name that a type of KubeVela gives a port that has none.
+/// Removes the name that KubeVela's component types give to a port without one.
 fn drop_default_name(port: &mut Map<String, Value>, number: &Value) {
     let suffix = match port.get("protocol").and_then(Value::as_str) {
         Some("UDP") => "-udp",

@@ -1,10 +1,10 @@
-//! Which objects come from something else than a user's manifest, and are no part of an application.
+//! Which objects were not created from a user's manifest, and do not belong in an application.
 
 use serde_json::{Value, json};
 
 use crate::oam::convert::reference;
 
-/// Whether a user writes such an object; why not is in `comments`.
+/// Whether an object belongs in the application; adds the reason to `comments` if it does not.
 pub(super) fn is_wanted(object: &Value, comments: &mut Vec<String>) -> bool {
     let metadata = &object["metadata"];
     let mut owners = metadata["ownerReferences"].as_array().into_iter().flatten();
@@ -24,10 +24,11 @@ pub(super) fn is_wanted(object: &Value, comments: &mut Vec<String>) -> bool {
     false
 }
 
-/// Whether Kubernetes makes such an object by itself.
+/// Whether Kubernetes itself creates the object.
 fn is_of_cluster(object: &Value) -> bool {
     let metadata = &object["metadata"];
-    // Users write such objects as well; those in the cluster cannot be told from those of its controllers.
+    // Users write such objects as well, but once in the cluster, they cannot be distinguished from those of
+    // controllers.
     let is_live = metadata["uid"].is_string();
     match object["kind"].as_str().unwrap_or_default() {
         "ConfigMap" => metadata["name"] == "kube-root-ca.crt",

@@ -1,11 +1,11 @@
-//! Which Service a component's type can make.
+//! Which Services a component's type can render.
 
 use serde_json::{Map, Value};
 
 use crate::oam::convert::workload::template;
 
-/// The Service that the workload's component can make: named like it, for its pods alone, and with nothing that the
-/// type cannot say. The index in `objects`.
+/// The index of the Service that the workload's component can render: it has the same name, selects only its pods, and
+/// uses only what the type's properties can express.
 pub(super) fn own_service(workload: &Value, objects: &[Value]) -> Option<usize> {
     let is_own = |service: &Value| {
         service["apiVersion"] == "v1"
@@ -42,7 +42,7 @@ fn ports(service: &Value) -> impl Iterator<Item = &Value> {
     service["spec"]["ports"].as_array().into_iter().flatten()
 }
 
-/// The port of the first container that the Service's port leads to, if both can have one name.
+/// The port of the first container that the Service's port leads to, if both can have the same name.
 fn port_of<'w>(offer: &Value, workload: &'w Value) -> Option<&'w Value> {
     let target = offer.get("targetPort").unwrap_or(&offer["port"]);
     let protocol = |one: &Value| one["protocol"].as_str().unwrap_or("TCP").to_owned();

@@ -1,4 +1,5 @@
-//! The type that fits a workload, and those of its parts that the type has properties for. What is left is for patches.
+//! Finds the type that fits a workload, and converts the fields that the type has properties for. The rest is left to
+//! traits and patches.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +8,7 @@ use crate::oam::manifest::names;
 use crate::oam::object::copy;
 use crate::oam::properties::tables::{CRON_JOB_FIELDS, CRON_JOB_SPEC_FIELDS, fields};
 
-/// A workload as a component, as far as its type goes.
+/// A component type with the properties that describe a workload.
 pub(super) struct MatchedType {
     pub(super) kind: ComponentKind,
     pub(super) properties: Map<String, Value>,
@@ -21,8 +22,8 @@ pub(super) fn template(workload: &Value) -> &Value {
     }
 }
 
-/// The type for a cleaned object; `None` where it is no workload of one. `exposed` are the ports of the Service that
-/// the type itself is to make.
+/// The type for a normalised object; `None` if no type fits. `exposed` are the ports of the Service that the type
+/// itself will render.
 pub(super) fn fit(workload: &Value, exposed: Option<&Value>) -> Option<MatchedType> {
     let pod = &template(workload)["spec"];
     let container = pod["containers"].get(0)?.as_object()?;
@@ -50,11 +51,11 @@ pub(super) fn fit(workload: &Value, exposed: Option<&Value>) -> Option<MatchedTy
     Some(MatchedType { kind, properties })
 }
 
-/// Parts of the pods that there are traits for.
+/// The parts of the pods that become traits.
 pub(super) fn further_traits(workload: &Value) -> Vec<(&'static str, Value)> {
     let pod = &template(workload)["spec"];
     let mut traits = Vec::new();
-    // The pods of a CronJob are out of reach of most traits.
+    // Most traits cannot change the pods of a CronJob.
     if workload["kind"] == "CronJob" {
         return traits;
     }
@@ -63,14 +64,14 @@ pub(super) fn further_traits(workload: &Value) -> Vec<(&'static str, Value)> {
     }
     let containers = pod["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let sidecars: Vec<Option<Value>> = containers.iter().skip(1).map(sidecar).collect();
-    // The others would come before those that patches add.
+    // All or none: traits add containers before patches do, which would change their order.
     if let Some(sidecars) = sidecars.into_iter().collect::<Option<Vec<Value>>>() {
         traits.extend(sidecars.into_iter().map(|sidecar| ("sidecar", sidecar)));
     }
     traits
 }
 
-/// A container as the properties of the trait `sidecar`, if it fits.
+/// Converts a container to properties of the trait `sidecar`, if that can express it.
 fn sidecar(container: &Value) -> Option<Value> {
     let mut properties = Map::new();
     for (name, value) in container.as_object()? {
@@ -291,7 +292,7 @@ impl TypeMatcher<'_> {
         }
     }
 
-    /// What only this type has.
+    /// Adds the properties that only this type has.
     fn own(&self, properties: &mut Map<String, Value>) {
         let spec = &self.workload["spec"];
         let mut copy = |from: Option<&Value>, to: &str| {
@@ -336,13 +337,13 @@ impl TypeMatcher<'_> {
         }
     }
 
-    /// The restart policy, where it is not the type's own.
+    /// The restart policy, if it is not the type's default.
     fn restart(&self) -> Option<&Value> {
         self.pod.get("restartPolicy").filter(|policy| *policy != "Never")
     }
 }
 
-/// A quantity as the manifest spells it: in quotes.
+/// A quantity as a string.
 fn text_of(quantity: &Value) -> Value {
     quantity.as_str().map_or_else(|| json!(quantity.to_string()), |text| json!(text))
 }
@@ -370,7 +371,7 @@ fn volume_entry(volume: &Value, mount: &Value) -> Option<(String, Value)> {
         let (_, to) = fields.iter().find(|(from, _)| from == name)?;
         entry[*to] = value.clone();
     }
-    // KubeVela gives an item without a mode one of its own.
+    // KubeVela sets a mode on items without one.
     let items = entry.get("items").and_then(Value::as_array);
     if items.into_iter().flatten().any(|item| item.get("mode").is_none()) {
         return None;

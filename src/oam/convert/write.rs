@@ -1,10 +1,10 @@
-//! The text of an application: YAML in the order in which people write it, with comments.
+//! Writes an application as YAML, with fields in the usual order and with comments.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-/// A component that is to be written.
+/// A component to write.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct WrittenComponent {
     pub(super) name: String,
@@ -12,7 +12,7 @@ pub(super) struct WrittenComponent {
     pub(super) properties: Map<String, Value>,
     pub(super) traits: Vec<(&'static str, Value)>,
     pub(super) depends_on: Vec<String>,
-    /// What differs from the object that it comes from.
+    /// Comments, such as the differences from the original object.
     pub(super) comments: Vec<String>,
     /// Whether a workload of the same name has to be deleted before this one can be created.
     pub(super) replaces_workload: bool,
@@ -38,7 +38,7 @@ impl WrittenComponent {
     }
 }
 
-/// Properties that come before the others, which come by the alphabet.
+/// Keys that come first; the others follow in alphabetical order.
 const FIRST: [&str; 7] = ["apiVersion", "kind", "metadata", "name", "namespace", "image", "op"];
 
 /// The application's manifest.
@@ -67,14 +67,14 @@ pub(super) fn written(
     text
 }
 
-/// An object as it is.
+/// Writes an object unchanged.
 pub(super) fn written_object(object: &Value) -> String {
     let mut text = String::new();
     object.as_object().into_iter().for_each(|fields| write_map(&mut text, "", fields));
     text
 }
 
-/// Gates of a `rollout` trait alone.
+/// Writes only the gates of a `rollout` trait.
 pub(super) fn written_gates(comments: &[String], gates: &Map<String, Value>) -> String {
     let mut text = "# For the properties of a `rollout` trait, beside `targetSize`.\n".to_owned();
     write_comments(&mut text, "#", comments);
@@ -123,7 +123,7 @@ fn write_map(text: &mut String, indent: &str, map: &Map<String, Value>) {
     }
 }
 
-/// A value behind `key:`.
+/// Writes a value after `key:`.
 fn write_value(text: &mut String, indent: &str, value: &Value) {
     match value {
         Value::Object(map) if !map.is_empty() => {
@@ -161,7 +161,7 @@ fn write_item(text: &mut String, indent: &str, item: &Value) {
     let _ = write!(text, "{indent}- {}", inner.trim_start());
 }
 
-/// Whether a text of several lines can be written as it is.
+/// Whether a text of several lines can be written as a block scalar.
 fn is_block(text: &str) -> bool {
     let is_plain = |char: char| char == '\n' || char == '\t' || !char.is_control();
     text.chars().all(is_plain) && !text.starts_with([' ', '\n', '\t']) && !text.contains('\u{feff}')
@@ -190,7 +190,7 @@ fn flow(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), scalar)
 }
 
-/// A string, in quotes where it would read as something else without them.
+/// A string, in quotes if it would parse as something else without them.
 fn scalar(text: &str) -> String {
     const WORDS: [&str; 12] =
         ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "~", ".nan", ".inf"];
