@@ -1,4 +1,4 @@
-//! The application model: what a manifest says once it has been found good.
+//! The application model: the content of a valid manifest.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::oam::workflow::WorkflowStep;
 pub struct Application {
     /// `metadata.name`.
     pub name: String,
-    /// `metadata.namespace`, where the document names one.
+    /// `metadata.namespace`, if the document has one.
     pub namespace: Option<String>,
     /// `metadata.labels`; copied to the workloads.
     pub labels: BTreeMap<String, String>,
@@ -24,25 +24,25 @@ pub struct Application {
     pub annotations: BTreeMap<String, String>,
     /// The components in the manifest's order; at least one.
     pub components: Vec<Component>,
-    /// What the policies say about single objects.
+    /// The policies about single objects.
     pub policies: Policies,
-    /// The workflow's steps, each after the one before; empty where there is no workflow. Their order is also in what
-    /// the components depend on.
+    /// The workflow's steps in order; empty if there is no workflow. The dependencies of the components include this
+    /// order.
     pub steps: Vec<WorkflowStep>,
-    /// Where the document stands.
+    /// The place of the document.
     pub origin: Origin,
-    /// What is accepted and should be written otherwise, or has no effect.
+    /// Warnings about accepted parts that should be written differently or have no effect.
     pub warnings: Vec<ManifestWarning>,
 }
 
-/// A part of a manifest that is accepted and should be written otherwise, or that has no effect.
+/// A warning about an accepted part of a manifest that should be written differently or has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestWarning {
-    /// Where it stands.
+    /// Its place.
     pub origin: Origin,
     /// The field, such as `spec.components[0].properties.port`.
     pub path: String,
-    /// What is the matter and what to write instead.
+    /// What is wrong and what to write instead.
     pub message: String,
 }
 
@@ -63,7 +63,7 @@ pub enum Release {
     /// Its objects are applied as a whole.
     #[default]
     AsAWhole,
-    /// Its revisions are exchanged in batches, by the `rollout` trait.
+    /// Its revisions replace each other in batches, according to the `rollout` trait.
     InBatches,
 }
 
@@ -74,37 +74,37 @@ pub struct Component {
     pub name: String,
     /// The component's type.
     pub kind: ComponentKind,
-    /// The revision's name, where the user chooses it.
+    /// The revision's name, if the manifest sets it.
     pub external_revision: Option<String>,
-    /// Components of the same application that must be done first.
+    /// Components of the same application that must complete first.
     pub depends_on: Vec<String>,
-    /// What it consists of.
+    /// The component's content.
     pub body: ComponentBody,
-    /// The `rollout` trait; `None` where the component is applied as a whole.
+    /// The `rollout` trait; `None` if the component is applied as a whole.
     pub rollout: Option<RolloutTrait>,
     /// The other traits, in the manifest's order.
     pub traits: Vec<Trait>,
-    /// Where the entry stands.
+    /// The place of the entry.
     pub origin: Origin,
 }
 
-/// What a component consists of.
+/// The content of a component.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComponentBody {
     /// Pods with one main container: the type's properties, checked.
     Container(Box<Properties>),
-    /// Objects as the manifest spells them; traits change the first. Never empty.
+    /// Objects as written in the manifest; traits change the first. Never empty.
     Objects(Vec<Value>),
 }
 
 impl Component {
-    /// How it is released.
+    /// How the component is released.
     #[must_use]
     pub fn release(&self) -> Release {
         if self.rollout.is_some() { Release::InBatches } else { Release::AsAWhole }
     }
 
-    /// The properties of its container; `None` where it consists of objects.
+    /// The properties of its container; `None` if it consists of objects.
     #[must_use]
     pub fn properties(&self) -> Option<&Properties> {
         match &self.body {
@@ -131,16 +131,16 @@ pub enum ComponentKind {
     Task,
     /// A CronJob, which runs Jobs.
     CronTask,
-    /// Objects that the manifest spells out.
+    /// Objects that the manifest contains.
     K8sObjects,
-    /// One such object; deprecated.
+    /// One object that the manifest contains; deprecated.
     Raw,
-    /// Objects that the manifest spells out; KubeVela also reads them from clusters.
+    /// Objects that the manifest contains; KubeVela can also read them from clusters.
     RefObjects,
 }
 
 impl ComponentKind {
-    /// All of them.
+    /// All types.
     pub const ALL: [Self; 10] = [
         Self::Webservice,
         Self::Worker,
@@ -154,7 +154,7 @@ impl ComponentKind {
         Self::RefObjects,
     ];
 
-    /// The type as manifests spell it.
+    /// The type's name in manifests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webservice => "webservice",
@@ -170,7 +170,7 @@ impl ComponentKind {
         }
     }
 
-    /// The kind of workload that it runs as; `None` where it cannot be rolled out in batches.
+    /// The kind of workload that it runs as; `None` if it cannot be rolled out in batches.
     pub fn workload(self) -> Option<WorkloadKind> {
         match self {
             Self::Webservice | Self::Worker => Some(WorkloadKind::Deployment),
@@ -190,7 +190,7 @@ pub struct RolloutTrait {
     pub kind: WorkloadKind,
     /// The revision to converge to; `None` is the one this manifest renders.
     pub target_revision: Option<String>,
-    /// Replicas wanted at the end.
+    /// The target size.
     pub target_size: u32,
     /// The batches in order; `None` is one batch of everything. Never empty.
     pub batches: Option<Vec<Batch>>,
@@ -198,7 +198,7 @@ pub struct RolloutTrait {
     pub batch_partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: Strategy,
-    /// What is called, measured and waited for between the batches.
+    /// The gates between the batches.
     pub gates: BatchGates,
 }
 
@@ -214,9 +214,9 @@ pub struct Batch {
 /// A number of pods, absolute or relative to the run's base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
-    /// That many.
+    /// An absolute number.
     Count(u32),
-    /// That many per cent of the base, rounded up; 0 to 100.
+    /// A percentage of the base, rounded up; 0 to 100.
     Percent(u32),
 }
 

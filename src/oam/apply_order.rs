@@ -1,4 +1,4 @@
-//! The order in which objects are applied: what others need to exist comes first.
+//! The order in which objects are applied: those that others need come first.
 
 use serde_json::Value;
 
@@ -27,8 +27,7 @@ const ORDER: [&[&str]; 11] = [
     ],
 ];
 
-/// Kinds that are applied after all others: what they refer to has to be there, and webhooks reject what they do not
-/// know.
+/// Kinds that are applied after all others, because they refer to other objects or may reject them.
 const LAST: [&str; 6] = [
     "Ingress",
     "HorizontalPodAutoscaler",
@@ -38,7 +37,7 @@ const LAST: [&str; 6] = [
     "ValidatingAdmissionPolicyBinding",
 ];
 
-/// Where a kind stands in the order of application. Objects of equal rank are applied in the manifest's order.
+/// The rank of a kind in the order of application. Objects of equal rank are applied in the manifest's order.
 #[must_use]
 pub fn apply_rank(kind: &str) -> usize {
     if LAST.contains(&kind) {
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_come_after_what_they_need() {
+    fn objects_follow_those_that_they_need() {
         let kinds =
             ["Ingress", "Deployment", "Widget", "ConfigMap", "Namespace", "RoleBinding", "Role", "Service"];
         let objects: Vec<Value> = kinds.iter().map(|kind| json!({"kind": kind})).collect();

@@ -1,8 +1,8 @@
-//! Gates of a run in batches: what it calls, measures and waits for between its batches.
+//! Gates of a run in batches: the hooks, tests, metrics and times that it waits for between batches.
 //!
 //! Hooks are those of the `rollout` trait of KubeVela 1.3. Metrics have the names and the meaning that they have in an
-//! AnalysisTemplate of Argo Rollouts. A run keeps its gates in its record, so they hold no secret: a header's value may
-//! be read from the environment or from a file when it is sent.
+//! AnalysisTemplate of Argo Rollouts. A run stores its gates in its record, so they contain no secrets: a header's
+//! value can be read from the environment or a file when it is sent.
 
 use std::collections::BTreeMap;
 
@@ -15,40 +15,40 @@ use crate::oam::smoke_test::SmokeTest;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BatchGates {
-    /// Hooks of the run, and of each batch.
+    /// Hooks of the run and of every batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
-    /// How long each batch must stay ready, in seconds; 0 is not at all.
+    /// How long each batch must stay ready, in seconds; 0 disables this.
     #[serde(skip_serializing_if = "is_zero")]
     pub soak_seconds: u64,
     /// Jobs that run before or after each batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub smoke_tests: Vec<SmokeTest>,
-    /// What is measured after each batch.
+    /// The metrics that are measured after each batch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
     /// When batches may begin; `None` is at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// Those of single batches, by their zero-based index.
+    /// Gates of single batches, by their zero-based index.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub batches: BTreeMap<u32, OneBatchGates>,
 }
 
-/// The gates of one batch, beside those of each.
+/// The gates of one batch, in addition to those of all batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OneBatchGates {
     /// Its hooks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
-    /// How long it must stay ready, in seconds; `None` is as long as each batch.
+    /// How long it must stay ready, in seconds; `None` is the value for all batches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soak_seconds: Option<u64>,
     /// Jobs that run before or after it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub smoke_tests: Vec<SmokeTest>,
-    /// What is measured after it.
+    /// The metrics that are measured after it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
 }
@@ -58,7 +58,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl BatchGates {
-    /// A gate that uses the machine of `rollout`: it runs a command, or sends a variable or a file in a header.
+    /// Describes a gate that accesses the local machine: it runs a command, or sends a variable or a file in a header.
     #[must_use]
     pub fn local_access(&self) -> Option<String> {
         let of_hook = |hook: &Hook| hook.local_access().map(|what| format!("hook `{}` {what}", hook.name));
@@ -83,7 +83,7 @@ impl BatchGates {
         self.smoke_tests.iter().chain(self.batches.values().flat_map(|batch| &batch.smoke_tests))
     }
 
-    /// Whether there is none.
+    /// Whether there are no gates.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -99,7 +99,7 @@ fn local_header(headers: &[Header]) -> Option<String> {
 }
 
 impl Hook {
-    /// How it uses the machine of `rollout`.
+    /// How it accesses the local machine.
     #[must_use]
     pub fn local_access(&self) -> Option<String> {
         local_header(&self.headers)
@@ -107,7 +107,7 @@ impl Hook {
 }
 
 impl Provider {
-    /// How it uses the machine of `rollout`.
+    /// How it accesses the local machine.
     #[must_use]
     pub fn local_access(&self) -> Option<String> {
         match self {
@@ -132,7 +132,7 @@ pub enum HookType {
 }
 
 impl HookType {
-    /// As the manifest spells it.
+    /// The name in manifests.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -144,7 +144,7 @@ impl HookType {
     }
 }
 
-/// An HTTP request that has to be answered before the run continues.
+/// An HTTP request that must succeed before the run continues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hook {
@@ -153,14 +153,14 @@ pub struct Hook {
     pub hook_type: HookType,
     /// Its name.
     pub name: String,
-    /// Where it is: an `http` or `https` address.
+    /// The `http` or `https` URL.
     pub url: String,
     /// The HTTP method.
     pub method: String,
-    /// The statuses that let the run continue; empty is every one up to 202. From 500 on, none does.
+    /// The status codes that let the run continue, all below 500; if empty, all up to 202.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected_status: Vec<u16>,
-    /// What its body carries besides.
+    /// Additional fields of the body.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
     /// Its headers.
@@ -173,19 +173,19 @@ pub struct Hook {
 pub struct Header {
     /// Its name.
     pub key: String,
-    /// What it says.
+    /// Its value.
     pub value: HeaderValue,
 }
 
-/// What a header says.
+/// The value of a header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HeaderValue {
     /// This text.
     Text(String),
-    /// What a variable of the environment of `rollout` says.
+    /// The value of an environment variable of `rollout`.
     Env(String),
-    /// What a file says on the machine of `rollout`, without white space around it.
+    /// The content of a local file, trimmed.
     File(String),
 }
 
@@ -202,7 +202,7 @@ pub const TEMPLATE_FIELDS: [&str; 9] = [
     "consecutiveErrorLimit",
 ];
 
-/// Something that is measured, and what is good.
+/// A metric, with the condition for good values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metric {
@@ -213,12 +213,12 @@ pub struct Metric {
     pub initial_delay_seconds: u64,
     /// Seconds between measurements.
     pub interval_seconds: u64,
-    /// How many measurements are taken; at least 1.
+    /// The number of measurements; at least 1.
     pub count: u32,
-    /// What is good of a value.
+    /// The condition that a good value satisfies.
     #[serde(default)]
     pub condition: Condition,
-    /// What is good of the value of the target divided by that of the source; `None` where they are not compared.
+    /// Bounds for the ratio of the target's value to the source's; `None` if they are not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Bounds>,
     /// How many measurements may fail.
@@ -233,48 +233,48 @@ pub struct Metric {
     pub provider: Provider,
 }
 
-/// What is good of a value. Where nothing is given, every value is.
+/// The condition that a good value satisfies. Without any, every value is good.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Condition {
-    /// Where each number of the result has to lie.
+    /// Bounds for each number of the result.
     #[serde(flatten)]
     pub range: Bounds,
-    /// An expression over `result` that is true of a good value.
+    /// An expression over `result` that is true for a good value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<String>,
-    /// An expression over `result` that is true of a bad value.
+    /// An expression over `result` that is true for a bad value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
 
-/// Where a number has to lie.
+/// Bounds for a number, inclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Bounds {
-    /// The least that it may be.
+    /// The minimum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<Number>,
-    /// The most that it may be.
+    /// The maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<Number>,
 }
 
 impl Bounds {
-    /// Whether every number lies between them.
+    /// Whether there are no bounds.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.min.is_none() && self.max.is_none()
     }
 
-    /// Whether a number lies outside. One that is none lies nowhere, and so not outside.
+    /// Whether a number is out of bounds; false for NaN.
     #[must_use]
     pub fn excludes(&self, number: f64) -> bool {
         let bound = |bound: &Option<Number>| bound.as_ref().and_then(Number::as_f64);
         bound(&self.min).is_some_and(|min| number < min) || bound(&self.max).is_some_and(|max| number > max)
     }
 
-    /// In words, without a verb: "at least 1", "at most 2".
+    /// The bounds as text, without a verb: "at least 1", "at most 2".
     #[must_use]
     pub fn phrases(&self) -> Vec<String> {
         let min = self.min.as_ref().map(|min| format!("at least {min}"));
@@ -283,7 +283,7 @@ impl Bounds {
     }
 }
 
-/// Where values come from.
+/// The source of a metric's values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Provider {
@@ -299,22 +299,21 @@ pub enum Provider {
     },
     /// JSON over HTTP.
     Web {
-        /// Where it is.
+        /// The URL.
         url: String,
         /// The HTTP method.
         method: String,
         /// Headers of the request.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         headers: Vec<Header>,
-        /// What is sent.
+        /// The body of the request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
-        /// Which part of the answer is the result, such as `{$.data.rate}`; `None` is all of it.
+        /// The part of the response that is the result, such as `{$.data.rate}`; `None` for all of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         json_path: Option<String>,
     },
-    /// A command that runs where `rollout` runs. Its JSON on stdout is the result; where it exits with another code
-    /// than 0, there is none.
+    /// A local command. Its JSON on stdout is the result; if it exits with a code other than 0, there is no result.
     Exec {
         /// The program and its arguments; never empty.
         command: Vec<String>,
@@ -322,7 +321,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Its texts that may name what is filled in.
+    /// Its texts that may contain placeholders.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
         let (single, list): (Vec<&String>, &[String]) = match self {
             Self::Prometheus { address, query, .. } => (vec![address, query], &[]),
@@ -333,7 +332,7 @@ impl Provider {
     }
 }
 
-/// What queries, addresses, bodies and arguments may name in double braces, such as `{{revision}}`.
+/// The placeholders that queries, addresses, bodies and arguments may contain in double braces, such as `{{revision}}`.
 pub const PLACEHOLDERS: [&str; 6] = ["application", "component", "namespace", "revision", "source", "batch"];
 
 /// When batches may begin.
@@ -342,13 +341,13 @@ pub const PLACEHOLDERS: [&str; 6] = ["application", "component", "namespace", "r
 pub struct Window {
     /// The days, Monday first; never empty.
     pub days: Vec<Weekday>,
-    /// From when, in minutes since midnight.
+    /// The start, in minutes since midnight.
     pub from: u16,
-    /// Until when, exclusive; more than `from`.
+    /// The end, exclusive; greater than `from`.
     pub to: u16,
     /// The time zone, an IANA name such as `Europe/Berlin`.
     pub zone: String,
-    /// What a run does that comes to a batch while it is closed.
+    /// What a run does if it reaches a batch while the window is closed.
     #[serde(default, skip_serializing_if = "WhenClosed::is_wait")]
     pub when_closed: WhenClosed,
 }
@@ -389,7 +388,7 @@ pub enum Weekday {
     Sun,
 }
 
-/// The JSON pointer of a path such as `{$.data.items[0].rate}`; `None` where it is no such path.
+/// The JSON pointer for a path such as `{$.data.items[0].rate}`; `None` if the path is invalid.
 #[must_use]
 pub fn json_pointer(path: &str) -> Option<String> {
     let inner = path.strip_prefix('{').and_then(|path| path.strip_suffix('}')).unwrap_or(path);
@@ -413,18 +412,18 @@ pub fn json_pointer(path: &str) -> Option<String> {
     Some(pointer)
 }
 
-/// The names in double braces.
+/// The placeholders in a text.
 pub fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
 }
 
-/// The first name in double braces that is none of [`PLACEHOLDERS`].
+/// The first placeholder that is not one of [`PLACEHOLDERS`].
 #[must_use]
 pub fn unknown_placeholder(text: &str) -> Option<String> {
     placeholders(text).find(|name| !PLACEHOLDERS.contains(name)).map(str::to_owned)
 }
 
-/// A text with the names in double braces filled in.
+/// Replaces the placeholders in a text.
 #[must_use]
 pub fn fill_in(text: &str, values: &BTreeMap<&str, String>) -> String {
     let mut filled = String::new();
@@ -449,7 +448,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_become_pointers() {
+    fn json_paths_become_json_pointers() {
         let cases = [
             ("{$.data.rate}", Some("/data/rate")),
             ("$.items[0].a/b", Some("/items/0/a~1b")),
@@ -465,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_braces_are_filled_in() {
+    fn placeholders_are_replaced() {
         let values = BTreeMap::from([("revision", "web-v2".to_owned())]);
         let query = "rate{pod=~\"{{ revision }}-.*\"} {{other}}";
         assert_eq!(fill_in(query, &values), "rate{pod=~\"web-v2-.*\"} {{other}}");

@@ -1,8 +1,8 @@
-//! What revisions expose, and the ports of a Service that serves the pods of several.
+//! The ports that revisions expose, and the ports of a Service that serves the pods of several.
 //!
-//! A Service names its target ports. A pod is offered under a port only where it has one of that name, so the union of
-//! what all live revisions expose serves each pod under the ports of its own revision and sends no pod traffic for a
-//! port that it lacks. A target port by number would send it to every pod that the selector matches.
+//! A Service names its target ports. A pod becomes an endpoint of a port only if it has a port of that name. So with
+//! the union of the ports that all live revisions expose, each pod serves the ports of its own revision, and gets no
+//! traffic for ports that it lacks. A numeric target port would include every pod that the selector matches.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use crate::oam::application::Component;
 use crate::oam::properties::{ExposeType, Protocol};
 
-/// A port's number and protocol, which a Service has once.
+/// A port's number and protocol, which are unique in a Service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PortKey {
     /// 1 to 65535.
     pub port: u16,
-    /// TCP where nothing else is said.
+    /// TCP by default.
     #[serde(default)]
     pub protocol: Protocol,
 }
@@ -26,13 +26,13 @@ pub struct PortKey {
 /// A port of a revision that its component's Service offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExposedPort {
-    /// The Service's.
+    /// The Service's port.
     #[serde(flatten)]
     pub key: PortKey,
-    /// The container's port, 1 to 65535; `None` where it is the Service's number.
+    /// The container's port, 1 to 65535; `None` if it is the same number.
     #[serde(default, rename = "containerPort", skip_serializing_if = "Option::is_none")]
     pub container_port: Option<u16>,
-    /// Its name in the Service; `None` where it is that of the container's port.
+    /// Its name in the Service; `None` for the name of the container's port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The port on every node, for a Service of type NodePort; `None` leaves it to the cluster.
@@ -50,7 +50,7 @@ pub struct Exposure {
     pub ports: Vec<ExposedPort>,
 }
 
-/// A port that the containers of a revision have.
+/// A port of a revision's containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
     /// Its number and protocol.
@@ -64,16 +64,16 @@ pub struct Declared {
 pub struct RevisionPorts {
     /// The containers' ports, in order.
     pub declared: Vec<Declared>,
-    /// What of them the Service offers.
+    /// The ports that the Service offers.
     pub exposure: Exposure,
 }
 
 /// Which of a revision's ports a Service offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
-    /// Those that it exposes.
+    /// The ports that it exposes.
     Exposed,
-    /// All of them, as the Service does that gives a StatefulSet's pods their names in DNS.
+    /// All ports, as in the headless Service of a StatefulSet.
     All,
 }
 
@@ -82,16 +82,16 @@ pub enum Offer {
 pub struct Conflict {
     /// The Service's port.
     pub key: PortKey,
-    /// The container's ports that the revisions which expose it lead to, by name or number.
+    /// The different container ports that revisions map it to, by name or number.
     pub targets: Vec<String>,
 }
 
 /// The ports of a Service.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Union {
-    /// As they stand in its spec.
+    /// The ports for the Service's spec.
     pub ports: Vec<Value>,
-    /// Those that do not serve all live revisions; they are offered by number.
+    /// Ports that cannot serve all live revisions; they are offered by number.
     pub conflicts: Vec<Conflict>,
 }
 
@@ -104,7 +104,8 @@ impl Exposure {
         let mut ports = Vec::new();
         for port in &properties.ports {
             let protocol = port.protocol.unwrap_or_default();
-            // Ports that lead to one container port have its first name there, and each its own in the Service.
+            // If several ports lead to one container port, that has the first one's name, and each has its own in the
+            // Service.
             let is_further = !targets.insert((port.target(), protocol));
             if port.expose {
                 ports.push(ExposedPort {
@@ -118,8 +119,8 @@ impl Exposure {
         Self { service_type: properties.expose_type, ports }
     }
 
-    /// What a revision exposes that has no record of it: of its ports those that its component's Service offers or,
-    /// where it offers none of them, all that have a name.
+    /// What a revision without a record of its exposure exposes: those of its ports that its component's Service offers
+    /// or, if it offers none of them, all named ports.
     #[must_use]
     pub fn guessed(declared: &[Declared], live: Option<&Value>) -> Self {
         let Some(live) = live else { return Self::default() };
@@ -189,7 +190,7 @@ impl RevisionPorts {
         self.declared.iter().any(|one| one.key == key)
     }
 
-    /// The ports that a Service offers of it; what no container has is none.
+    /// The ports of the revision that a Service offers; ports that no container has are omitted.
     #[must_use]
     pub fn offered(&self, offer: Offer) -> Vec<ExposedPort> {
         match offer {
@@ -200,13 +201,13 @@ impl RevisionPorts {
         }
     }
 
-    /// What the Service offers of it under this number.
+    /// The port of the revision that the Service offers under this number.
     fn offered_at(&self, key: PortKey, offer: Offer) -> Option<ExposedPort> {
         self.offered(offer).into_iter().find(|port| port.key == key)
     }
 }
 
-/// The type of a Service that serves these revisions: the one that is reachable from farthest.
+/// The type of a Service that serves these revisions: the one with the widest reach.
 #[must_use]
 pub fn widest_exposure(revisions: &[&RevisionPorts]) -> ExposeType {
     let rank = |one: ExposeType| match one {
@@ -221,8 +222,8 @@ pub fn widest_exposure(revisions: &[&RevisionPorts]) -> ExposeType {
 
 /// The ports of a Service that serves the target's pods and those of other revisions.
 ///
-/// While there are others, a port that the Service has keeps its name and its number on the nodes: clients that go by
-/// them are not disturbed. A port that is new then gets the name of its container's port where that is free.
+/// While there are others, existing ports keep their names and node ports, so that clients that use these are not
+/// disturbed. A new port then gets the name of its container's port if that is free.
 #[must_use]
 pub fn union_ports(
     offer: Offer,
@@ -257,7 +258,7 @@ pub fn union_ports(
         if let Some(name) = name {
             entry["name"] = json!(name);
         }
-        // KubeVela leaves the protocol out, and so offers UDP ports as TCP.
+        // KubeVela omits the protocol, and so offers UDP ports as TCP.
         if key.protocol != Protocol::Tcp {
             entry["protocol"] = json!(key.protocol.as_str());
         }
@@ -278,7 +279,7 @@ fn own_name(key: PortKey, offer: Offer, all: &[&RevisionPorts]) -> Option<String
     port.name.or_else(|| revision.name_of(target).map(str::to_owned))
 }
 
-/// By name where all that offer the port call it alike; by number where every pod has it.
+/// The target port: by name if all revisions that offer it use the same name, or by number if every pod has it.
 fn target_port(key: PortKey, offer: Offer, all: &[&RevisionPorts]) -> Result<Value, Conflict> {
     let offering = all.iter().filter_map(|one| Some((one, one.offered_at(key, offer)?.target())));
     let targets: BTreeSet<(Option<&str>, PortKey)> =
@@ -302,7 +303,7 @@ fn target_port(key: PortKey, offer: Offer, all: &[&RevisionPorts]) -> Result<Val
     }
 }
 
-/// A name for each port, each once; a single port may have none.
+/// A unique name for each port; a single port may have none.
 fn names(keys: &[PortKey], own: &[Option<String>], live: Option<&Value>) -> Vec<Option<String>> {
     let kept = |at: PortKey| live_entry(live, at)?["name"].as_str().map(str::to_owned);
     let mut names: Vec<Option<String>> = keys.iter().map(|key| kept(*key)).collect();
@@ -354,7 +355,7 @@ mod tests {
 
     const TCP: Protocol = Protocol::Tcp;
 
-    /// A revision with ports that it exposes, by name and number, and others that it only has.
+    /// A revision with exposed ports, by name and number, and other ports.
     fn revision(exposed: &[(&str, u16)], other: &[(&str, u16)]) -> RevisionPorts {
         let key = |port: u16| PortKey { port, protocol: TCP };
         let declared = |(name, port): &(&str, u16)| Declared {
@@ -370,7 +371,7 @@ mod tests {
         }
     }
 
-    /// A revision whose only port leads from number `port` of the Service to its own.
+    /// A revision that maps port `port` of the Service to its only container port.
     fn mapped(port: u16, (name, container_port): (&str, u16)) -> RevisionPorts {
         let mut mapped = revision(&[(name, container_port)], &[]);
         mapped.exposure.ports[0].key.port = port;
@@ -393,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn each_revisions_ports_are_offered_by_their_names() {
+    fn each_revisions_ports_are_offered_by_name() {
         let (old, new) = (revision(&[("port-80", 80)], &[]), revision(&[("port-8080", 8080)], &[]));
         assert_eq!(
             shown(&of(&new, &[&old], &[("port-80", 80)])),
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_moves_to_another_number_stays_where_it_is_while_both_live() {
+    fn a_name_moves_to_another_number_once_the_source_is_gone() {
         let (old, new) = (revision(&[("http", 80)], &[]), revision(&[("http", 8080)], &[]));
         let both = of(&new, &[&old], &[("http", 80)]);
         assert_eq!(shown(&both), ["tcp-8080 8080->http", "http 80->http"]);
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn one_number_under_two_names_is_offered_by_number_where_every_pod_has_it() {
+    fn one_number_with_two_names_is_offered_by_number_if_every_pod_has_it() {
         let (old, new) = (revision(&[("http", 80)], &[]), revision(&[("web", 80)], &[]));
         let both = of(&new, &[&old], &[("http", 80)]);
         assert_eq!((shown(&both), both.conflicts.len()), (vec!["http 80->80".to_owned()], 0));
@@ -423,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_leads_to_the_number_that_each_revision_gives_its_name() {
+    fn a_name_leads_to_the_number_of_each_revision() {
         let (old, new) = (mapped(80, ("http", 8080)), mapped(80, ("http", 9090)));
         assert_eq!(shown(&of(&new, &[&old], &[("http", 80)])), ["http 80->http"]);
         let plain = revision(&[("http", 80)], &[]);
@@ -431,16 +432,16 @@ mod tests {
     }
 
     #[test]
-    fn one_port_with_two_numbers_under_two_names_is_a_conflict() {
+    fn two_numbers_with_two_names_conflict() {
         let (old, new) = (mapped(80, ("a", 8080)), mapped(80, ("b", 9090)));
         assert_eq!(of(&new, &[&old], &[]).conflicts[0].targets, ["`a`", "`b`"]);
-        // Under one number, which every pod has, it is none.
+        // If both names have the same number, there is no conflict.
         let same = mapped(80, ("b", 8080));
         assert_eq!(shown(&of(&same, &[&old], &[])), ["b 80->8080"]);
     }
 
     #[test]
-    fn a_port_on_the_nodes_changes_when_only_the_target_has_pods() {
+    fn the_node_port_changes_once_only_the_target_has_pods() {
         let exposing = |node_port: u16| {
             let mut one = revision(&[("http", 80)], &[]);
             one.exposure.service_type = ExposeType::NodePort;
@@ -458,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_without_a_name_gets_one_beside_others() {
+    fn an_unnamed_port_gets_a_name_if_there_are_others() {
         let one = revision(&[("", 80)], &[]);
         assert_eq!(shown(&of(&one, &[], &[])), ["null 80->80"]);
         let two = revision(&[("", 80), ("tcp-80", 81)], &[]);
@@ -466,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revision_that_does_not_say_exposes_what_the_service_offers_of_it() {
+    fn an_unrecorded_exposure_is_derived_from_the_service() {
         let declared = revision(&[], &[("http", 80), ("admin", 81), ("", 82)]).declared;
         let live = |ports: &[u16]| {
             let ports: Vec<Value> = ports.iter().map(|port| json!({"port": port})).collect();
@@ -484,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn while_both_live_the_service_is_reachable_from_farthest() {
+    fn the_service_has_the_type_with_the_widest_reach() {
         let mut wide = revision(&[("a", 1)], &[]);
         wide.exposure.service_type = ExposeType::LoadBalancer;
         let narrow = revision(&[("a", 1)], &[]);

@@ -1,4 +1,4 @@
-//! A fleet: clusters that are rolled out one wave after the other.
+//! A fleet: clusters that are rolled out wave by wave.
 
 use crate::oam::application::Origin;
 use crate::oam::manifest::FileOverrides;
@@ -10,26 +10,26 @@ pub struct Fleet {
     pub waves: Vec<FleetWave>,
 }
 
-/// Clusters that are rolled out side by side.
+/// Clusters that are rolled out concurrently.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FleetWave {
     /// The clusters; never empty.
     pub clusters: Vec<FleetCluster>,
-    /// How long the wave must stay ready before the next one, in seconds; `None` is as long as the command line says.
+    /// How long the wave must stay ready before the next one, in seconds; `None` is the command line's value.
     pub soak_seconds: Option<u64>,
 }
 
 /// One of the clusters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FleetCluster {
-    /// What it is called; the context's name if the file has no other.
+    /// Its name; by default the context's.
     pub name: String,
     /// The context of the kubeconfig.
     pub context: String,
-    /// The namespace, over that of the manifest and of the context.
+    /// The namespace, which takes precedence over those of the manifest and the context.
     pub namespace: Option<String>,
     /// How it changes the components of manifests.
     pub overrides: Option<FileOverrides>,
-    /// Where the file has it.
+    /// Its place in the file.
     pub origin: Origin,
 }

@@ -1,7 +1,7 @@
 //! The one hash of the program: FNV-1a with 64 bits.
 //!
-//! It is written into clusters (revisions carry it, names of Jobs end in it), so it has to be the same in every build;
-//! no hasher of std guarantees that.
+//! It is stored in clusters (in revisions and in the names of Jobs), so it must be the same in every build, which no
+//! hasher of std guarantees.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 
-/// The hash of a JSON value, the same for any order of its keys, as 16 hexadecimal digits.
+/// The hash of a JSON value, independent of the order of its keys, as 16 hexadecimal digits.
 #[must_use]
 pub fn hash_json(value: &Value) -> String {
     let mut text = String::new();
@@ -22,7 +22,7 @@ pub fn hash_json(value: &Value) -> String {
     format!("{:016x}", fnv1a(&text))
 }
 
-/// Writes JSON without spaces and with sorted keys: the map type may keep another order.
+/// Writes JSON without spaces and with sorted keys, since the map type may preserve insertion order.
 fn write(value: &Value, text: &mut String) {
     match value {
         Value::Object(fields) => {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_vectors_hold() {
+    fn published_test_vectors_match() {
         assert_eq!(fnv1a(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv1a("foobar"), 0x8594_4171_f739_67e8);

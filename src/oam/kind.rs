@@ -16,10 +16,10 @@ pub enum WorkloadKind {
 }
 
 impl WorkloadKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Deployment, Self::CloneSet, Self::StatefulSet];
 
-    /// The kind as Kubernetes spells it.
+    /// The kind's name in Kubernetes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl WorkloadKind {
         }
     }
 
-    /// The kind in running text, as kubectl writes it.
+    /// The kind in running text, as in kubectl.
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl WorkloadKind {
         }
     }
 
-    /// The version of the group that we speak.
+    /// The version of the group that `rollout` uses.
     #[must_use]
     pub fn version(self) -> &'static str {
         match self {
@@ -73,8 +73,8 @@ impl WorkloadKind {
         }
     }
 
-    /// Whether one object, named like its component, serves all revisions: its template changes and its
-    /// partition falls. Otherwise each revision has an object of its own, and sizes change.
+    /// Whether one object, named like its component, serves all revisions: a rollout changes its template and lowers
+    /// its partition. Otherwise each revision has its own object, and a rollout changes their sizes.
     #[must_use]
     pub fn is_in_place(self) -> bool {
         match self {

@@ -1,6 +1,6 @@
-//! The Application manifest: reading it, judging it, rendering it, naming its revisions. Pure.
+//! Application manifests: parses, validates and renders them, and names their revisions. Pure.
 //!
-//! Nothing here knows a cluster, a clock, the environment or the terminal.
+//! Nothing here accesses a cluster, a clock, the environment or a terminal.
 
 pub mod application;
 pub mod apply_order;

@@ -1,4 +1,4 @@
-//! Objects of the cluster: which one is meant, and parts of one.
+//! References to objects, and access to their fields.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ pub struct ObjectRef {
     pub api_version: String,
     /// The kind, such as `Deployment`.
     pub kind: String,
-    /// The namespace; `None` where the manifest names none, and for kinds without namespaces.
+    /// The namespace; `None` if the manifest has none, and for kinds without namespaces.
     pub namespace: Option<String>,
     /// The name.
     pub name: String,
 }
 
 impl ObjectRef {
-    /// The reference of an object; `None` where it lacks a kind or a name.
+    /// The reference of an object; `None` if it lacks a kind or a name.
     #[must_use]
     pub fn of(object: &Value) -> Option<Self> {
         let text = |pointer: &str| object.pointer(pointer)?.as_str().map(str::to_owned);
@@ -70,17 +70,17 @@ impl fmt::Display for ObjectRef {
     }
 }
 
-/// A string; empty where there is none.
+/// A string; empty if there is none.
 pub(in crate::oam) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
     value[field].as_str().unwrap_or_default()
 }
 
-/// A list; empty where there is none.
+/// A list; empty if there is none.
 pub(in crate::oam) fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {
     value[field].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Copies the fields that are there.
+/// Copies the fields that exist.
 pub(in crate::oam) fn copy(from: &Value, to: &mut Map<String, Value>, fields: &[&str]) {
     for field in fields {
         if let Some(value) = from.get(*field) {

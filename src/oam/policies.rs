@@ -1,26 +1,26 @@
-//! The policies of an application, as far as they say something about single objects. Policies that change components
-//! or move them are carried out while the manifest is read.
+//! The policies of an application that concern single objects. Policies that change components or their namespace are
+//! applied while the manifest is read.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::oam::labels;
 
-/// What an application's policies ask for.
+/// An application's policies.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Policies {
-    /// `garbage-collect`: what becomes of objects that are no longer in the manifest.
+    /// `garbage-collect`: what happens to objects that are no longer in the manifest.
     pub garbage_collect: Option<GarbageCollect>,
-    /// `apply-once`: fields that are left to others once an object exists.
+    /// `apply-once`: fields that are not applied again once an object exists.
     pub apply_once: Vec<ApplyOnceRule>,
-    /// `read-only`: objects that have to exist and are not written.
+    /// `read-only`: objects that must exist and are never written.
     pub read_only: Vec<ObjectSelector>,
     /// `take-over`: objects that may be taken over although they belong to no application.
     pub take_over: Vec<ObjectSelector>,
-    /// `shared-resource`: objects that several applications may have in common.
+    /// `shared-resource`: objects that several applications may share.
     pub shared_resource: Vec<ObjectSelector>,
-    /// `resource-update`: objects that are deleted and created again where one of these fields changes.
+    /// `resource-update`: objects that are recreated if one of these fields changes.
     pub recreate: Vec<RecreateRule>,
 }
 
@@ -34,17 +34,17 @@ pub struct RecreateRule {
     pub fields: Vec<String>,
 }
 
-/// What becomes of objects that are no longer in the manifest.
+/// What happens to objects that are no longer in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GarbageCollect {
-    /// Whether all of them stay.
+    /// Whether all of them are kept.
     #[serde(default)]
     pub keep_legacy_resource: bool,
-    /// Whether those that depend on others go before them.
+    /// The order in which they are deleted.
     #[serde(default)]
     pub order: Option<GarbageOrder>,
-    /// What becomes of single objects; the first rule that selects one counts.
+    /// Rules for single objects; the first rule that selects an object applies.
     #[serde(default)]
     pub rules: Vec<GarbageRule>,
 }
@@ -53,29 +53,29 @@ pub struct GarbageCollect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GarbageOrder {
-    /// Those that depend on others go before them.
+    /// Objects are deleted before those that they depend on.
     Dependency,
 }
 
-/// What becomes of some objects when they leave the manifest.
+/// What happens to some objects when they are removed from the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GarbageRule {
     /// The objects.
     pub selector: ObjectSelector,
-    /// When they go.
+    /// When they are deleted.
     #[serde(default)]
     pub strategy: GarbageStrategy,
-    /// What becomes of the objects that they own.
+    /// What happens to the objects that they own.
     #[serde(default)]
     pub propagation: Option<GarbagePropagation>,
 }
 
-/// When an object that has left the manifest goes.
+/// When an object that was removed from the manifest is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GarbageStrategy {
-    /// With the update that it is no longer in.
+    /// By the update that removes it from the manifest.
     #[default]
     OnAppUpdate,
     /// With the application.
@@ -84,17 +84,17 @@ pub enum GarbageStrategy {
     Never,
 }
 
-/// What becomes of the objects that a removed object owns.
+/// What happens to the objects that a deleted object owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum GarbagePropagation {
-    /// They stay.
+    /// They are kept.
     Orphan,
-    /// They go too.
+    /// They are deleted as well.
     Cascading,
 }
 
-/// Fields of some objects that are left to others.
+/// Fields of some objects that are not applied again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredApplyOnceRule", into = "StoredApplyOnceRule")]
 pub struct ApplyOnceRule {
@@ -128,14 +128,14 @@ impl From<ApplyOnceRule> for StoredApplyOnceRule {
     }
 }
 
-/// Some objects of an application: those that are in each of the lists that say anything.
+/// Selects objects of an application: those that match all of the non-empty lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectSelector {
     /// Names of components.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub component_names: Vec<String>,
-    /// Types of components; select workloads only.
+    /// Types of components; matches workloads only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub component_types: Vec<String>,
     /// `WORKLOAD` or `TRAIT`.
@@ -153,7 +153,7 @@ pub struct ObjectSelector {
 }
 
 impl ObjectSelector {
-    /// Whether it selects an object, which has the labels of its application. One that says nothing selects none.
+    /// Whether it selects an object, by its labels among others. An empty selector selects nothing.
     #[must_use]
     pub fn selects(&self, object: &Value) -> bool {
         let label = |key: &str| object["metadata"]["labels"][key].as_str();
@@ -184,13 +184,13 @@ impl Policies {
         of_rules.chain(read_only).chain(take_over).chain(shared_resource)
     }
 
-    /// Whether they say nothing.
+    /// Whether there are no policies.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether they say something else about an object than others do.
+    /// Whether these policies and others differ about an object.
     #[must_use]
     pub fn differ_about(&self, object: &Value, other: &Self) -> bool {
         let is_selected = |selectors: &[ObjectSelector]| selectors.iter().any(|one| one.selects(object));
@@ -207,7 +207,7 @@ impl Policies {
         said(self) != said(other)
     }
 
-    /// What becomes of an object when it leaves the manifest.
+    /// When an object is deleted after it was removed from the manifest.
     #[must_use]
     pub fn garbage_strategy(&self, object: &Value) -> GarbageStrategy {
         let Some(policy) = &self.garbage_collect else { return GarbageStrategy::OnAppUpdate };
@@ -218,7 +218,7 @@ impl Policies {
         }
     }
 
-    /// The fields of an object that are left to others once it exists.
+    /// The fields of an object that are not applied again once it exists.
     #[must_use]
     pub fn fields_left_alone(&self, object: &Value) -> &[String] {
         let rule = self.apply_once.iter().find(|rule| rule.selector.selects(object));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_selects_what_is_in_all_its_lists() {
+    fn a_selector_selects_objects_that_match_all_its_lists() {
         for (selector, expected) in [
             (json!({}), false),
             (json!({"componentNames": ["web", "db"]}), true),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rule_that_selects_an_object_counts() {
+    fn the_first_rule_that_selects_an_object_applies() {
         let rules = json!({"keepLegacyResource": true, "rules": [
             {"selector": {"traitTypes": ["expose"]}, "strategy": "never"},
             {"selector": {"componentNames": ["web"]}, "strategy": "onAppUpdate"},

@@ -1,7 +1,7 @@
 //! The properties of the component types, checked.
 //!
-//! What a type may not say is empty in it. Rules and defaults are those of KubeVela's component
-//! definitions, ranges those of Kubernetes.
+//! Properties that a type does not have are empty. Rules and defaults are those of KubeVela's component definitions,
+//! ranges those of Kubernetes.
 
 pub mod tables;
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Everything a component may say about its pods.
+/// The properties of a component.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Properties {
@@ -20,7 +20,7 @@ pub struct Properties {
     pub image_pull_policy: Option<String>,
     /// Names of the Secrets for pulling.
     pub image_pull_secrets: Vec<String>,
-    /// Labels of the pods, beside our own.
+    /// Labels of the pods, besides those that `rollout` sets.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the pods.
     pub annotations: BTreeMap<String, String>,
@@ -28,27 +28,27 @@ pub struct Properties {
     pub ports: Vec<Port>,
     /// The type of the Service, if a port is exposed.
     pub expose_type: ExposeType,
-    /// Whether pods carry the application's revision; here that is the component's.
+    /// Whether pods have a label for the application's revision, for which the component's is used.
     pub add_revision_label: bool,
     /// The container's command, `None` for the image's own; from `cmd`.
     #[serde(rename = "cmd")]
     pub command: Option<Vec<String>>,
     /// The command's arguments, `None` for the image's own.
     pub args: Option<Vec<String>>,
-    /// The container's environment, in order, names unique; as Kubernetes has it.
+    /// The container's environment, in order, with unique names; as in Kubernetes.
     pub env: Vec<Value>,
-    /// Request of cpu, and its limit where `limit` gives no other; a quantity.
+    /// The request of cpu, and its limit unless `limit` sets another; a quantity.
     pub cpu: Option<String>,
-    /// Request of memory in bytes, and its limit where `limit` gives no other; a quantity.
+    /// The request of memory in bytes, and its limit unless `limit` sets another; a quantity.
     pub memory: Option<String>,
-    /// Limits other than the requests: `cpu` and `memory`. Each counts only beside the request of the same resource.
+    /// Limits other than the requests: `cpu` and `memory`. Each has an effect only with a request of the same resource.
     pub limit: BTreeMap<String, String>,
     /// Volumes and where they are mounted, in rendering order, paths unique; each with its `type`. From `volumeMounts`,
-    /// or from the deprecated `volumes` where that is absent.
+    /// or from the deprecated `volumes` if that is absent.
     pub volumes: Vec<Value>,
-    /// When the container is restarted; as Kubernetes has it.
+    /// When the container is restarted; as in Kubernetes.
     pub liveness_probe: Option<Value>,
-    /// When the container gets traffic and counts as ready; as Kubernetes has it.
+    /// When the container is ready and gets traffic; as in Kubernetes.
     pub readiness_probe: Option<Value>,
     /// Additional lines of the pods' hosts file: `ip` and `hostnames`.
     pub host_aliases: Vec<Value>,
@@ -62,19 +62,19 @@ pub struct Properties {
     /// Whether a StatefulSet's pods start one after the other; `None` leaves it to the cluster, which does so.
     #[serde(rename = "podManagementPolicy")]
     pub pod_management: Option<String>,
-    /// Volumes that each pod of a StatefulSet has for itself; names unique, also among the volumes.
+    /// Claim templates of a StatefulSet; names unique, also among the volumes.
     #[serde(rename = "volumeClaimTemplates")]
     pub claims: Vec<ClaimTemplate>,
-    /// Pods of a Job that run side by side and that have to succeed.
+    /// The parallelism of a Job, and the number of its pods that must succeed.
     pub count: Option<u32>,
-    /// When a container of a Job that has ended is started again; `None` where the pods run on.
+    /// The restart policy of a Job's pods; `None` for other workloads.
     pub restart: Option<String>,
-    /// When the Job of a `cron-task` runs, and what becomes of it; the fields of a CronJob and of its Job.
+    /// The schedule and history of a `cron-task`: fields of a CronJob and of its Job.
     #[serde(skip)]
     pub schedule: Value,
 }
 
-/// A volume that each pod has for itself, by a PersistentVolumeClaim of its own.
+/// A volume of which each pod has its own, through its own PersistentVolumeClaim.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimTemplate {
@@ -94,7 +94,7 @@ pub struct ClaimTemplate {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Port {
-    /// The Service's port, and the container's where `container_port` gives no other; 1 to 65535.
+    /// The Service's port, and the container's unless `container_port` is another; 1 to 65535.
     pub port: u16,
     /// The container's port; `None` for the Service's.
     pub container_port: Option<u16>,
@@ -133,7 +133,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Kubernetes' spelling.
+    /// The name in Kubernetes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
@@ -154,6 +154,6 @@ pub enum ExposeType {
     NodePort,
     /// Reachable through the cloud's load balancer.
     LoadBalancer,
-    /// An alias; of no use together with exposed ports.
+    /// A DNS alias; cannot have exposed ports.
     ExternalName,
 }

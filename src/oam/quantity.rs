@@ -1,10 +1,10 @@
-//! Amounts of cpu and memory as Kubernetes writes them.
+//! Quantities of cpu and memory, as in Kubernetes.
 
-/// Whether Kubernetes would read `text` as a quantity of zero or more: a decimal number with nothing, one of
-/// the suffixes `n u m k M G T P E`, one of `Ki Mi Gi Ti Pi Ei`, or an exponent behind it.
+/// Whether Kubernetes would parse `text` as a quantity of zero or more: a decimal number, optionally followed by one of
+/// the suffixes `n u m k M G T P E` or `Ki Mi Gi Ti Pi Ei`, or by an exponent.
 pub fn is_quantity(text: &str) -> bool {
     let text = text.strip_prefix('+').unwrap_or(text);
-    // Kubernetes itself stops caring long before; no real quantity has more digits than this.
+    // No real quantity has more digits, and Kubernetes ignores digits long before this limit.
     if text.len() > 64 {
         return false;
     }
@@ -15,10 +15,11 @@ pub fn is_quantity(text: &str) -> bool {
     digits > 0 && points <= 1 && is_suffix(suffix)
 }
 
-/// A billionth of a unit: no quantity of Kubernetes is finer.
+/// Billionths in a unit: quantities of Kubernetes have no higher precision.
 const UNIT: i128 = 1_000_000_000;
 
-/// A quantity in billionths of its unit, rounded up; `None` where the text is none, or larger than any real one.
+/// Parses a quantity in billionths of its unit, rounded up; `None` if the text is invalid or the quantity
+/// unrealistically large.
 pub fn parse_quantity(text: &str) -> Option<i128> {
     if !is_quantity(text) {
         return None;
@@ -34,7 +35,7 @@ pub fn parse_quantity(text: &str) -> Option<i128> {
     Some(scaled / divisor + i128::from(scaled % divisor != 0))
 }
 
-/// What a suffix multiplies billionths by, as a fraction.
+/// The factor of a suffix, as a fraction.
 fn factor(suffix: &str) -> Option<(i128, i128)> {
     const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
     const BINARY: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
@@ -50,7 +51,7 @@ fn factor(suffix: &str) -> Option<(i128, i128)> {
     if exponent < 0 { Some((UNIT, power)) } else { Some((UNIT.checked_mul(power)?, 1)) }
 }
 
-/// Billionths as a quantity, such as `2`, `250m` or, where it counts bytes, `512Mi`.
+/// Formats billionths as a quantity, such as `2`, `250m` or, for bytes, `512Mi`.
 pub fn format_quantity(billionths: i128, counts: Counts) -> String {
     if billionths % UNIT != 0 {
         let milli = UNIT / 1000;
@@ -68,13 +69,13 @@ pub fn format_quantity(billionths: i128, counts: Counts) -> String {
 /// What a quantity counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
-    /// Bytes, which are shown with binary suffixes.
+    /// Bytes, which are formatted with binary suffixes.
     Bytes,
     /// Processors, pods or other objects.
     Things,
 }
 
-/// The quantity that was probably meant by one that is none: `512MB` is `512M`, `1gb` is `1G`.
+/// The quantity that an invalid one probably means: `512M` for `512MB`, `1G` for `1gb`.
 pub fn likely_quantity(text: &str) -> Option<String> {
     let text = text.trim();
     let end = text.find(|char: char| !char.is_ascii_digit() && char != '.')?;
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_amounts() {
+    fn parses_quantities() {
         for (text, billionths) in [
             ("0", 0),
             ("2", 2 * UNIT),
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_amounts() {
+    fn formats_quantities() {
         let shown = |text: &str, counts| format_quantity(parse_quantity(text).unwrap(), counts);
         assert_eq!(shown("0.25", Counts::Things), "250m");
         assert_eq!(shown("1024", Counts::Things), "1024");
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn offers_the_likely_one() {
+    fn suggests_the_likely_quantity() {
         assert_eq!(likely_quantity("512MB").as_deref(), Some("512M"));
         assert_eq!(likely_quantity("1 gib").as_deref(), Some("1Gi"));
         assert_eq!(likely_quantity("1K").as_deref(), Some("1k"));

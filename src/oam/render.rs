@@ -1,8 +1,7 @@
-//! From a component to the objects that run it.
+//! Renders a component to the objects that run it.
 //!
-//! Decides what a workload looks like, and in [`services`] what its Services do, field by field as KubeVela's component
-//! definitions do. The same input always renders the same object: changes are found by comparing. Must not know sizes,
-//! batches or what is in the cluster.
+//! Renders each field of the workload, and in [`services`] of its Services, as KubeVela's component definitions do.
+//! Rendering is deterministic, since changes are found by comparison. Must not know sizes, batches or the cluster.
 
 mod pod;
 pub mod services;
@@ -27,25 +26,25 @@ pub use traited::{CHECKED_NAMESPACE, check_traits, render_trait_outputs};
 /// The objects of a component.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
-    /// The workload, or the first object: what traits change.
+    /// The workload, or the first object, which traits change.
     pub workload: Value,
-    /// The objects beside it, in order.
+    /// The other objects, in order.
     pub outputs: Vec<Output>,
 }
 
-/// An object beside a component's workload.
+/// An object besides a component's workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
-    /// Which of its trait's or component's outputs it is, such as `service` or `objects-1`.
+    /// Its name among the outputs of its trait or component, such as `service` or `objects-1`.
     pub name: String,
-    /// The type of the trait that it comes from; `AuxiliaryWorkload` where it comes from the component itself.
+    /// The type of the trait that renders it; `AuxiliaryWorkload` for the component itself.
     pub trait_type: String,
     /// The object.
     pub object: Value,
 }
 
-/// A component that is applied as a whole, as KubeVela renders it: its type, changed and added to by its traits. No
-/// object has the labels of its application yet.
+/// Renders a component that is applied as a whole, as KubeVela does: the objects of its type, changed and extended by
+/// its traits. The objects do not have the labels of the application yet.
 pub fn render_component(
     application: &Application,
     component: &Component,
@@ -55,11 +54,11 @@ pub fn render_component(
     traited::render_traited(application, component, namespace, revision)
 }
 
-/// The trait type of objects that come from a component itself.
+/// The trait type of objects that the component itself renders.
 pub(in crate::oam) const AUXILIARY: &str = "AuxiliaryWorkload";
 
-/// Every object of a component that is applied as a whole, with what it has from its application; the workload is the
-/// first.
+/// Every object of a component that is applied as a whole, with labels and annotations of its application; the workload
+/// is first.
 pub fn render_objects(
     application: &Application,
     component: &Component,
@@ -81,14 +80,15 @@ pub fn render_objects(
     std::iter::once(workload).chain(outputs).collect()
 }
 
-/// The objects of the traits of a component that is rolled out in batches, with what they have from its application.
+/// The objects of the traits of a component that is rolled out in batches, with labels and annotations of its
+/// application.
 pub fn render_trait_objects(application: &Application, component: &Component, namespace: &str) -> Vec<Value> {
     let outputs = traited::render_trait_outputs(application, component, namespace).into_iter();
     outputs.map(|output| marked_output(application, component, namespace, output)).collect()
 }
 
-/// A hash of everything that an application asks for, but for its own labels and annotations: the same for manifests
-/// that differ in order or spelling only.
+/// A hash of an application's content, except its own labels and annotations: the same for manifests that differ only
+/// in order or spelling.
 #[must_use]
 pub fn content_hash(application: &Application, namespace: &str) -> String {
     let plain = Application { labels: BTreeMap::new(), annotations: BTreeMap::new(), ..application.clone() };
@@ -114,7 +114,7 @@ pub fn content_hash(application: &Application, namespace: &str) -> String {
     }))
 }
 
-/// An object beside a workload, with what it has from its application.
+/// An object besides a workload, with labels and annotations of its application.
 fn marked_output(application: &Application, component: &Component, namespace: &str, output: Output) -> Value {
     let mut own = own_labels(&application.name, &component.name, namespace);
     for (key, value) in [
@@ -127,8 +127,8 @@ fn marked_output(application: &Application, component: &Component, namespace: &s
     marked(output.object, &Inherited::of(application), own)
 }
 
-/// An object with labels and annotations beside those that it has. Its own labels come before those of the application,
-/// and `own` before both.
+/// Adds labels and annotations to an object. Its existing labels take precedence over the application's, and `own` over
+/// both.
 fn marked(mut object: Value, inherited: &Inherited, own: BTreeMap<String, String>) -> Value {
     let mut add = |field: &str, inherited: &BTreeMap<String, String>, own: BTreeMap<String, String>| {
         let mut all: Map<String, Value> =
@@ -145,11 +145,11 @@ fn marked(mut object: Value, inherited: &Inherited, own: BTreeMap<String, String
     object
 }
 
-/// The component's workload as a revision stores it: named like the component, without `replicas`, `paused`, a
-/// partition and the labels of a single rollout.
+/// The component's workload as stored in a revision: named like the component, without `replicas`, `paused`, a
+/// partition or the labels of a single rollout.
 ///
-/// `namespace` is the one that the application goes to, `revision` the name of the component revision, which
-/// the pods of a webservice carry.
+/// `namespace` is the application's, and `revision` the name of the component revision, which is a label of a
+/// webservice's pods.
 pub fn render_workload(
     application: &Application,
     component: &Component,
@@ -164,7 +164,7 @@ pub fn render_workload(
     marked(workload, &Inherited::of(application), own)
 }
 
-/// The workload without its traits and without what it has from its application.
+/// The workload without its traits, and without labels and annotations of its application.
 fn bare_workload(component: &Component, namespace: &str, revision: &str) -> Value {
     let kind = component.kind.workload().unwrap_or_default();
     json!({
@@ -218,7 +218,7 @@ fn own_labels(application: &str, component: &str, namespace: &str) -> BTreeMap<S
         .collect()
 }
 
-/// The labels and annotations that a component's objects have from its application.
+/// The labels and annotations that a component's objects inherit from its application.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inherited {
     /// The labels.
@@ -228,7 +228,7 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// What the application hands down.
+    /// The labels and annotations that the application passes on.
     pub fn of(application: &Application) -> Self {
         let labels = filter(application, labels::FILTER_LABELS);
         let mut annotations = filter(application, labels::FILTER_ANNOTATIONS);
@@ -248,7 +248,7 @@ impl Inherited {
         Self::stored(&render_workload(application, component, namespace, ""))
     }
 
-    /// What a workload in a revision's body has been handed down.
+    /// The labels and annotations that a workload in a revision's body has inherited.
     pub fn stored(workload: &Value) -> Self {
         let map = |field: &str| {
             let all = workload["metadata"][field].as_object().into_iter().flatten();
@@ -260,7 +260,7 @@ impl Inherited {
     }
 }
 
-/// The keys that one of the application's filter annotations names.
+/// The keys in one of the application's filter annotations.
 fn filter<'a>(application: &'a Application, annotation: &str) -> BTreeSet<&'a str> {
     let keys = application.annotations.get(annotation).map_or("", String::as_str);
     keys.split(',').map(str::trim).filter(|key| !key.is_empty()).collect()

@@ -1,8 +1,7 @@
-//! Component revisions: which one a manifest is, what is stored in it, and what comes out of it again.
+//! Component revisions: which one a manifest renders, what it stores, and rendering workloads from it.
 //!
-//! Decides names, numbers, re-use and removal over the revisions that were found. Must not know how they
-//! were found: callers hand in all ControllerRevisions of the namespace, or at least those of the component
-//! and those whose names the manifest mentions.
+//! Decides names, numbers, reuse and removal of revisions. Must not know how they were read: callers pass all
+//! ControllerRevisions of the namespace, or at least those of the component and those that the manifest names.
 
 pub(in crate::oam) mod body;
 mod conceal;
@@ -22,31 +21,31 @@ pub use conceal::{concealed, is_concealed, remove_last_applied};
 pub use decide::{Decision, NewRevision, RevisionError, adopted_revision, decide_revision};
 pub use lookup::{UnknownRevision, own_number, resolve_revision, short};
 
-/// Revisions of a component kept beside those in use; KubeVela's `--application-revision-limit`.
+/// The number of unused revisions of a component to keep; KubeVela's `--application-revision-limit`.
 pub const HISTORY_LIMIT: usize = 10;
 
-/// A ControllerRevision as the cluster has it.
+/// A ControllerRevision in the cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRevision {
-    /// The object's name, which is also that of its Deployment, where it has one.
+    /// The object's name, which is also that of its Deployment, if it has one.
     pub name: String,
     /// The object's uid; empty before it is recorded.
     pub uid: String,
     /// The object's resourceVersion; empty before it is recorded.
     pub resource_version: String,
-    /// The field `revision`; 0 where an earlier version recorded a name that does not end in a number.
+    /// The field `revision`; 0 if an earlier version recorded it under a name that does not end in a number.
     pub revision: i64,
     /// The label [`labels::REVISION_COMPONENT`].
     pub component: Option<String>,
     /// The label [`labels::NAME`]; revisions that KubeVela wrote have none.
     pub application: Option<String>,
-    /// The label [`labels::REVISION_HASH`]; opaque unless we wrote it.
+    /// The label [`labels::REVISION_HASH`]; opaque unless `rollout` wrote it.
     pub hash: Option<String>,
-    /// `metadata.creationTimestamp`, as the cluster writes it; `None` before it is recorded.
+    /// `metadata.creationTimestamp`; `None` before it is recorded.
     pub created: Option<String>,
     /// The field `data`, which is never changed once it is recorded.
     pub data: Arc<Value>,
-    /// What of its ports it exposes; `None` where it does not say.
+    /// The ports that it exposes; `None` if it does not record them.
     pub exposes: Option<Exposure>,
 }
 
@@ -56,7 +55,7 @@ impl StoredRevision {
         Self::read(object, Arc::new(object.get("data").cloned().unwrap_or_default()))
     }
 
-    /// Reads an object without its `data`, which is this.
+    /// Reads an object whose `data` is passed separately.
     fn read(object: &Value, data: Arc<Value>) -> Option<Self> {
         let metadata = object.get("metadata")?;
         let text = |field: &str| metadata.get(field)?.as_str().map(str::to_owned);
@@ -78,7 +77,7 @@ impl StoredRevision {
         })
     }
 
-    /// The workload in the body, if the body is sound: `data.spec.workload`, or the first of `data.spec.objects`, with
+    /// The workload in the body, if the body is valid: `data.spec.workload`, or the first of `data.spec.objects`, with
     /// a `spec`.
     pub fn workload(&self) -> Option<&Value> {
         let spec = self.data.get("spec")?;
@@ -86,7 +85,7 @@ impl StoredRevision {
         workload.get("spec").is_some_and(Value::is_object).then_some(workload)
     }
 
-    /// The objects of a component that is applied as a whole, the workload first; `None` where the revision is rolled
+    /// The objects of a component that is applied as a whole, the workload first; `None` if the revision is rolled
     /// out in batches.
     pub fn objects(&self) -> Option<&[Value]> {
         let objects = self.data.get("spec")?.get("objects")?.as_array()?;
@@ -99,17 +98,17 @@ impl StoredRevision {
         outputs.map_or(&[], Vec::as_slice)
     }
 
-    /// Every object in the body that is applied as a whole.
+    /// Every object of a component that is applied as a whole; empty otherwise.
     pub fn whole_objects(&self) -> impl Iterator<Item = &Value> {
         self.objects().unwrap_or_default().iter().chain(self.outputs())
     }
 
-    /// The images that it says, by container.
+    /// The images in the revision, by container.
     pub fn images(&self) -> BTreeMap<String, String> {
         self.workload().map(container_images).unwrap_or_default()
     }
 
-    /// The kind of the workload in the body; `None` where it is broken or of a kind not rolled out here.
+    /// The kind of the workload in the body; `None` if the body is invalid or the kind cannot be rolled out.
     pub fn kind(&self) -> Option<WorkloadKind> {
         WorkloadKind::of(self.workload()?)
     }
@@ -126,8 +125,7 @@ pub fn container_images(workload: &Value) -> BTreeMap<String, String> {
     all.filter_map(image).collect()
 }
 
-/// The number in a revision's name: the part after the last `-`, without a leading `v`; 0 where that is no
-/// number.
+/// The number in a revision's name: the part after the last `-`, without a leading `v`; 0 if that is not a number.
 pub fn number(name: &str) -> i64 {
     let last = name.rsplit('-').next().unwrap_or(name);
     let digits = last.strip_prefix('v').unwrap_or(last);
@@ -135,8 +133,8 @@ pub fn number(name: &str) -> i64 {
     decimal.then(|| digits.parse().ok()).flatten().unwrap_or_default()
 }
 
-/// Adds the fields of a spec that an earlier revision has and this workload does not, as null: the API server removes
-/// what is written so.
+/// Adds the spec's fields that an earlier revision has and this workload lacks, as null, so that the API server removes
+/// them.
 pub fn null_dropped_fields(before: &StoredRevision, workload: &mut Value) {
     let before = render_revision(before, 0, 0).unwrap_or_default();
     let fields = before["spec"].as_object().into_iter().flat_map(|fields| fields.keys());
@@ -147,17 +145,16 @@ pub fn null_dropped_fields(before: &StoredRevision, workload: &mut Value) {
     }
 }
 
-/// The workload of a revision with `replicas` pods, from what is stored; `None` where the body is broken or
-/// holds a kind that is not rolled out here. `partition` pods stay on the template before, which a Deployment
-/// has no use for.
+/// The workload of a stored revision with `replicas` pods; `None` if the body is invalid or its kind cannot be rolled
+/// out. `partition` pods keep the previous template; it is ignored for a Deployment.
 ///
 /// A Deployment is named like its revision, the other kinds like their component. The strategy is always written in
-/// full: where Kruise's webhook is absent, nothing fills it in, and its controller needs the replicas.
+/// full, since without Kruise's webhook nothing sets its defaults.
 pub fn render_revision(stored: &StoredRevision, replicas: u32, partition: u32) -> Option<Value> {
     let mut workload = stored.workload()?.clone();
     let kind = WorkloadKind::of(&workload)?;
     let template = workload.get_mut("spec")?.get_mut("template")?.as_object_mut()?;
-    // KubeVela has stored bodies in which the pods' label still is a placeholder.
+    // KubeVela has stored bodies in which the pods' label is still a placeholder.
     if let Some(Value::Object(pod_labels)) = template.get_mut("metadata").and_then(|at| at.get_mut("labels"))
         && let Some(revision) = pod_labels.get_mut(labels::REVISION)
     {
@@ -199,12 +196,11 @@ pub fn render_revision(stored: &StoredRevision, replicas: u32, partition: u32) -
     Some(workload)
 }
 
-/// The revisions that may go, oldest first: of each component, those not in use beyond the `limit` newest of
-/// these.
+/// The revisions that may be deleted, oldest first: of each component, all unused ones except the `limit` newest.
 ///
-/// Old is what has a small number in its name, names without one first. `in_use` are names of revisions;
-/// unlike in KubeVela they are never removed, however they are used. Objects without the component label
-/// are not ours and stay. Callers leave out revisions of other applications.
+/// Age is determined by the number in the name; names without one are oldest. `in_use` are names of revisions, which
+/// are never deleted, unlike in KubeVela. Objects without the component label are not component revisions and are kept.
+/// Callers exclude revisions of other applications.
 pub fn prunable<'a>(
     stored: &'a [StoredRevision],
     in_use: &BTreeSet<String>,

@@ -1,38 +1,38 @@
-//! The language in which the parts of a manifest that follow KubeVela's definitions are declared.
+//! A schema language for the parts of a manifest that follow KubeVela's definitions.
 //!
-//! A table of [`Field`]s says what a mapping may contain; `manifest/schema.rs` reads a mapping by it. Nothing
-//! here knows a document or a place in it.
+//! A table of [`Field`]s declares what a mapping may contain; `manifest/schema.rs` reads a mapping by it. Nothing here
+//! refers to documents or places in them.
 
-/// What a value may be.
+/// The shape of a value.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     /// Any string.
     Text,
-    /// A string of some grammar.
+    /// A string that matches a grammar.
     Checked(Grammar),
-    /// A string of some grammar, which no message may quote.
+    /// A string that matches a grammar, and that messages must not quote.
     Secret(Grammar),
     /// One of a few strings.
     Choice(&'static [&'static str]),
     /// The name of an object that the manifest does not contain. Kubernetes accepts any text; in a component that is
-    /// applied as a whole, one that no object can have is only warned of.
+    /// applied as a whole, an invalid name is only a warning.
     ObjectName,
     /// A whole number from `least` to `most`.
     Integer {
-        /// What it is, with its article.
+        /// Its description, with an article.
         noun: &'static str,
-        /// The smallest.
+        /// The minimum.
         least: i64,
-        /// The largest.
+        /// The maximum.
         most: i64,
     },
-    /// A port on every node, from 1 to 65535; one outside the range that clusters have by default is warned of, as a
-    /// server's dry run accepts it.
+    /// A port on every node, from 1 to 65535; one outside clusters' default range is a warning, because a server-side
+    /// dry run accepts it.
     NodePort,
     /// `true` or `false`.
     Boolean,
-    /// An amount of cpu, memory or storage; read as a string, also where the manifest has a number. The text is
-    /// an example or two for messages.
+    /// A quantity of cpu, memory or storage; read as a string, even if the manifest has a number. The text contains
+    /// examples for messages.
     Quantity(&'static str),
     /// A value, or `null`, which is kept.
     Nullable(&'static Self),
@@ -40,7 +40,7 @@ pub enum Shape {
     List {
         /// What each item is.
         of: &'static Self,
-        /// The list in words, with its article.
+        /// The list's description, with an article.
         expected: &'static str,
     },
     /// A mapping with free keys.
@@ -49,14 +49,14 @@ pub enum Shape {
         of: &'static Self,
         /// What each key is.
         keys: Grammar,
-        /// The mapping in words, with its article.
+        /// The mapping's description, with an article.
         expected: &'static str,
     },
-    /// A text or a sequence that is not empty.
+    /// A string or a sequence that is not empty.
     Filled {
-        /// What it is.
+        /// Its shape.
         of: &'static Self,
-        /// What is expected of an empty one, in words.
+        /// What is expected instead of an empty one.
         expected: &'static str,
     },
     /// A mapping with declared fields.
@@ -64,18 +64,18 @@ pub enum Shape {
     /// A mapping whose declared fields depend on its field `type`: each type and its table. Without the field, it is
     /// of the last type.
     Typed(&'static [(&'static str, Table)]),
-    /// Any value, kept as it is.
+    /// Any value, kept unchanged.
     Any,
-    /// A mapping whose values may be anything, kept as it is.
+    /// A mapping with any values, kept unchanged.
     AnyObject,
 }
 
-/// A set of strings: the check, and the set in words for messages, with its article.
+/// A set of strings: the check, and a description for messages, with an article.
 #[derive(Debug, Clone, Copy)]
 pub struct Grammar {
-    /// What it is.
+    /// The description.
     pub expected: &'static str,
-    /// Whether a string belongs to it.
+    /// Whether a string is in the set.
     pub accepts: fn(&str) -> bool,
 }
 
@@ -90,13 +90,13 @@ impl Grammar {
 /// The fields of a mapping.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
-    /// The mapping in words, with its article, such as ``a mapping with `name` and `image` ``.
+    /// The mapping's description, with an article, such as ``a mapping with `name` and `image` ``.
     pub expected: &'static str,
     /// The declared fields.
     pub fields: &'static [Field],
-    /// What becomes of the others.
+    /// How other fields are handled.
     pub undeclared: Undeclared,
-    /// What the fields must satisfy together.
+    /// Rules about the fields.
     pub rules: &'static [Rule],
     /// Names that people try, and what to write instead.
     pub advice: &'static [(&'static str, &'static str)],
@@ -104,16 +104,16 @@ pub struct Table {
     pub unsupported: &'static [(&'static str, &'static str)],
 }
 
-/// What becomes of a field that its table does not declare.
+/// How a field that its table does not declare is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undeclared {
     /// It is ignored, with a warning.
     Ignored,
-    /// It is refused.
+    /// It is rejected.
     Refused,
-    /// It is refused in a component with the `rollout` trait, and ignored in others, with a warning.
+    /// It is rejected in a component with the `rollout` trait, and ignored in others, with a warning.
     ByRelease,
-    /// It is kept as it is: the mapping is copied whole.
+    /// It is kept: the mapping is copied whole.
     Kept,
 }
 
@@ -122,17 +122,17 @@ pub enum Undeclared {
 pub struct Field {
     /// The name.
     pub name: &'static str,
-    /// What it may be.
+    /// The shape of its value.
     pub shape: Shape,
-    /// Whether it has to be there.
+    /// Whether it is required.
     pub presence: Presence,
     /// What to write instead of a field that still works.
     pub deprecated: Option<&'static str>,
-    /// What is expected where it is missing, if that is shorter than the shape in words.
+    /// What is expected if it is missing, if shorter than the shape's description.
     pub missing: Option<&'static str>,
 }
 
-/// Whether a field has to be there.
+/// Whether a field is required.
 #[derive(Debug, Clone, Copy)]
 pub enum Presence {
     /// Its absence is a problem.
@@ -150,55 +150,54 @@ pub enum Literal {
     Text(&'static str),
     /// A number.
     Integer(i64),
-    /// A truth value.
+    /// A boolean.
     Boolean(bool),
     /// A list of strings.
     Texts(&'static [&'static str]),
     /// A mapping without fields.
     EmptyMap,
-    /// What an empty mapping reads as: the defaults of the field's own table.
+    /// The defaults of the field's own table, as for an empty mapping.
     Filled,
 }
 
-/// What the fields of one mapping must satisfy together. A field counts as given if the manifest has a value
-/// for it.
+/// A rule about the fields of a mapping. A field is set if the manifest has a value for it.
 #[derive(Debug, Clone, Copy)]
 pub enum Rule {
-    /// Exactly one of these is given.
+    /// Exactly one of these is set.
     ExactlyOne(&'static [&'static str]),
-    /// The same, in other words.
+    /// Exactly one of these is set, with other messages.
     OneOf {
         /// The fields.
         names: &'static [&'static str],
-        /// What is found where none is given.
+        /// What is found if none is set.
         none: &'static str,
-        /// How many are expected.
+        /// What is expected.
         expected: &'static str,
     },
-    /// At most one of these is given.
+    /// At most one of these is set.
     AtMostOne(&'static [&'static str]),
-    /// At least one of these is given.
+    /// At least one of these is set.
     AtLeastOne(&'static [&'static str]),
-    /// If this is given, nothing else is.
+    /// If this is set, nothing else is.
     Alone(&'static str),
-    /// If the field has this value, these are given.
+    /// If the field has this value, these are set.
     Needs {
         /// The field.
         field: &'static str,
-        /// Its value, as given or by default.
+        /// Its value, as set or by default.
         is: &'static str,
-        /// What has to be given then.
+        /// The fields that must be set then.
         needed: &'static [&'static str],
     },
 }
 
-/// A field that has to be there.
+/// A required field.
 #[must_use]
 pub const fn required(name: &'static str, shape: Shape) -> Field {
     Field { name, shape, presence: Presence::Required, deprecated: None, missing: None }
 }
 
-/// A field that may be absent.
+/// An optional field.
 #[must_use]
 pub const fn optional(name: &'static str, shape: Shape) -> Field {
     Field { name, shape, presence: Presence::Optional, deprecated: None, missing: None }
@@ -217,7 +216,7 @@ impl Field {
         Self { deprecated: Some(instead), ..self }
     }
 
-    /// The same field, with other words for what is expected where it is missing.
+    /// The same field, with another text for what is expected if it is missing.
     #[must_use]
     pub const fn missing(self, expected: &'static str) -> Self {
         Self { missing: Some(expected), ..self }
@@ -231,7 +230,7 @@ impl Table {
         Self { expected, fields, undeclared: Undeclared::Ignored, rules: &[], advice: &[], unsupported: &[] }
     }
 
-    /// A mapping in which undeclared fields are refused.
+    /// A mapping in which undeclared fields are rejected.
     #[must_use]
     pub const fn closed(expected: &'static str, fields: &'static [Field]) -> Self {
         Self { undeclared: Undeclared::Refused, ..Self::open(expected, fields) }

@@ -1,23 +1,23 @@
-//! Smoke tests: Jobs that have to succeed before a run continues, and what they are made of.
+//! Smoke tests: Jobs that must succeed before a run continues.
 //!
-//! The manifest has the spec of the Job. A run adds what tells the test about the batch (the variables `ROLLOUT_…` of
-//! each container), and defaults that suit a test: one try, and an end that is forgotten after an hour.
+//! The manifest has the spec of the Job. A run adds variables that describe the batch (`ROLLOUT_…`) to each container,
+//! and defaults for tests: a single attempt, and removal an hour after its end.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::oam::hash::fnv1a;
 
-/// A Job that has to succeed.
+/// A Job that must succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SmokeTest {
     /// Its name.
     pub name: String,
-    /// On which side of a batch it runs.
+    /// Whether it runs before or after a batch.
     #[serde(default)]
     pub when: BatchSide,
-    /// The spec of the Job, as the manifest has it.
+    /// The spec of the Job, as in the manifest.
     pub spec: Value,
 }
 
@@ -32,19 +32,19 @@ pub enum BatchSide {
     After,
 }
 
-/// What a test needs to know of the batch, by the name of the variable.
+/// The environment variables that describe the batch to a test.
 pub type SmokeVariables = Vec<(&'static str, String)>;
 
-/// The longest name of a Job: its pods have it in a label.
+/// The maximum length of a Job's name, which is a label of its pods.
 const MAX_CHARACTERS: usize = 63;
 
 /// Digits of the hash at the end of a Job's name.
 const DIGITS: usize = 10;
 
-/// Seconds after which the cluster removes a Job that has ended, if nobody else does.
+/// Seconds after which the cluster removes a Job that has ended.
 const TTL_SECONDS: u32 = 3600;
 
-/// The name of a test's Job. The same key gives the same name, so that a rerun finds the Job that it started.
+/// The name of a test's Job. The same key yields the same name, so that a rerun finds the Job of the first run.
 #[must_use]
 pub fn smoke_job_name(component: &str, test: &str, key: &str) -> String {
     let hash = format!("{:016x}", fnv1a(key));
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_learns_about_its_batch() {
+    fn a_job_gets_variables_and_defaults() {
         let container =
             json!({"name": "t", "image": "curl", "env": [{"name": "ROLLOUT_BATCH", "value": "9"}]});
         let test = SmokeTest {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn names_fit_and_differ() {
+    fn names_of_jobs_are_short_and_unique() {
         let name = smoke_job_name("web", "ping", "shop/web/1");
         assert!(name.starts_with("web-ping-") && name.len() == "web-ping-".len() + DIGITS, "{name}");
         assert_ne!(name, smoke_job_name("web", "ping", "shop/web/2"));

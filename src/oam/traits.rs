@@ -1,8 +1,8 @@
-//! The traits of a component beside `rollout`.
+//! The traits of a component besides `rollout`.
 //!
-//! Decides which traits there are, what their properties may be, and what they make of a component's objects, as
-//! KubeVela's trait definitions do. Traits apply in the manifest's order, each to the result of those before it. A
-//! trait that contradicts the component or an earlier trait is refused: [`apply_traits`] reports it.
+//! Decides which traits there are, their properties, and how they change a component's objects, as KubeVela's trait
+//! definitions do. Traits apply in the manifest's order, each to the result of the previous ones. [`apply_traits`]
+//! rejects a trait that contradicts the component or an earlier trait.
 
 mod apply;
 mod combine;
@@ -40,6 +40,6 @@ pub struct Trait {
     pub kind: TraitKind,
     /// Its properties, checked, with the defaults that are rendered.
     pub properties: Value,
-    /// Where it stands.
+    /// Its place.
     pub origin: Origin,
 }

@@ -1,31 +1,32 @@
-//! The steps of an application's workflow: what is applied in which order, and what it waits for in between.
+//! The steps of an application's workflow: the order in which components are applied, and what is waited for in
+//! between.
 
 use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Origin;
 
-/// A step. Each begins when the one before it is done.
+/// A step. Each starts when the previous one is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowStep {
     /// Its name, unique within the application.
     pub name: String,
     /// What it does.
     pub action: StepAction,
-    /// Where it stands.
+    /// Its place.
     pub origin: Origin,
 }
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepAction {
-    /// Applies components, side by side as far as their `dependsOn` lets them, and waits for them.
+    /// Applies components, side by side as far as their `dependsOn` permits, and waits for them.
     Apply {
         /// Their names; no other step applies them.
         components: Vec<String>,
     },
     /// Waits until a user promotes the run.
     Suspend {
-        /// What that user should know.
+        /// The message to that user.
         message: Option<String>,
         /// Seconds after which the run resumes by itself.
         duration_seconds: Option<u64>,
@@ -40,7 +41,7 @@ pub enum StepAction {
 }
 
 impl StepAction {
-    /// The step's type as manifests spell it.
+    /// The step's type in manifests.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -51,7 +52,7 @@ impl StepAction {
     }
 }
 
-/// A step that stands between components: those of later steps start when it has been passed.
+/// A step between components: those of later steps start when it has been passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepGate {
@@ -65,12 +66,12 @@ pub struct StepGate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum GateCondition {
-    /// A user's promotion, or some time.
+    /// A user's promotion, or a time.
     Promotion {
-        /// What that user should know.
+        /// The message to that user.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
-        /// Seconds after which it needs no promotion.
+        /// Seconds after which no promotion is needed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after_seconds: Option<u64>,
     },
@@ -84,7 +85,7 @@ pub enum GateCondition {
 }
 
 impl StepGate {
-    /// The gate that a step is; `None` for a step that applies components.
+    /// The gate of a step; `None` for a step that applies components.
     #[must_use]
     pub fn of(step: &WorkflowStep) -> Option<Self> {
         let condition = match &step.action {
@@ -99,7 +100,7 @@ impl StepGate {
         Some(Self { step: step.name.clone(), condition })
     }
 
-    /// Whether only a user's promotion passes it.
+    /// Whether only a user's promotion can pass it.
     #[must_use]
     pub fn needs_promotion(&self) -> bool {
         match &self.condition {

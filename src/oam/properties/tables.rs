@@ -1,5 +1,5 @@
-//! What the properties of each component type may be, as KubeVela's definitions declare them, and why a type lacks what
-//! another one has. Defaults are those that are rendered.
+//! The properties of each component type, as KubeVela's definitions declare them, and explanations of missing ones.
+//! Defaults are those that are rendered.
 
 mod container;
 mod volumes;
@@ -34,7 +34,7 @@ const HOST_ALIASES: Field = optional(
     },
 );
 
-/// What every type has beside its image.
+/// The properties that every type has besides its image.
 const COMMON: [Field; 6] = [
     optional("imagePullPolicy", Shape::Choice(&["Always", "Never", "IfNotPresent"])),
     optional("imagePullSecrets", Shape::List { of: &OBJECT_NAME, expected: "a list of strings" }),
@@ -44,7 +44,7 @@ const COMMON: [Field; 6] = [
     optional("memory", MEMORY),
 ];
 
-/// Volumes of the types that have both forms.
+/// The deprecated property of types that have `volumes` and `volumeMounts`.
 const OLD_VOLUMES: Field = VOLUMES.deprecated("`volumeMounts`");
 
 const fn serving(port: &'static Shape) -> [Field; 7] {
@@ -88,7 +88,7 @@ const STATEFUL_SET: [Field; 3] = [
     ),
 ];
 
-/// The probes of a Job are declared and never rendered.
+/// The probes of a Job are declared but never rendered.
 const JOB: [Field; 6] = [
     optional("labels", LABELS),
     optional("annotations", ANNOTATIONS),
@@ -98,7 +98,7 @@ const JOB: [Field; 6] = [
     SHORT_PROBES[1],
 ];
 
-/// A schedule whose form is right; the numbers in it are for the API server to judge.
+/// A schedule in a valid form; the API server checks the numbers.
 const CRON: Grammar = Grammar::new("five fields such as `0 3 * * *`, or a name such as `@daily`", |text| {
     let field =
         |field: &str| field.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"*/,-?#".contains(&byte));
@@ -116,7 +116,7 @@ pub const CRON_JOB_FIELDS: [&str; 6] = [
     "startingDeadlineSeconds",
 ];
 
-/// Those that are fields of its Jobs.
+/// The properties of a `cron-task` that are fields of its Jobs.
 pub const CRON_JOB_SPEC_FIELDS: [&str; 3] =
     ["ttlSecondsAfterFinished", "activeDeadlineSeconds", "backoffLimit"];
 
@@ -132,7 +132,7 @@ const SCHEDULE: [Field; 9] = [
     defaulted("backoffLimit", COUNT, Literal::Integer(6)),
 ];
 
-/// The properties of a type beside `image`.
+/// The properties of a type besides `image`.
 #[must_use]
 pub fn fields(kind: ComponentKind) -> Vec<Field> {
     let own: &[&[Field]] = match kind {

@@ -11,25 +11,25 @@ use crate::oam::object::{copy, text};
 use crate::oam::properties::{Port, Properties};
 use crate::oam::traits::volume_of;
 
-/// The template of the component's pods. What is not given is left out, but for what KubeVela fills in.
+/// The template of the component's pods. Properties that are not set are omitted, except for KubeVela's defaults.
 pub(super) fn template(component: &Component, properties: &Properties, revision: &str) -> Value {
     let mut labels = properties.labels.clone();
     labels.insert(labels::COMPONENT.to_owned(), component.name.clone());
     let mut mark = |label: &str| labels.insert(label.to_owned(), revision.to_owned());
-    // KubeVela gives the pods of other types no revision unless it is asked for: one object serves them all, and a
-    // label that changes with the name alone would replace its pods for nothing.
+    // As in KubeVela, pods of other types get no revision label by default: one object serves all revisions, and a
+    // label that changes with the name alone would replace its pods needlessly.
     if component.kind == ComponentKind::Webservice || properties.add_revision_label {
         mark(labels::REVISION);
     }
     if properties.add_revision_label {
-        // There is no revision of the application here; the component's is the nearest.
+        // Applications have no revisions here, so this is the component's.
         mark(labels::APP_REVISION);
     }
     json!({"metadata": metadata(&labels, properties), "spec": spec(&component.name, properties)})
 }
 
-/// The template of the pods of a component that is applied as a whole. As in KubeVela they carry the application's
-/// name, and a revision only where it is asked for.
+/// The template of the pods of a component that is applied as a whole. As in KubeVela, they have a label for the
+/// application, and one for the revision only with `addRevisionLabel`.
 pub(super) fn whole_template(
     application: &Application,
     component: &Component,
@@ -40,7 +40,7 @@ pub(super) fn whole_template(
     json!({"metadata": metadata(&labels, properties), "spec": spec(&component.name, properties)})
 }
 
-/// The metadata of the Jobs of a `cron-task`, which KubeVela gives the labels and annotations of their pods.
+/// The metadata of the Jobs of a `cron-task`, which have the labels and annotations of their pods, as in KubeVela.
 pub(super) fn job_metadata(
     application: &Application,
     component: &Component,
@@ -104,17 +104,17 @@ fn container(name: &str, properties: &Properties) -> Value {
     Value::Object(container)
 }
 
-/// Sets a field that is given.
+/// Sets a field if there is a value.
 pub(super) fn set(object: &mut Map<String, Value>, field: &str, value: Option<impl Serialize>) {
     object.extend(value.map(|value| (field.to_owned(), json!(value))));
 }
 
-/// Sets a list that is not empty.
+/// Sets a list if it is not empty.
 fn set_list(object: &mut Map<String, Value>, field: &str, items: &[Value]) {
     set(object, field, Some(items).filter(|items| !items.is_empty()));
 }
 
-/// The container's ports, each once: two ports of the Service may lead to one.
+/// The container's ports without duplicates: two ports of the Service may lead to the same one.
 fn container_ports(ports: &[Port]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     ports.iter().filter(|port| seen.insert((port.target(), port.protocol))).map(port).collect()
@@ -154,7 +154,7 @@ fn mount(volume: &Value) -> Value {
     Value::Object(mount)
 }
 
-/// The volumes, each once: several mounts may share one.
+/// The volumes without duplicates: several mounts may share one.
 fn volumes(mounts: &[Value]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     mounts.iter().filter(|volume| seen.insert(text(volume, "name"))).map(volume_of).collect()

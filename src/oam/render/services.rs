@@ -1,6 +1,5 @@
-//! The Services of a component: the one that offers its exposed ports, and for a StatefulSet the one that gives its
-//! pods their names in DNS. They select the pods of all revisions; which ports they have is for
-//! [`crate::oam::exposure`].
+//! The Services of a component: one for its exposed ports, and for a StatefulSet a headless one that gives its pods
+//! their DNS names. They select the pods of all revisions; [`crate::oam::exposure`] decides their ports.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +12,13 @@ use crate::oam::labels;
 use crate::oam::properties::ExposeType;
 use crate::oam::render::{Inherited, own_labels, render_workload};
 
-/// The name of the Service that gives a StatefulSet's pods their names in DNS.
+/// The name of the headless Service of a StatefulSet.
 #[must_use]
 pub fn headless_name(component: &str) -> String {
     format!("{component}-headless")
 }
 
-/// The Services that a component of a kind may have: name, and which ports it offers.
+/// The Services that a component of a kind may have: their names, and which ports they offer.
 #[must_use]
 pub fn service_names(component: &str, kind: WorkloadKind) -> Vec<(String, Offer)> {
     let exposing = (component.to_owned(), Offer::Exposed);
@@ -36,7 +35,7 @@ pub struct Outline {
     pub name: String,
     /// Which ports of a revision it offers.
     pub offer: Offer,
-    /// What it has from its application.
+    /// The labels and annotations of its application.
     pub inherited: Inherited,
     component: String,
     namespace: String,
@@ -79,7 +78,7 @@ impl Outline {
         service_names(component, kind).into_iter().map(outline).collect()
     }
 
-    /// The Service with these ports; `None` where it has nothing to offer. The one for names in DNS needs no ports.
+    /// The Service with these ports; `None` if it needs ports and has none. The headless Service needs none.
     #[must_use]
     pub fn service(&self, service_type: ExposeType, ports: &[Value]) -> Option<Value> {
         let mut spec = json!({"selector": {labels::COMPONENT: self.component}});
@@ -88,7 +87,7 @@ impl Outline {
             Offer::Exposed => spec["type"] = json!(service_type),
             Offer::All => {
                 spec["clusterIP"] = json!("None");
-                // Peers have to find each other before they are ready.
+                // Peers must find each other before they are ready.
                 spec["publishNotReadyAddresses"] = json!(true);
             }
         }

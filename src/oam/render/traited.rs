@@ -1,4 +1,4 @@
-//! Components with what their traits make of them.
+//! Components with their traits applied.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::oam::render::services::render_services_for;
 use crate::oam::render::{Output, Rendered, bare_workload, whole};
 use crate::oam::traits::{TraitContext, TraitProblem, apply_traits};
 
-/// The namespace that traits are checked in where a manifest names none.
+/// The namespace in which traits are checked if a manifest has none.
 pub const CHECKED_NAMESPACE: &str = "default";
 
 /// Whether the component's traits can be applied to it; reports the first that cannot.
@@ -23,7 +23,7 @@ pub fn check_traits(
     apply(application, component, namespace, &mut rendered)
 }
 
-/// The component's objects with its traits.
+/// The component's objects with its traits applied.
 pub(super) fn render_traited(
     application: &Application,
     component: &Component,
@@ -35,7 +35,7 @@ pub(super) fn render_traited(
     rendered
 }
 
-/// The objects of the traits of a component that is rolled out in batches, beside its workload and its own Services.
+/// The objects of the traits of a component that is rolled out in batches, without its workload and its own Services.
 pub fn render_trait_outputs(
     application: &Application,
     component: &Component,
@@ -48,7 +48,7 @@ pub fn render_trait_outputs(
     outputs.into_iter().filter(|output| output.trait_type != super::AUXILIARY).collect()
 }
 
-/// The workload of a component that is rolled out in batches, with its traits.
+/// The workload of a component that is rolled out in batches, with its traits applied.
 pub(super) fn traited_workload(
     application: &Application,
     component: &Component,
@@ -86,7 +86,7 @@ fn apply(
     apply_traits(&component.traits, rendered, &context)
 }
 
-/// Applies traits that [`check_traits`] found good when the manifest was read.
+/// Applies traits that [`check_traits`] accepted when the manifest was read.
 fn apply_checked(application: &Application, component: &Component, namespace: &str, rendered: &mut Rendered) {
     let applied = apply(application, component, namespace, rendered);
     debug_assert!(applied.is_ok(), "the manifest's traits are checked when it is read: {applied:?}");

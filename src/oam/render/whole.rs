@@ -10,8 +10,8 @@ use crate::oam::properties::tables::{CRON_JOB_FIELDS, CRON_JOB_SPEC_FIELDS};
 use crate::oam::properties::{ExposeType, Port, Properties, Protocol};
 use crate::oam::render::{AUXILIARY, Output, Rendered, claim, pod};
 
-/// What the component's type makes of its properties, before its traits. Objects that the manifest spells out keep the
-/// namespace that they have or lack: whether their kind has one is for the cluster to say.
+/// Renders the component's type, without traits. Objects in the manifest keep their namespace, or stay without one:
+/// only the cluster knows whether their kind has one.
 pub(super) fn render_body(
     application: &Application,
     component: &Component,
@@ -79,7 +79,7 @@ fn workload(
             let metadata = pod::job_metadata(application, component, properties);
             ("batch/v1", "CronJob", name, cron_job_spec(properties, &metadata, &template))
         }
-        // Their bodies are objects.
+        // These types consist of objects, which are not rendered here.
         ComponentKind::K8sObjects | ComponentKind::Raw | ComponentKind::RefObjects => return Value::Null,
     };
     let metadata = json!({"name": name, "namespace": namespace});
@@ -110,7 +110,7 @@ fn cron_job_spec(properties: &Properties, metadata: &Value, template: &Value) ->
     Value::Object(spec)
 }
 
-/// The Service of the exposed ports.
+/// The Service for the exposed ports.
 fn service(component: &Component, properties: &Properties, namespace: &str) -> Option<Output> {
     let exposed: Vec<&Port> = properties.ports.iter().filter(|port| port.expose).collect();
     if exposed.is_empty() {
@@ -119,7 +119,7 @@ fn service(component: &Component, properties: &Properties, namespace: &str) -> O
     let service_type = properties.expose_type;
     let mut ports: Vec<Value> = exposed.into_iter().map(|port| service_port(port, service_type)).collect();
     if component.kind == ComponentKind::Daemon {
-        // KubeVela leaves the protocol of a daemon's ports out, and so offers UDP ports as TCP.
+        // KubeVela omits the protocol of a daemon's ports, and so offers UDP ports as TCP.
         for port in ports.iter_mut().filter(|port| port["protocol"] == "TCP").filter_map(Value::as_object_mut)
         {
             port.remove("protocol");

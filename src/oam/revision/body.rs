@@ -1,7 +1,7 @@
-//! What two workloads have in common: comparing them, and the hash that stands for one.
+//! Comparing and hashing the content of revisions.
 //!
-//! Only the `spec` counts. A name, labels or annotations make no new revision, and neither does the revision's
-//! own name inside the pods' labels.
+//! Only a workload's `spec` counts. A different name, label or annotation is no new revision, and neither is the
+//! revision's own name in the pods' labels.
 
 use serde_json::{Map, Value, json};
 
@@ -10,10 +10,10 @@ use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::oam::revision::conceal::remove_last_applied;
 
-/// Differences that are listed; more would hide the first.
+/// The maximum number of differences that are listed.
 const MAX_DIFFERENCES: usize = 20;
 
-/// The paths where the objects of two revisions differ, which are applied as a whole: with all that they say.
+/// The paths where the objects of two revisions differ that are applied as a whole. All fields count.
 pub(super) fn object_differences(stored: &[Value], rendered: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for rendered in rendered {
@@ -35,14 +35,14 @@ pub(super) fn object_differences(stored: &[Value], rendered: &[Value]) -> Vec<St
     found
 }
 
-/// An object without the name of its revision and without nulls. Empty values stay: objects are of any kind, and in
-/// some of them they say something.
+/// An object without the name of its revision and without nulls. Empty values are kept, since they have a meaning in
+/// some kinds.
 fn comparable_object(object: &Value) -> Value {
     let mut object = object.clone();
     for pointer in ["/metadata/labels", "/spec/template/metadata/labels"] {
         blank_revision(object.pointer_mut(pointer));
     }
-    // Revisions that were recorded before it was ignored have it.
+    // Revisions recorded by earlier versions contain the annotation.
     remove_last_applied(&mut object);
     without_nulls(object)
 }
@@ -57,24 +57,24 @@ fn blank_revision(found: Option<&mut Value>) {
 }
 
 /// The hash of a workload: FNV-1a with 64 bits over the comparable spec as JSON with sorted keys, as 16
-/// hexadecimal digits. Revisions carry it for people; what is compared is their content.
+/// hexadecimal digits. Revisions contain it for information; comparisons use their content.
 pub(super) fn hash(workload: &Value) -> String {
     hash_json(&comparable(workload))
 }
 
-/// The same over objects that are applied as a whole.
+/// Like [`hash`], for objects that are applied as a whole.
 pub(super) fn hash_of_objects(objects: &[Value]) -> String {
     hash_json(&objects.iter().map(comparable_object).collect())
 }
 
-/// The paths where two workloads' specs differ, with both values; empty where they are the same.
+/// The paths where two workloads' specs differ, with both values; empty if they are the same.
 pub(super) fn differences(stored: &Value, rendered: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare("", &comparable(stored), &comparable(rendered), &mut found);
     found
 }
 
-/// A workload's spec without what says nothing about its content.
+/// A workload's spec without the fields that do not count.
 fn comparable(workload: &Value) -> Value {
     let mut spec = workload.get("spec").cloned().unwrap_or_default();
     if let Some(fields) = spec.as_object_mut() {
@@ -85,12 +85,12 @@ fn comparable(workload: &Value) -> Value {
     without_empties(&MEANT_EMPTY, spec)
 }
 
-/// Fields that say something although they are empty: a volume's kind, and selectors that match everything.
+/// Fields whose empty value has a meaning: a volume's type, and selectors that match everything.
 const MEANT_EMPTY: [&str; 3] = ["emptyDir", "labelSelector", "namespaceSelector"];
 
 /// The value without fields that are null, an empty list or an empty object, which mean the same as absent ones, except
-/// those of the names in `meant_empty`, which may be empty. KubeVela stores `hostAliases: []` with every webservice and
-/// `lifecycle: {}` with every cloneset-service.
+/// empty fields named in `meant_empty`. KubeVela stores `hostAliases: []` with every webservice and `lifecycle: {}`
+/// with every cloneset-service.
 pub(in crate::oam) fn without_empties(meant_empty: &[&str], value: Value) -> Value {
     match value {
         Value::Object(fields) => {

@@ -1,7 +1,7 @@
-//! Secrets in revisions: which keys they have, and a fingerprint of each value instead of the value.
+//! Secrets in revisions: their keys, with a fingerprint of each value instead of the value.
 //!
 //! Users who may read revisions need not be allowed to read Secrets. A fingerprint shows that a value has changed, and
-//! takes long enough to compute that values are not found by trying.
+//! is slow enough to compute that values cannot be found by trial.
 
 use std::num::NonZeroU32;
 
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::oam::labels;
 
-/// How often the hash is applied: a few milliseconds for each value.
+/// The number of iterations of the hash: a few milliseconds for each value.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(4096).expect("it is not zero");
 
-/// The fields of a Secret that hold values.
+/// The fields of a Secret that contain values.
 const FIELDS: [&str; 2] = ["data", "stringData"];
 
-/// An object as a revision may keep it.
+/// An object as stored in a revision: the values of a Secret are replaced by fingerprints.
 #[must_use]
 pub fn concealed(object: &Value) -> Value {
     let mut object = object.clone();
@@ -40,7 +40,8 @@ pub fn concealed(object: &Value) -> Value {
     object
 }
 
-/// Removes the annotation in which kubectl keeps the whole object, with the values of a Secret; whether there was one.
+/// Removes the annotation in which kubectl stores the whole object, including the values of a Secret; returns whether
+/// there was one.
 pub fn remove_last_applied(object: &mut Value) -> bool {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
     let annotations = metadata.get_mut("annotations").and_then(Value::as_object_mut);
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_not_kept_and_its_change_is_seen() {
+    fn values_are_replaced_by_fingerprints() {
         let (one, other) = (concealed(&secret("hunter2")), concealed(&secret("hunter3")));
         assert!(!one.to_string().contains("hunter2"));
         assert_ne!(one["stringData"]["token"], other["stringData"]["token"]);
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubectl_has_noted_is_not_kept() {
+    fn kubectls_annotation_is_removed() {
         let mut noted = secret("hunter2");
         noted["metadata"]["annotations"] = json!({labels::KUBECTL_LAST_APPLIED: noted.to_string()});
         assert_eq!(concealed(&noted), concealed(&secret("hunter2")));
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn other_objects_are_kept() {
+    fn other_objects_are_unchanged() {
         let config = json!({"kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "b"}});
         assert_eq!(concealed(&config), config);
     }

@@ -1,4 +1,4 @@
-//! Which revision a component of a manifest is: a stored one, or a new one.
+//! Decides which revision a component of a manifest is: a stored one, or a new one.
 
 use std::sync::Arc;
 
@@ -10,25 +10,25 @@ use crate::oam::revision::conceal::concealed;
 use crate::oam::revision::{StoredRevision, body, number};
 use crate::oam::{labels, render};
 
-/// Characters that a name may have which is also a label's value.
+/// The maximum length of a name that is also a label's value.
 const MAX_NAME_CHARACTERS: usize = 63;
 
 /// Which revision a component is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
-    /// A stored one with the same content.
+    /// A stored revision with the same content.
     Reuse {
         /// Its name.
         name: String,
     },
-    /// One that is not stored yet.
+    /// A revision that is not stored yet.
     Create(NewRevision),
-    /// The one that `externalRevision` names; but its content is another than the manifest's. Using it as it
-    /// is means that the manifest's changes are not deployed, as in KubeVela.
+    /// The stored revision that `externalRevision` names, although the manifest's content differs. As in KubeVela, the
+    /// manifest's changes are then not deployed.
     ReuseDiffering {
         /// Its name.
         name: String,
-        /// Where the workloads' specs differ, stored before rendered, such as
+        /// The differences of the workloads' specs, stored before rendered, such as
         /// ``template.spec.containers[0].image: `web:1` → `web:2` ``. At most 21 lines, never empty.
         differences: Vec<String>,
     },
@@ -39,7 +39,7 @@ pub enum Decision {
 pub struct NewRevision {
     /// Its name.
     pub name: String,
-    /// Its number: the one in its name where no other revision of the component has it, else the next one.
+    /// Its number: the one in its name unless another revision of the component has it, otherwise the next one.
     pub number: i64,
     /// The `apps/v1 ControllerRevision` without its `data`.
     head: Value,
@@ -62,7 +62,7 @@ impl NewRevision {
         &self.data
     }
 
-    /// The revision as it will be read once it is recorded, but for what the server sets.
+    /// The revision as it will be read once it is recorded, except for fields that the server sets.
     #[must_use]
     pub fn as_stored(&self) -> Option<StoredRevision> {
         StoredRevision::read(&self.head, Arc::clone(&self.data))
@@ -72,7 +72,7 @@ impl NewRevision {
 /// Why no revision can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevisionError {
-    /// Something else has the name.
+    /// Another object has the name.
     #[error(
         "controller revision `{name}` is not a component revision: it has no label `{}`",
         labels::REVISION_COMPONENT
@@ -81,27 +81,27 @@ pub enum RevisionError {
         /// The object's name.
         name: String,
     },
-    /// The component of another name has it.
+    /// A component with another name owns it.
     #[error("revision `{name}` belongs to component `{owner}`, not to `{component}`")]
     OtherComponent {
         /// The revision's name.
         name: String,
         /// The component it belongs to.
         owner: String,
-        /// The component that was to have it.
+        /// The component that was to use it.
         component: String,
     },
-    /// A component of the same name in another application has it.
+    /// A component with the same name in another application owns it.
     #[error("revision `{name}` belongs to application `{owner}`, not to `{application}`")]
     OtherApplication {
         /// The revision's name.
         name: String,
         /// The application it belongs to.
         owner: String,
-        /// The application that was to have it.
+        /// The application that was to use it.
         application: String,
     },
-    /// Its body holds no workload.
+    /// Its body contains no workload.
     #[error("revision `{name}` is broken: it contains no workload")]
     Broken {
         /// The revision's name.
@@ -121,12 +121,12 @@ pub enum RevisionError {
     },
 }
 
-/// Decides which revision the component is, after KubeVela's rules for names, numbers and re-use.
+/// Decides which revision the component is, by KubeVela's rules for names, numbers and reuse.
 ///
-/// `stored` holds the namespace's revisions, those of other components included where their names might be
-/// wanted. An automatic name re-uses the newest revision of the same content, and a new one is a name that no revision
-/// has; a revision without an application counts as one of this application. A revision that another application owns
-/// is never re-used, and refused where the manifest names it.
+/// `stored` contains the namespace's revisions, including those of other components whose names might be needed.
+/// Without a name in the manifest, the newest revision with the same content is reused, or a new one gets a free name;
+/// a revision without an application counts as one of this application. A revision that another application owns is
+/// never reused, and rejected if the manifest names it.
 pub fn decide_revision(
     stored: &[StoredRevision],
     application: &Application,
@@ -198,10 +198,10 @@ impl RevisionRequest<'_> {
         self.stored.iter().filter(move |revision| revision.component.as_ref() == component)
     }
 
-    /// One more than every number of the component.
+    /// One more than the largest number of the component.
     fn next_number(&self) -> Result<i64, RevisionError> {
         let component = &self.component.name;
-        // A revision's field and the number in its name agree, unless one of them was edited.
+        // A revision's field and the number in its name agree, unless either was edited.
         let largest = self
             .of_component()
             .map(|revision| {
@@ -218,7 +218,7 @@ impl RevisionRequest<'_> {
         RevisionError::NoNumberLeft { component: self.component.name.clone() }
     }
 
-    /// The number of a new revision. A number that another revision has would identify neither of them.
+    /// The number of a new revision. It must be unique, or it would identify neither revision.
     fn number(&self, name: &str) -> Result<i64, RevisionError> {
         let in_name = number(name);
         let is_taken = in_name == 0 || self.of_component().any(|revision| revision.revision == in_name);
@@ -273,7 +273,7 @@ impl RevisionRequest<'_> {
             namespace: self.namespace,
         };
         let (mut head, data) = of.object(name, number, content);
-        // A body without ports says by itself that nothing is exposed.
+        // A body without ports implies that nothing is exposed.
         let has_ports = self.component.properties().is_some_and(|properties| !properties.ports.is_empty());
         if let (true, Ok(exposes)) = (has_ports, exposes) {
             head["metadata"]["annotations"] = json!({labels::EXPOSES: exposes});
@@ -282,7 +282,7 @@ impl RevisionRequest<'_> {
     }
 }
 
-/// What a revision is of.
+/// What a revision belongs to.
 struct RevisionOf<'a> {
     application: &'a str,
     component: &'a str,
@@ -290,7 +290,7 @@ struct RevisionOf<'a> {
 }
 
 impl RevisionOf<'_> {
-    /// The ControllerRevision, without and with nothing but its `data`.
+    /// The ControllerRevision without its `data`, and the `data`.
     fn object(&self, name: &str, number: i64, content: Content) -> (Value, Arc<Value>) {
         // No label here may be one that a workload's selector uses.
         let head = json!({
@@ -318,8 +318,8 @@ impl RevisionOf<'_> {
     }
 }
 
-/// The revision, number 0, that keeps objects as they were before a component took them over; `None` where there are
-/// none, or where it is recorded.
+/// Revision number 0, which stores objects as they were before a component took them over; `None` if there are none, or
+/// if it is already recorded.
 #[must_use]
 pub fn adopted_revision(
     stored: &[StoredRevision],
@@ -339,16 +339,16 @@ pub fn adopted_revision(
 
 /// What a revision contains.
 enum Content {
-    /// The workload that is rolled out in batches, and the objects of its traits, which are not compared: they change
-    /// without new pods.
+    /// The workload that is rolled out in batches, and the objects of its traits, which are not compared, because their
+    /// changes need no new pods.
     Workload(Value, Vec<Value>),
     /// The objects that are applied as a whole.
     Objects(Vec<Value>),
 }
 
 impl Content {
-    /// Where a stored revision differs from it; `None` where that one is broken. A revision that is rolled out in
-    /// batches never is one that is applied as a whole.
+    /// The differences from a stored revision; `None` if that is invalid. A revision that is rolled out in batches
+    /// always differs from one that is applied as a whole.
     fn differences(&self, stored: &StoredRevision) -> Option<Vec<String>> {
         match (self, stored.objects()) {
             (Self::Workload(rendered, _), None) => Some(body::differences(stored.workload()?, rendered)),

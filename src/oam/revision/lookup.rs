@@ -1,27 +1,27 @@
-//! Finding the stored revision that a reference means.
+//! Finds the stored revision for a reference.
 
 use std::fmt;
 
 use crate::oam::manifest::nearest;
 use crate::oam::revision::StoredRevision;
 
-/// No revision, or more than one, is meant by a reference.
+/// A reference that matches no revision, or more than one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct UnknownRevision {
-    /// What was looked for.
+    /// The reference.
     pub reference: String,
-    /// The component whose revision it was to be.
+    /// The component.
     pub component: String,
     /// The names of the component's revisions, oldest first.
     pub existing: Vec<String>,
-    /// The names that a number stands for, if more than one.
+    /// The names of the revisions with this number, if more than one.
     pub ambiguous: Vec<String>,
     /// The name that was probably meant.
     pub suggestion: Option<String>,
 }
 
 impl UnknownRevision {
-    /// What to do about it, for the line below the message.
+    /// The hint.
     pub fn hint(&self) -> Option<String> {
         self.suggestion.as_ref().map(|name| format!("did you mean `{name}`?"))
     }
@@ -47,12 +47,12 @@ impl fmt::Display for UnknownRevision {
     }
 }
 
-/// The part of a revision's name after `<component>-`, where it has such a name.
+/// The part of a revision's name after `<component>-`, if it has such a name.
 pub fn short<'a>(name: &'a str, component: &str) -> Option<&'a str> {
     name.strip_prefix(component).and_then(|rest| rest.strip_prefix('-'))
 }
 
-/// The number by which a revision can be named; `None` where it has none or shares it with others of its component.
+/// The number that selects a revision; `None` if it has none or shares it with others of its component.
 pub fn own_number(revision: &StoredRevision, stored: &[StoredRevision]) -> Option<i64> {
     let is_other = |other: &StoredRevision| {
         other.name != revision.name
@@ -62,8 +62,8 @@ pub fn own_number(revision: &StoredRevision, stored: &[StoredRevision]) -> Optio
     Some(revision.revision).filter(|number| *number != 0 && !stored.iter().any(is_other))
 }
 
-/// The component's revision that `reference` means: its full name, the part of it after `<component>-`, or
-/// its number. A number that several revisions have means none of them, and 0 is no number.
+/// The component's revision for `reference`: its full name, the part of it after `<component>-`, or its number. A
+/// number of several revisions matches none of them, and neither does 0.
 pub fn resolve_revision<'a>(
     reference: &str,
     component: &str,
@@ -91,7 +91,7 @@ pub fn resolve_revision<'a>(
     };
     let full = candidates.iter().map(|revision| revision.name.as_str());
     let shortened = candidates.iter().filter_map(|revision| short(&revision.name));
-    // A number is a choice among others, not a word with a slip in it.
+    // A number is not a misspelt name.
     let suggestion =
         nearest(reference, full.chain(shortened)).filter(|_| number.is_none()).map(str::to_owned);
     Err(UnknownRevision {

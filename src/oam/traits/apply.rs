@@ -1,4 +1,4 @@
-//! Applying traits to what a component renders as.
+//! Applies traits to a rendered component.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +13,20 @@ use crate::oam::traits::{
     workload,
 };
 
-/// What a trait knows of its surroundings.
+/// The context of a trait.
 #[derive(Debug, Clone, Copy)]
 pub struct TraitContext<'a> {
     /// The application's name.
     pub application: &'a str,
     /// The component's name.
     pub component: &'a str,
-    /// The namespace that the application goes to.
+    /// The application's namespace.
     pub namespace: &'a str,
     /// How the component is released.
     pub release: Release,
 }
 
-/// Applies the traits in order; reports the first that does not apply. What was rendered is then incomplete.
+/// Applies the traits in order; reports the first that does not apply, and leaves `rendered` incomplete then.
 pub fn apply_traits(
     traits: &[Trait],
     rendered: &mut Rendered,
@@ -46,7 +46,7 @@ pub fn apply_traits(
     Ok(())
 }
 
-/// Applies one trait to what the component and the traits before it render as.
+/// Applies one trait to the result of the component and the previous traits.
 pub fn apply_trait(
     one: &Trait,
     rendered: &mut Rendered,
@@ -122,7 +122,7 @@ impl<'t> Hooks<'t> {
     }
 }
 
-/// The error, with the trait or the component that has set the field before.
+/// Explains an error with the trait or the component that has set the field before.
 fn explained(
     traits: &[Trait],
     index: usize,

@@ -1,13 +1,13 @@
-//! Which traits go together with `rollout`.
+//! Which traits can be used with `rollout`.
 
 use crate::oam::traits::TraitKind;
 
-/// Why a trait cannot stand beside `rollout`.
+/// Why a trait cannot be used with `rollout`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraitPair {
-    /// What both set.
+    /// What both of them set.
     pub both: &'static str,
-    /// What does the trait's job.
+    /// What to use instead of the trait.
     pub instead: &'static str,
 }
 

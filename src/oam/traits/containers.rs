@@ -1,4 +1,4 @@
-//! Traits that change containers that exist.
+//! Traits that change existing containers.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ fn change_containers(
     Ok(())
 }
 
-/// `env`: sets and unsets variables; what exists keeps its place, what is new follows in the order of the names.
+/// `env`: sets and unsets variables; existing ones keep their place, and new ones follow in the order of their names.
 pub(super) fn env(
     properties: &Value,
     workload: &mut Value,
@@ -102,7 +102,7 @@ pub(super) fn image(
     })
 }
 
-/// `container-ports`: gives ports of the node to ports that exist, and adds the others.
+/// `container-ports`: sets the host ports of existing ports, and adds the others.
 pub(super) fn ports(
     properties: &Value,
     workload: &mut Value,
@@ -124,7 +124,7 @@ pub(super) fn ports(
     })
 }
 
-/// `resource`: replaces the requests and limits of the first container. One of `cpu` and `memory` alone sets nothing.
+/// `resource`: replaces the requests and limits of the first container. `cpu` or `memory` alone has no effect.
 pub(super) fn resource(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
     let mut resources = Map::new();
     let asked = ["requests", "limits"].map(|field| properties.get(field));

@@ -1,11 +1,11 @@
-//! What is wrong with a trait where it stands.
+//! Errors of traits.
 
 use crate::oam::traits::patch::{Clash, ValuePath};
 
 /// Why a trait does not apply.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TraitError {
-    /// It sets a field that has another value already.
+    /// It sets a field that already has another value.
     Conflict(Conflict),
     /// It cannot apply to this component.
     Refused {
@@ -16,7 +16,7 @@ pub enum TraitError {
     },
 }
 
-/// A field that has another value already.
+/// A field that already has another value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conflict {
     pub(super) path: ValuePath,
@@ -27,7 +27,7 @@ pub struct Conflict {
 /// What is wrong with one of a component's traits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraitProblem {
-    /// Which trait, counted from 0.
+    /// The trait's index, counted from 0.
     pub index: usize,
     /// What is wrong.
     pub message: String,

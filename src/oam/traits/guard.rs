@@ -1,4 +1,4 @@
-//! What traits must leave as it is.
+//! Fields that traits must not change.
 
 use serde_json::{Map, Value};
 
@@ -7,10 +7,10 @@ use crate::oam::labels;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::shown;
 
-/// What every object has to keep, or it would be another one or none.
+/// Fields that identify an object.
 const IDENTITY: [&str; 4] = ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"];
 
-/// What the driver of the batches writes, or finds the pods by.
+/// Fields that rollouts in batches write, or that select the pods.
 const DRIVEN: [&str; 8] = [
     "/spec/selector",
     "/spec/replicas",
@@ -22,7 +22,7 @@ const DRIVEN: [&str; 8] = [
     "/status",
 ];
 
-/// Refuses what a trait changed and must not.
+/// Rejects changes of a trait to these fields.
 pub(super) fn check_change(before: &Value, after: &Value, release: Release) -> Result<(), TraitError> {
     let changed = |path: &&&str| before.pointer(path) != after.pointer(path);
     if let Some(path) = IDENTITY.iter().find(changed) {
@@ -43,7 +43,7 @@ pub(super) fn check_change(before: &Value, after: &Value, release: Release) -> R
     check_selector(after)
 }
 
-/// What is added to the object later has its place in mappings.
+/// Checks that the fields to which rendering adds later are mappings.
 fn check_shape(before: &Value, after: &Value) -> Result<(), TraitError> {
     let is_filled = |value: &&Value| !value.is_null() && !value.is_object();
     let spec = |object| Value::get(object, "spec").filter(is_filled);
@@ -78,7 +78,7 @@ fn check_marks(before: &Value, after: &Value) -> Result<(), TraitError> {
     }
 }
 
-/// The pods have to have the labels that their workload selects them by.
+/// Checks that the pods have the labels that the workload's selector requires.
 fn check_selector(workload: &Value) -> Result<(), TraitError> {
     let wanted = workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let Some(labels) = workload.pointer("/spec/template/metadata/labels") else { return Ok(()) };
@@ -97,7 +97,7 @@ fn check_selector(workload: &Value) -> Result<(), TraitError> {
     Ok(())
 }
 
-/// A pointer as messages spell paths.
+/// Formats a pointer as a path for messages.
 fn dotted(pointer: &str) -> String {
     pointer.trim_start_matches('/').replace('/', ".")
 }

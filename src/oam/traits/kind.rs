@@ -1,11 +1,11 @@
-//! Which traits there are, and what to use instead of those that are not supported.
+//! The traits, and alternatives to those that are not supported.
 
 use crate::oam::schema::Shape;
 use crate::oam::traits::tables;
 
 macro_rules! trait_kinds {
     ($($kind:ident = $name:literal, $table:expr $(, replaced by $replacement:literal)?;)*) => {
-        /// The traits of KubeVela beside `rollout`.
+        /// The traits of KubeVela besides `rollout`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum TraitKind {
             $(
@@ -18,7 +18,7 @@ macro_rules! trait_kinds {
             /// Every trait, in the order of their names.
             pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
 
-            /// The trait's type as manifests spell it.
+            /// The trait's type in manifests.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -26,7 +26,7 @@ macro_rules! trait_kinds {
                 }
             }
 
-            /// What to use instead of a trait that still works.
+            /// What to use instead of a deprecated trait.
             #[must_use]
             pub fn replacement(self) -> Option<&'static str> {
                 let replacements: &[&'static str] = match self {
@@ -35,7 +35,7 @@ macro_rules! trait_kinds {
                 replacements.first().copied()
             }
 
-            /// What the trait's properties are.
+            /// The shape of the trait's properties.
             #[must_use]
             pub fn properties(self) -> Shape {
                 match self {
@@ -91,7 +91,7 @@ const KUSTOMIZE: &str = "the traits `json-merge-patch` and `json-patch` change a
 const LOGS: &str = "omit it: the cluster's log collector decides which logs it reads";
 const BATCHES: &str = "the trait `rollout` replaces pods in batches";
 
-/// Traits of addons and tools, and what does their job.
+/// Traits of addons and tools, and alternatives to them.
 const ELSEWHERE: [(&str, &str); 16] = [
     ("canary-traffic", ISTIO),
     ("file-logs", LOGS),
@@ -111,14 +111,14 @@ const ELSEWHERE: [(&str, &str); 16] = [
     ("tcp-route", GATEWAY_API),
 ];
 
-/// What does the job of a trait that belongs to an addon.
+/// An alternative to an addon's trait.
 #[must_use]
 pub fn advice_for_addon_trait(name: &str) -> Option<&'static str> {
     ELSEWHERE.iter().find(|(trait_name, _)| *trait_name == name).map(|(_, advice)| *advice)
 }
 
 impl TraitKind {
-    /// The trait of a name.
+    /// The trait with a name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == name)

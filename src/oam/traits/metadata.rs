@@ -1,4 +1,4 @@
-//! Traits that change labels, annotations, or anything at all.
+//! Traits that change labels, annotations, or arbitrary fields.
 
 use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
@@ -44,13 +44,15 @@ pub(super) fn json_merge_patch(properties: &Value, workload: &mut Value) -> Resu
     Ok(())
 }
 
-/// What the operations of a patch may put into an object, in bytes. No API server stores one so large.
+/// The maximum number of bytes that the operations of a patch may add to an object. API servers do not accept such
+/// large objects.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// How deep operations may nest an object, well beyond every kind of Kubernetes.
+/// The maximum nesting that operations may create, well beyond every kind of Kubernetes.
 const MAX_LEVELS: usize = 100;
 
-/// `json-patch`: RFC 6902 on the whole workload. After an error, the workload is as the operations before have left it.
+/// `json-patch`: RFC 6902 on the whole workload. After an error, the workload contains the changes of the previous
+/// operations.
 pub(super) fn json_patch(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
     let operations: json_patch::Patch = serde_json::from_value(properties["operations"].clone())
         .map_err(|error| refused(format!("has an invalid operation: {error}"), "see RFC 6902"))?;
@@ -79,7 +81,7 @@ pub(super) fn json_patch(properties: &Value, workload: &mut Value) -> Result<(),
     Ok(())
 }
 
-/// The value that an operation puts somewhere.
+/// The value that an operation inserts.
 fn placed<'v>(operation: &'v PatchOperation, workload: &'v Value) -> Option<&'v Value> {
     match operation {
         PatchOperation::Add(add) => Some(&add.value),
@@ -90,11 +92,11 @@ fn placed<'v>(operation: &'v PatchOperation, workload: &'v Value) -> Option<&'v 
     }
 }
 
-/// How large a value is.
+/// The size of a value.
 struct Extent {
-    /// About as many bytes as it takes as JSON.
+    /// Its approximate length as JSON.
     bytes: usize,
-    /// How deep it nests mappings and lists.
+    /// The nesting of its mappings and lists.
     levels: usize,
 }
 

@@ -44,7 +44,7 @@ pub(super) fn expose(
     add_output(rendered, context, TraitKind::Expose, "service", object)
 }
 
-/// A Service has each number of a protocol once, and each name.
+/// Checks that the ports of a Service have unique names and numbers.
 fn check_unique(ports: &[Value]) -> Result<(), TraitError> {
     let mut seen = BTreeSet::new();
     for port in ports {
@@ -128,7 +128,7 @@ pub(super) fn gateway(
     add_output(rendered, context, TraitKind::Gateway, &format!("ingress{suffix}"), ingress)
 }
 
-/// The deprecated `ingress`, in the version of the API that clusters still have.
+/// The deprecated `ingress`, with the API version that clusters still support.
 pub(super) fn ingress(
     properties: &Value,
     rendered: &mut Rendered,
@@ -172,7 +172,7 @@ fn plain_ingress(properties: &Value, class: Option<&str>, context: &TraitContext
         .with("spec", rules(properties, "ImplementationSpecific", context.component))
 }
 
-/// A Service with the ports of the paths, each once.
+/// A Service with the ports of the paths, without duplicates.
 fn service_for(properties: &Value, name: &str, context: &TraitContext<'_>) -> TraitOutput {
     let paths = properties["http"].as_object().into_iter().flatten();
     let mut seen = BTreeSet::new();

@@ -1,6 +1,6 @@
-//! The objects that traits add to a component, each once.
+//! The objects that traits add to a component.
 //!
-//! Decides what two traits, or a trait and the component, make of an object that both create.
+//! Decides what happens if two traits, or a trait and the component, create the same object.
 
 use serde_json::{Map, Value, json};
 
@@ -62,8 +62,7 @@ impl TraitOutput {
     }
 }
 
-/// Adds an object to the outputs. An object that exists already stays as it is if it does what this one does;
-/// otherwise the trait is refused.
+/// Adds an object to the outputs. If it already exists, it must do the same; otherwise the trait is rejected.
 pub(super) fn add_output(
     rendered: &mut Rendered,
     context: &TraitContext<'_>,
@@ -132,7 +131,8 @@ fn creator(output: &Output, kind: TraitKind) -> String {
     }
 }
 
-/// One Service for two that create it. The paths of an Ingress need its ports, and leave the rest to the other.
+/// Merges two definitions of one Service. A Service for an Ingress only needs its ports, and leaves the rest to the
+/// other.
 fn merge_service(
     existing: &mut Output,
     release: Release,
@@ -173,7 +173,7 @@ fn merge_service(
         existing.object["metadata"]["annotations"].get(key).is_some_and(|other| other != value)
     };
     let annotations = annotations.as_object().cloned().unwrap_or_default();
-    // During a rollout in batches, the component's Service follows its pods and has nothing of its traits.
+    // In a rollout in batches, the component's Service follows its pods, and traits cannot change it.
     let is_driven = release == Release::InBatches && existing.trait_type == AUXILIARY;
     if agrees && is_driven && !annotations.is_empty() {
         return Err(refused(
@@ -195,7 +195,7 @@ fn merge_service(
     Ok(())
 }
 
-/// What a port must have in common with another.
+/// What must be equal in two ports.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
     /// The number.

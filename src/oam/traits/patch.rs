@@ -1,8 +1,8 @@
-//! Merging what a trait sets into a workload.
+//! Merges the fields that a trait sets into a workload.
 //!
-//! By KubeVela's rules: mappings unite, and a scalar that exists already must be equal. Lists merge position by
-//! position or, with a [`Mark`], by a key of their entries. What would contradict an existing value is a [`Clash`].
-//! Values that the API server would refuse later, such as a variable with two sources, are one too.
+//! By KubeVela's rules: mappings are united, and an existing scalar must be equal. Lists merge position by position or,
+//! with a [`Mark`], by a key of their entries. A contradiction of an existing value is a [`Clash`], and so are values
+//! that the API server would reject later, such as a variable with two sources.
 
 use std::fmt;
 
@@ -10,21 +10,21 @@ use serde_json::{Map, Value};
 
 use crate::oam::manifest::quoted;
 
-/// How a part of a patch meets what exists, where it differs from the rules.
+/// How a part of a patch is merged, if it differs from the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// Entries of the list belong together if this key is equal; so do those of the lists in them.
+    /// Entries of the list match if this key is equal, as do those of lists within them.
     Key(&'static str),
-    /// What exists is replaced.
+    /// The existing value is replaced.
     Replace,
-    /// What exists may have more entries than the patch.
+    /// The existing list may have more entries than the patch.
     Open,
 }
 
 /// The marks of a patch: the path of field names, and the mark.
 pub(super) type Marks = &'static [(&'static str, Mark)];
 
-/// A step on the way to a value.
+/// A segment of a path to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
     /// A field of a mapping.
@@ -35,7 +35,7 @@ pub(super) enum Segment {
     Item(usize),
 }
 
-/// The way to a value.
+/// The path to a value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ValuePath(pub(super) Vec<Segment>);
 
@@ -44,9 +44,9 @@ pub(super) struct ValuePath(pub(super) Vec<Segment>);
 pub(super) struct Clash {
     /// The field.
     pub(super) path: ValuePath,
-    /// What exists.
+    /// The existing value.
     pub(super) existing: String,
-    /// What the patch sets.
+    /// The value in the patch.
     pub(super) wanted: String,
 }
 
@@ -56,7 +56,7 @@ impl ValuePath {
         Self(fields.iter().map(|field| Segment::Field((*field).to_owned())).collect())
     }
 
-    /// The value there, if there is one.
+    /// The value at this path, if it exists.
     pub(super) fn find<'v>(&self, root: &'v Value) -> Option<&'v Value> {
         self.0.iter().try_fold(root, |value, segment| match segment {
             Segment::Field(name) => value.get(name),
@@ -96,8 +96,8 @@ impl fmt::Display for ValuePath {
     }
 }
 
-/// Merges `patch` into the value at `at` of `root`; what is on the way there and missing is added. The marks' paths
-/// begin at `at`.
+/// Merges `patch` into the value at `at` of `root`; missing fields on the path are added. The marks' paths begin at
+/// `at`.
 pub(super) fn merge(root: &mut Value, at: &[&str], patch: &Value, marks: Marks) -> Result<(), Clash> {
     let base = descend(root, at)?;
     let mut merger = Merger { path: ValuePath::of_fields(at), depth: at.len(), marks };
@@ -121,9 +121,9 @@ pub(super) fn descend<'v>(root: &'v mut Value, at: &[&str]) -> Result<&'v mut Va
 }
 
 struct Merger {
-    /// The way from the root.
+    /// The path from the root.
     path: ValuePath,
-    /// How many segments of it lead to where the patch begins.
+    /// The number of its segments before the patch.
     depth: usize,
     marks: Marks,
 }
@@ -209,7 +209,7 @@ impl Merger {
         Ok(())
     }
 
-    /// A variable has one source, and so has a volume.
+    /// Checks that variables and volumes have one source.
     fn check_sources(&self, merged: &Value, before: &Value, patch: &Value) -> Result<(), Clash> {
         let list = ValuePath(self.path.0[..self.path.0.len() - 1].to_vec());
         let most = if list.ends_with("env") || list.ends_with("volumes") { 2 } else { usize::MAX };

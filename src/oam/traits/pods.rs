@@ -1,4 +1,4 @@
-//! Traits that add containers, and what containers do when they start and stop.
+//! Traits that add containers, and hooks of containers.
 
 use serde_json::{Map, Value, json};
 

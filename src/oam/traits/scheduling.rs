@@ -1,4 +1,4 @@
-//! Traits that say on which nodes pods run, and what they call other hosts.
+//! Traits for scheduling, and for the hosts file of pods.
 
 use serde_json::{Map, Value, json};
 
@@ -70,7 +70,7 @@ pub(super) fn topology_spread(properties: &Value, workload: &mut Value) -> Resul
     merge_into_pod(workload, &patch, &[])
 }
 
-/// `hostalias`: entries belong together by their address.
+/// `hostalias`: entries are merged by address.
 pub(super) fn host_aliases(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
     let patch = json!({"hostAliases": list(properties, "hostAliases")});
     merge_into_pod(workload, &patch, &[("hostAliases", Mark::Key("ip"))])

@@ -1,4 +1,4 @@
-//! Traits that say what containers may do, and as whom.
+//! Traits for the security context and the account of pods.
 
 use serde_json::{Map, Value, json};
 

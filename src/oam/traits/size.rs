@@ -1,4 +1,4 @@
-//! Traits that set how many pods there are and how they are replaced.
+//! Traits that set the number of pods and how they are replaced.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(super) fn scaler(properties: &Value, workload: &mut Value) -> Result<(), Tra
     Ok(patch::merge(workload, &["spec"], &patch, &[("replicas", Mark::Replace)])?)
 }
 
-/// Refuses a trait for another kind than the workload's.
+/// Rejects a trait for a kind other than the workload's.
 fn require_kind(properties: &Value, workload: &Value) -> Result<(), TraitError> {
     let wanted = text(properties, "targetKind");
     let kind = workload::kind(workload);
@@ -59,7 +59,7 @@ fn scale_target(properties: &Value, context: &TraitContext<'_>) -> Value {
     })
 }
 
-/// `cpuscaler`: a HorizontalPodAutoscaler by cpu alone.
+/// `cpuscaler`: a HorizontalPodAutoscaler by cpu.
 pub(super) fn cpu_scaler(
     properties: &Value,
     rendered: &mut Rendered,
@@ -111,7 +111,7 @@ pub(super) fn hpa(
 
 fn resource_metric(name: &str, metric: &Value) -> Result<Value, TraitError> {
     let target = match text(metric, "type") {
-        // An amount is a quantity.
+        // An absolute value is a quantity.
         "AverageValue" => json!({"type": "AverageValue", "averageValue": metric["value"].to_string()}),
         _ if metric["value"].as_i64().is_some_and(|value| value > i64::from(i32::MAX)) => {
             return Err(refused(
@@ -124,7 +124,7 @@ fn resource_metric(name: &str, metric: &Value) -> Result<Value, TraitError> {
     Ok(json!({"type": "Resource", "resource": {"name": name, "target": target}}))
 }
 
-/// Pods have to be replaced one way or the other; a DaemonSet has exactly one of them.
+/// Checks that a surge or unavailable pods are allowed; a DaemonSet supports only one of them.
 fn check_surge(kind: &str, rolling: &Value) -> Result<(), TraitError> {
     let is_zero = |field: &str| text(rolling, field).trim_end_matches('%').parse() == Ok(0_u32);
     match (kind, is_zero("maxSurge"), is_zero("maxUnavailable")) {

@@ -14,7 +14,7 @@ use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::{self, Mark};
 use crate::oam::traits::workload::{containers, merge_into_pod};
 
-/// What the volumes of one trait make of the pods.
+/// The changes of a trait's volumes to the pods.
 #[derive(Default)]
 struct TraitVolumes {
     volumes: Vec<Value>,
@@ -24,7 +24,7 @@ struct TraitVolumes {
 }
 
 impl TraitVolumes {
-    /// A volume, once, however often it is mounted.
+    /// Adds a volume unless it was added before.
     fn add_volume(&mut self, name: &str, field: &str, source: &Value) -> Result<(), TraitError> {
         if !names::is_label(name) {
             let message = format!("names a volume `{name}`, expected {}", names::LABEL.expected);
@@ -48,7 +48,7 @@ impl TraitVolumes {
         self.env.push(json!({"name": from["envName"], "valueFrom": value}));
     }
 
-    /// Merges into the pods: the volumes, and for the first container what it uses of them.
+    /// Merges the volumes into the pods, and mounts, devices and variables into the first container.
     fn merge(self, workload: &mut Value) -> Result<(), TraitError> {
         let mut first = Map::new();
         for (field, list) in
@@ -74,7 +74,7 @@ impl TraitVolumes {
     }
 }
 
-/// `storage`: volumes of five sorts, variables from keys, and the objects that hold the data.
+/// `storage`: volumes of five types, variables from keys, and the objects with the data.
 pub(super) fn storage(
     properties: &Value,
     rendered: &mut Rendered,
@@ -106,7 +106,7 @@ pub(super) fn storage(
                 mounted.add_variable(variable, reference, object, key);
             }
         }
-        // Variables of lists come after the single ones.
+        // Variables in lists follow the single ones.
         for one in list(properties, kind) {
             for variable in list(one, "mountToEnvs") {
                 mounted.add_variable(variable, reference, text(one, "name"), key);
@@ -135,7 +135,7 @@ fn files_of(from: &Value, name_field: &str, name: &Value) -> Value {
     Value::Object(source)
 }
 
-/// The objects of everything that does not exist already.
+/// Adds the objects that do not exist yet.
 fn add_objects(
     properties: &Value,
     rendered: &mut Rendered,
@@ -167,7 +167,7 @@ fn add_objects(
     Ok(())
 }
 
-/// The specification of a claim. Its size is 8Gi where the manifest has none.
+/// The specification of a claim. Its default size is 8Gi.
 fn claim_spec(claim: &Value) -> Value {
     let mut spec = Map::new();
     let copied =
@@ -175,7 +175,7 @@ fn claim_spec(claim: &Value) -> Value {
     copy(claim, &mut spec, &copied);
     let default = json!({"requests": {"storage": "8Gi"}});
     spec.insert("resources".to_owned(), claim.get("resources").cloned().unwrap_or(default));
-    // KubeVela writes the selector into `dataSource`, which the API server refuses.
+    // KubeVela writes the selector into `dataSource`, which the API server rejects.
     if let Some(selector) = claim.get("selector") {
         let mut selector = selector.clone();
         if let Some(expression) = selector.get_mut("matchExpressions") {

@@ -1,5 +1,5 @@
-//! What the properties of each trait may be, as KubeVela's definitions declare them. A default is filled in only where
-//! it is rendered.
+//! The properties of each trait, as KubeVela's definitions declare them. Defaults are filled in only if they are
+//! rendered.
 
 pub(in crate::oam) mod containers;
 pub(super) mod metadata;
@@ -19,14 +19,14 @@ const IMAGE_NAME: Grammar = Grammar::new("an image such as `nginx:1.29`, without
 });
 const MOUNT_PATH: Grammar =
     Grammar::new("a directory such as `/data`, without `:`", |path| !path.is_empty() && !path.contains(':'));
-/// The host of an Ingress. An empty one is every host.
+/// The host of an Ingress. An empty one matches every host.
 const HOST: Grammar = Grammar::new("a host name such as `shop.example.com` or `*.example.com`", |text| {
     text.is_empty() || names::is_subdomain(text.strip_prefix("*.").unwrap_or(text))
 });
 pub(in crate::oam) const ADDRESS: Grammar =
     Grammar::new("an IPv4 or IPv6 address", |text| text.parse::<std::net::IpAddr>().is_ok());
 
-/// The name of an object that is no Namespace and no Service.
+/// The name of an object other than a Namespace or a Service.
 pub(in crate::oam) const OBJECT_NAME: Shape = Shape::Checked(names::SUBDOMAIN);
 /// The name of a container, a volume or a port of a Service.
 pub(in crate::oam) const LABEL_NAME: Shape = Shape::Checked(names::LABEL);

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::{self, Marks, shown};
 
-/// Where the pod template of most workloads is.
+/// The path of the pod template in most workloads.
 pub(super) const TEMPLATE: &[&str] = &["spec", "template"];
-/// Where the pods' specification is.
+/// The path of the pod spec in most workloads.
 pub(super) const POD: &[&str] = &["spec", "template", "spec"];
-/// Where a CronJob has its pods' specification.
+/// The path of the pod spec in a CronJob.
 pub(super) const CRON_POD: &[&str] = &["spec", "jobTemplate", "spec", "template", "spec"];
 
 /// Lists of a pod whose entries have names.
@@ -19,17 +19,17 @@ pub(super) const BY_NAME: Marks = &[
     ("volumes", patch::Mark::Key("name")),
 ];
 
-/// Whether there is anything at a path.
+/// Whether there is a value at a path.
 pub(super) fn has(workload: &Value, path: &[&str]) -> bool {
     path.iter().try_fold(workload, |value, field| value.get(field)).is_some()
 }
 
-/// The workload's kind, as messages call it.
+/// The workload's kind, for messages.
 pub(super) fn kind(workload: &Value) -> &str {
     workload["kind"].as_str().unwrap_or("object")
 }
 
-/// Refuses a workload without a pod template.
+/// Rejects a workload without a pod template.
 pub(super) fn require_pod(workload: &Value) -> Result<(), TraitError> {
     if has(workload, TEMPLATE) {
         return Ok(());
@@ -45,13 +45,13 @@ pub(super) fn require_pod(workload: &Value) -> Result<(), TraitError> {
     Err(refused(format!("cannot apply to a {kind}, which has no pod template in `spec.template`"), hint))
 }
 
-/// Merges a patch into the pods' specification.
+/// Merges a patch into the pod spec.
 pub(super) fn merge_into_pod(workload: &mut Value, document: &Value, marks: Marks) -> Result<(), TraitError> {
     require_pod(workload)?;
     Ok(patch::merge(workload, POD, document, marks)?)
 }
 
-/// The containers of the pods, by reference.
+/// The containers of the pods.
 pub(super) fn containers(workload: &mut Value) -> Result<&mut Vec<Value>, TraitError> {
     require_pod(workload)?;
     let containers = patch::descend(workload, &["spec", "template", "spec", "containers"])?;
@@ -63,7 +63,7 @@ pub(super) fn containers(workload: &mut Value) -> Result<&mut Vec<Value>, TraitE
     })
 }
 
-/// The container of a name; empty means that of the component.
+/// The container with a name; an empty name means the component's own.
 pub(super) fn container<'w>(
     workload: &'w mut Value,
     name: &str,

@@ -1,4 +1,4 @@
-//! What a component's container runs, and how it is probed.
+//! A component's container: its command, environment, resources and probes.
 
 use crate::oam::manifest::names;
 use crate::oam::schema::{Field, Grammar, Literal, Rule, Shape, Table, defaulted, optional, required};
@@ -7,7 +7,7 @@ use crate::oam::traits::tables::{OBJECT_NAME, PROTOCOL};
 
 const COMMAND_WORDS: &str = "a list of strings, such as [\"sleep\", \"60\"]";
 pub(super) const WORDS: Shape = Shape::List { of: &Shape::Text, expected: COMMAND_WORDS };
-/// A command that something runs, which Kubernetes requires to have a word.
+/// A command that Kubernetes requires to be non-empty.
 pub(super) const COMMAND: Shape = Shape::Filled { of: &WORDS, expected: COMMAND_WORDS };
 pub(super) const PORT_NUMBER: Shape = Shape::Integer { noun: "a port", least: 1, most: 65_535 };
 
@@ -32,7 +32,7 @@ const RESOURCE_REFERENCE: Shape = Shape::Object(&Table::closed(
     ],
 ));
 
-/// KubeVela does not declare the last two sources and copies them: they are in use.
+/// KubeVela copies the last two sources without declaring them, and manifests use them.
 const SOURCE: Table = Table::closed(
     "a mapping",
     &[
@@ -118,12 +118,12 @@ const SHORT_LIVENESS: Table =
 const SHORT_READINESS: Table =
     probe(&[EXEC, SHORT_HTTP_GET, SOCKET, INITIAL_DELAY, PERIOD, TIMEOUT, SUCCESSES, FAILURES]);
 
-/// The probes of the types that serve.
+/// The probes of types that serve requests.
 pub(super) const PROBES: [Field; 2] = [
     optional("livenessProbe", Shape::Object(&LIVENESS)),
     optional("readinessProbe", Shape::Object(&READINESS)),
 ];
-/// Those of the others, whose requests name no host and no scheme.
+/// The probes of the other types, whose requests have neither host nor scheme.
 pub(super) const SHORT_PROBES: [Field; 2] = [
     optional("livenessProbe", Shape::Object(&SHORT_LIVENESS)),
     optional("readinessProbe", Shape::Object(&SHORT_READINESS)),

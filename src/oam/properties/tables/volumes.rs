@@ -9,7 +9,7 @@ const MODE: Shape = Shape::Integer { noun: "permission bits", least: 0, most: 0o
 
 const WITHIN: Grammar =
     Grammar::new("a path within the volume, without `..`", |path| !path.is_empty() && is_within(path));
-/// As for Kubernetes, an empty path is the whole volume.
+/// As in Kubernetes, an empty path is the whole volume.
 const SUB_PATH_OR_NONE: Grammar = Grammar::new("a path within the volume, without `..`", is_within);
 const NODE_PATH: Grammar = Grammar::new("a path on the node, without `..`", |path| {
     !path.is_empty() && path.split('/').all(|part| part != "..")
@@ -82,7 +82,7 @@ pub(super) const VOLUMES: Field = mounts(
     ]),
 );
 
-/// Volumes that each pod of a StatefulSet has for itself.
+/// A claim template of a StatefulSet.
 pub(super) const CLAIM_TEMPLATE: Table = Table::closed(
     "a mapping",
     &[

@@ -10,7 +10,7 @@ const POD: Marks = &[
     ("open", Mark::Open),
 ];
 
-/// The result of a merge, or the clash in words.
+/// The result of a merge, or the clash as text.
 #[expect(clippy::needless_pass_by_value, reason = "cases are written in place")]
 fn merged(base: Value, patch: Value) -> Result<Value, String> {
     let mut root = base;
@@ -21,7 +21,7 @@ fn merged(base: Value, patch: Value) -> Result<Value, String> {
 }
 
 #[test]
-fn mappings_unite_and_scalars_must_be_equal() {
+fn mappings_are_united_and_scalars_must_be_equal() {
     assert_eq!(
         merged(json!({"a": {"b": 1}}), json!({"a": {"c": 2}, "d": [1]})),
         Ok(json!({"a": {"b": 1, "c": 2}, "d": [1]}))
@@ -139,7 +139,7 @@ fn one_patch_may_mount_a_volume_in_several_directories() {
 }
 
 #[test]
-fn what_is_marked_so_is_replaced() {
+fn values_marked_replace_are_replaced() {
     assert_eq!(
         merged(json!({"limits": {"cpu": "1"}}), json!({"limits": {"memory": "1Gi"}})),
         Ok(json!({"limits": {"memory": "1Gi"}}))

@@ -10,14 +10,14 @@ use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::storage::{add_to_first, add_volumes, claim_spec, files_of};
 
-/// `volumes`: volumes that the component may mount by their names.
+/// `volumes`: volumes that the component may mount by name.
 pub(in crate::oam::traits) fn volumes(properties: &Value, workload: &mut Value) -> Result<(), TraitError> {
     let volumes: Vec<Value> = list(properties, "volumes").iter().map(volume_of).collect();
     give_way(workload, &volumes);
     add_volumes(workload, &volumes)
 }
 
-/// A volume of a component or of the trait `volumes`, as Kubernetes has it.
+/// Converts a volume of a component or of the trait `volumes` to that of a pod.
 #[must_use]
 pub(in crate::oam) fn volume_of(volume: &Value) -> Value {
     let (field, source) = match text(volume, "type") {
@@ -30,8 +30,8 @@ pub(in crate::oam) fn volume_of(volume: &Value) -> Value {
     json!({"name": volume["name"], field: source})
 }
 
-/// A component may mount volumes that this trait declares. It then has a directory of each name by default, which gives
-/// way: a volume with two sources would be refused.
+/// Removes the `emptyDir` that a component by default renders for a volume that this trait declares: a volume with two
+/// sources would be rejected.
 fn give_way(workload: &mut Value, volumes: &[Value]) {
     let Some(existing) = workload.pointer_mut("/spec/template/spec/volumes").and_then(Value::as_array_mut)
     else {
@@ -68,7 +68,7 @@ pub(in crate::oam::traits) fn config_map(
     Ok(())
 }
 
-/// `pvc`: a claim, and where the first container has it.
+/// `pvc`: a claim, and its mounts in the first container.
 pub(in crate::oam::traits) fn claim(
     properties: &Value,
     rendered: &mut Rendered,

@@ -4,7 +4,7 @@ use crate::oam::manifest::names;
 use crate::oam::schema::{Field, Literal, PORT, Rule, Shape, TEXTS, Table, defaulted, optional, required};
 use crate::oam::traits::tables::{ADDRESS, IMAGE_TEXT, LABEL_NAME, PROTOCOL};
 
-/// The container; the component's own where it is absent or empty.
+/// The container; the component's own if it is absent or empty.
 pub(super) const CONTAINER_NAME: Field = optional("containerName", Shape::Text);
 /// The container, among several.
 pub(super) const EACH_CONTAINER_NAME: Field = required("containerName", LABEL_NAME);

@@ -1,4 +1,4 @@
-//! Traits that change labels, annotations, or anything at all.
+//! Traits that change labels, annotations, or arbitrary fields.
 
 use crate::oam::manifest::names;
 use crate::oam::schema::{Shape, Table, Undeclared, optional, required};
@@ -12,7 +12,7 @@ pub(in crate::oam::traits) const LABELS: Shape = Shape::Map {
 pub(in crate::oam::traits) const ANNOTATIONS: Shape =
     Shape::Map { of: &Shape::Nullable(&Shape::Text), keys: names::KEY, expected: "a mapping of annotations" };
 
-/// Whether each operation has what it needs is for the patch itself.
+/// Applying the patch checks that each operation has the fields that it needs.
 const OPERATION: Table = Table {
     undeclared: Undeclared::Kept,
     ..Table::open(

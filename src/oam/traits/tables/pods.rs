@@ -1,4 +1,4 @@
-//! Traits that add containers, and what containers do when they start and stop.
+//! Traits that add containers, and hooks of containers.
 
 use crate::oam::schema::{
     COUNT, Field, Literal, PORT, POSITIVE, Rule, Shape, TEXTS, Table, defaulted, integer, optional, required,

@@ -1,4 +1,4 @@
-//! Traits that say on which nodes pods run, and what they call other hosts.
+//! Traits for scheduling, and for the hosts file of pods.
 
 use crate::oam::manifest::names;
 use crate::oam::schema::{

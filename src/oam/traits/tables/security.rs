@@ -1,4 +1,4 @@
-//! Traits that say what containers may do, and as whom.
+//! Traits for the security context and the account of pods.
 
 use crate::oam::schema::{Field, ID, Literal, Rule, Shape, TEXTS, Table, defaulted, optional, required};
 use crate::oam::traits::tables::OBJECT_NAME;

@@ -1,4 +1,4 @@
-//! Traits that set how many pods there are and how they are replaced.
+//! Traits that set the number of pods and how they are replaced.
 
 use crate::oam::schema::{
     COUNT, Field, Literal, POSITIVE, Shape, Table, defaulted, integer, optional, required,

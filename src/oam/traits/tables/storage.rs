@@ -31,14 +31,14 @@ const ITEMS: Field = optional(
 const DATA: Shape =
     Shape::Map { of: &Shape::Text, keys: names::DATA_KEY, expected: "a mapping of keys to strings" };
 
-/// The data of a Secret, as it is.
+/// The data of a Secret, as plain text.
 const PLAIN: Shape = Shape::Map {
     of: &Shape::Secret(Grammar { expected: "a string", accepts: |_| true }),
     keys: names::DATA_KEY,
     expected: "a mapping of keys to strings",
 };
 
-/// The data of a Secret, as the API has it.
+/// The data of a Secret, in base64.
 const ENCODED: Shape = Shape::Map {
     of: &Shape::Secret(Grammar {
         expected: "base64 data; plain text belongs in `stringData`",
