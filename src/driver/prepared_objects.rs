@@ -369,11 +369,12 @@ impl PreparedObject {
             && !live.data["spec"]["strategy"]["rollingUpdate"].is_null()
     }
 
-    /// Whether this is still the object that has to be deleted before it is recreated.
+    /// Whether this still is the object that has to be deleted before it is created again. One that was applied so only
+    /// reads otherwise, such as `500m` for `0.5`.
     #[must_use]
     pub fn is_to_be_recreated(&self, live: &DynamicObject) -> bool {
-        let is_same = self.before.as_ref().is_some_and(|before| before.uid() == live.uid());
-        self.handling == Handling::Recreate && is_same
+        let is_it = self.before.as_ref().is_some_and(|before| before.uid() == live.uid());
+        self.handling == Handling::Recreate && is_it && !self.is_same(live)
     }
 
     /// Whether pods may need it before they start.

@@ -37,7 +37,9 @@ use crate::report::event::{EventKind, ObjectChange, Progress};
 enum ApplyOutcome {
     /// It was written.
     Applied(ObjectChange, Box<DynamicObject>),
-    /// It would overwrite a field that another manager owns.
+    /// It was deleted, to be created again.
+    Deleted,
+    /// It is in the way of somebody else's.
     Refused(Failure),
     /// A later claim has written it.
     Superseded,
@@ -184,7 +186,7 @@ impl ComponentRun<'_> {
         let written = join_all(due.iter().map(|object| self.apply_one(objects, object, epoch))).await;
         self.pass_on_warnings();
         let (mut refused, mut failed) = (None, None);
-        let mut is_superseded = false;
+        let (mut is_superseded, mut is_outdated) = (false, false);
         for (object, written) in due.iter().zip(written) {
             match written {
                 Ok(ApplyOutcome::Applied(change, live)) => {
@@ -194,6 +196,11 @@ impl ComponentRun<'_> {
                         self.emit(EventKind::ObjectApplied { object: object.reference.to_string(), change });
                     }
                     self.writes.accept();
+                }
+                Ok(ApplyOutcome::Deleted) => {
+                    self.emit(EventKind::ObjectDeleted { object: object.reference.to_string() });
+                    self.writes.accept();
+                    is_outdated = true;
                 }
                 Ok(ApplyOutcome::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(ApplyOutcome::Superseded) => is_superseded = true,
@@ -210,6 +217,7 @@ impl ComponentRun<'_> {
         match (refused, failed) {
             (Some(failure), _) => Err(failure),
             (None, Some(error)) => self.recover(error).await,
+            (None, None) if is_outdated => Ok(self.refresh_objects().await?),
             (None, None) => Ok(()),
         }
     }
@@ -228,8 +236,12 @@ impl ComponentRun<'_> {
             return Ok(ApplyOutcome::Superseded);
         }
         if let Some(old) = live.as_ref().filter(|live| object.is_to_be_recreated(live)) {
+            if old.metadata.deletion_timestamp.is_some() {
+                let message = format!("{} is being deleted, and is then created again", object.reference);
+                return Err(ClusterError::transient(message));
+            }
             delete_object(session, &kind, old).await?;
-            return Err(ClusterError::transient(format!("{} is being recreated", object.reference)));
+            return Ok(ApplyOutcome::Deleted);
         }
         let existed = live.is_some();
         let live = match live {
