@@ -138,7 +138,16 @@ impl Cluster {
         in_cluster(self.name.as_deref(), component)
     }
 
-    /// A failure that names the cluster, with hints that select it.
+    /// A hint about something in a namespace of it, with the flags that its commands lack.
+    pub fn hint(&self, namespace: &str, hint: &str) -> String {
+        if namespace == self.env.namespace() {
+            return self.flags.add_to(hint);
+        }
+        // A manifest's namespace is in no variable.
+        self.flags.in_namespace(namespace).add_to(hint)
+    }
+
+    /// A failure that names it, with hints about it.
     pub fn attributed(&self, failure: impl Into<CommandError>) -> CommandError {
         let failure = failure.into();
         let Some(name) = &self.name else { return failure };

@@ -142,6 +142,7 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
 fn passed_gates(forecast: &PlannedComponent) -> u32 {
     let claimed = forecast.steps.iter().find_map(|foreseen| {
         let Step::Claim { spec, resumes } = &foreseen.step else { return None };
+        promotion: format!("continue with `rollout promote {}`", prepared.application),
         Some(forecast.prepared.gate_place(&forecast.observed, spec, *resumes).passed)
     });
     claimed.unwrap_or(0)

@@ -61,7 +61,9 @@ pub struct ComponentPlan {
     pub is_pending: bool,
     /// The workflow steps that the component still has to pass.
     pub gates: Vec<StepGate>,
-    /// Whether it is already held at the first of them, or behind a component that is.
+    /// Whether it is held at the first of them already, or behind a component that is.
+    /// How a user continues at one that waits for a promotion: "continue with `rollout promote shop`".
+    pub promotion: String,
     pub is_held: bool,
     /// How many points with gates between batches the run has passed.
     pub passed_gates: u32,
@@ -264,11 +266,9 @@ fn gate_lines(plan: &ComponentPlan) -> Vec<String> {
     let words = |gate: &StepGate| {
         let step = &gate.step;
         match &gate.condition {
-            GateCondition::Promotion { after_seconds: None, message } => format!(
-                "{}; continue with `rollout promote {}`",
-                phrase::held_at_step(step, message.as_deref()),
-                plan.application
-            ),
+            GateCondition::Promotion { after_seconds: None, message } => {
+                format!("{}; {}", phrase::held_at_step(step, message.as_deref()), plan.promotion)
+            }
             GateCondition::Promotion { after_seconds: Some(seconds), .. } => {
                 let time =
                     format_duration(SignedDuration::from_secs(i64::try_from(*seconds).unwrap_or(i64::MAX)));

@@ -106,9 +106,11 @@ fn a_plan_names_the_steps_before_a_component() {
     insta::assert_snapshot!(lines.join("\n"), @r"
       waits at step `data` of the workflow for application `db` in namespace `data`
       waits at step `data` of the workflow for application `db` in namespace `data`
-      held at step `approve` of the workflow: check the dashboard; continue with `rollout promote shop`
+      held at step `approve` of the workflow: check the dashboard; continue with `rollout promote shop --sandbox=box.json`
       waits 30s at step `pause` of the workflow
     ");
+    let elsewhere = env.run_ok("plan app.yaml -n other").stdout;
+    assert!(elsewhere.contains("`rollout promote shop -n other --sandbox=box.json`"), "{elsewhere}");
     let json = env.run_ok("plan app.yaml -o json").stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["items"][1]["gates"], serde_json::json!(["data", "approve", "pause"]));

@@ -102,7 +102,10 @@ pub async fn show(
     let mut failures = Vec::new();
     for (plan, (cluster, _)) in plans.iter_mut().zip(planned) {
         plan.warnings.iter().for_each(|warning| ui.warn(&cluster.sentence(warning)));
-        plan.components.iter_mut().for_each(|component| component.cluster.clone_from(&cluster.name));
+        for component in &mut plan.components {
+            component.cluster.clone_from(&cluster.name);
+            component.promotion = cluster.hint(&component.namespace, &component.promotion);
+        }
         failures.extend(rejection(&plan.rejections).map(|failure| cluster.attributed(failure)));
     }
     let is_pending = plans.iter().any(Plan::is_pending);
