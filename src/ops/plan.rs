@@ -1,6 +1,7 @@
 //! Planning: what applying requests would do, without a write.
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cluster::service::Change;
@@ -9,13 +10,16 @@ use crate::driver::checks::object_dry_run::NewObjects;
 use crate::driver::checks::queries::check_queries;
 use crate::driver::context::Context;
 use crate::driver::inherited_metadata::Metadata;
+use crate::driver::object_owner::Handling;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::Rejection;
 use crate::driver::preview::{PlannedComponent, dry_run_on_server, preview_request};
 use crate::driver::request::RolloutRequest;
 use crate::oam::revision::remove_last_applied;
+use crate::plan::gate_point::GatePlace;
 use crate::plan::observed::Workload;
 use crate::plan::step::{Refusal, Step};
+use crate::plan::window::{ClosedWindow, closed_window};
 use crate::report::plan::{ComponentPlan, PlannedChange, PlannedObject, PlannedRevision};
 
 /// Where a plan is made.
@@ -49,7 +53,7 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
                 let checked = join_all(checks).await;
                 // Each is dropped once it is added: with all its objects it is far larger than what is kept.
                 for (forecast, queries) in forecasts.into_iter().zip(checked) {
-                    plan.add(context, &forecast, queries, dry_run, &created).await;
+                    plan.add(context, forecast, queries, dry_run, &created).await;
                 }
             }
             Err(rejections) => {
@@ -64,7 +68,7 @@ impl Plan {
     async fn add(
         &mut self,
         context: &Context,
-        forecast: &PlannedComponent,
+        forecast: PlannedComponent,
         queries: Result<Vec<String>, Failure>,
         dry_run: DryRun,
         created: &NewObjects,
@@ -85,13 +89,13 @@ impl Plan {
             Ok(unknown) => self.warnings.extend(unknown),
             Err(failure) => self.rejections.push(failure),
         }
-        self.components.push(component_plan(forecast));
         match dry_run {
             DryRun::Client => {}
             DryRun::Server => {
-                self.rejections.extend(dry_run_on_server(&context.session, forecast, created).await.err());
+                self.rejections.extend(dry_run_on_server(&context.session, &forecast, created).await.err());
             }
         }
+        self.components.push(component_plan(forecast, context.session.clock().now()));
     }
 
     /// Whether applying would change anything.
@@ -101,7 +105,12 @@ impl Plan {
     }
 }
 
-fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
+fn component_plan(mut forecast: PlannedComponent, now: Timestamp) -> ComponentPlan {
+    let (place, closed_window) = way_through_gates(&forecast, now);
+    if let Some(window) = &closed_window {
+        forecast.steps.truncate(window.step);
+    }
+    let forecast = &forecast;
     let prepared = &forecast.prepared;
     let shown = |metadata: &Metadata| metadata.shown(&prepared.desired.workload);
     ComponentPlan {
@@ -133,19 +142,22 @@ fn component_plan(forecast: &PlannedComponent) -> ComponentPlan {
             true => prepared.workflow.iter().flat_map(|place| &place.gates).cloned().collect(),
             false => Vec::new(),
         },
+        promotion: format!("continue with `rollout promote {}`", prepared.application),
         is_held: forecast.is_held,
-        passed_gates: passed_gates(forecast),
+        passed_gates: place.passed,
+        closed_window,
     }
 }
 
-/// How many points with gates the run has passed.
-fn passed_gates(forecast: &PlannedComponent) -> u32 {
+/// How far the run has come through its gates, and the window that ends it now, if one does.
+fn way_through_gates(forecast: &PlannedComponent, now: Timestamp) -> (GatePlace, Option<ClosedWindow>) {
     let claimed = forecast.steps.iter().find_map(|foreseen| {
         let Step::Claim { spec, resumes } = &foreseen.step else { return None };
-        promotion: format!("continue with `rollout promote {}`", prepared.application),
-        Some(forecast.prepared.gate_place(&forecast.observed, spec, *resumes).passed)
+        let place = forecast.prepared.gate_place(&forecast.observed, spec, *resumes);
+        let window = closed_window(&forecast.steps, spec, &place, now);
+        Some((place, window))
     });
-    claimed.unwrap_or(0)
+    claimed.unwrap_or_default()
 }
 
 fn planned_service(change: &Change) -> Option<PlannedObject> {
@@ -163,16 +175,22 @@ fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
     let objects = prepared.objects.as_ref().unwrap_or(&prepared.trait_objects);
     let applied = objects.objects.iter().map(|object| {
         let change = match &object.before {
+            None if object.handling == Handling::Keep => PlannedChange::Await,
             None => PlannedChange::Create,
             Some(live) if object.is_same(live) => PlannedChange::Keep,
+            Some(live) if object.is_to_be_recreated(live) => PlannedChange::Recreate,
             Some(_) => PlannedChange::Configure,
         };
-        let before = object.before.as_ref().and_then(|live| object.applied_before(live));
+        let before = object.before.as_ref().map(|live| match object.applied_before(live) {
+            Some(applied) => without_secret_values(applied),
+            None => without_secret_values(&fields_of(&json!(live), &object.body)),
+        });
         let objects = match change {
-            PlannedChange::Keep => (None, None),
-            PlannedChange::Create | PlannedChange::Configure | PlannedChange::Delete => {
-                (before.map(without_secret_values), Some(without_secret_values(&object.body)))
-            }
+            PlannedChange::Keep | PlannedChange::Await => (None, None),
+            PlannedChange::Create
+            | PlannedChange::Configure
+            | PlannedChange::Recreate
+            | PlannedChange::Delete => (before, Some(without_secret_values(&object.body))),
         };
         PlannedObject { name: object.reference.to_string(), change, objects }
     });
@@ -194,6 +212,34 @@ fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
     applied.chain(leftovers).chain(workloads).collect()
 }
 
+/// What a live value has of the fields of a body that is about to be applied to it: neither what the cluster has filled
+/// in, nor what others have added to a list by name.
+fn fields_of(live: &Value, body: &Value) -> Value {
+    match (live, body) {
+        (Value::Object(live), Value::Object(body)) => {
+            // The items of a list do not say what they are.
+            let field = |(name, wanted): (&String, &Value)| match live.get(name) {
+                Some(live) if !live.is_null() => Some((name.clone(), fields_of(live, wanted))),
+                _ => matches!(name.as_str(), "apiVersion" | "kind").then(|| (name.clone(), wanted.clone())),
+            };
+            body.iter().filter_map(field).collect()
+        }
+        (Value::Array(live), Value::Array(body)) => {
+            let is_named = |item: &Value| item["name"].is_string();
+            if !body.is_empty() && body.iter().all(is_named) {
+                let same = |wanted: &Value| live.iter().find(|item| item["name"] == wanted["name"]);
+                return body.iter().filter_map(|wanted| Some(fields_of(same(wanted)?, wanted))).collect();
+            }
+            let fields = |(index, item): (usize, &Value)| match body.get(index) {
+                Some(wanted) => fields_of(item, wanted),
+                None => item.clone(),
+            };
+            live.iter().enumerate().map(fields).collect()
+        }
+        (live, _) => live.clone(),
+    }
+}
+
 /// The object as it may be shown: without what a Secret keeps.
 fn without_secret_values(object: &Value) -> Value {
     let mut object = object.clone();
@@ -212,6 +258,23 @@ fn without_secret_values(object: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_live_object_is_compared_by_the_fields_that_are_applied() {
+        let body = json!({"kind": "Deployment", "metadata": {"name": "web", "labels": {"team": "a"}}, "spec": {
+            "replicas": 2,
+            "containers": [{"name": "web", "image": "web:2", "args": ["one"]}],
+        }});
+        let live = json!({"metadata": {"name": "web", "uid": "1"}, "status": {}, "spec": {
+            "replicas": 1,
+            "containers": [{"name": "side"}, {"name": "web", "image": "web:1", "args": ["one", "two"], "tty": false}],
+        }});
+        let shown = json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+            "replicas": 1,
+            "containers": [{"name": "web", "image": "web:1", "args": ["one", "two"]}],
+        }});
+        assert_eq!(fields_of(&live, &body), shown);
+    }
 
     #[test]
     fn a_secret_is_shown_without_its_values_and_with_nothing_that_it_does_not_have() {

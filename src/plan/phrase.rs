@@ -2,8 +2,8 @@
 //!
 //! A caller puts a verb before a noun where it needs one: `scale` before what is planned, nothing before what was done.
 
-use jiff::SignedDuration;
 use jiff::fmt::friendly::{Spacing, SpanPrinter};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::oam::batch_gates::Window;
 use crate::plan::action::Waiting;
@@ -94,6 +94,16 @@ pub fn window(window: &Window) -> String {
     let days: Vec<String> = window.days.iter().map(|day| format!("{day:?}")).collect();
     let time = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
     format!("{} {}–{} ({})", days.join(", "), time(window.from), time(window.to), window.zone)
+}
+
+/// Why a window holds a run: "the window is closed until 2026-11-30 09:00 UTC".
+pub fn closed_until(opening: Timestamp) -> String {
+    format!("the window is closed until {}", moment(opening))
+}
+
+/// A moment to the minute, in UTC.
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Pods wanted: "5 replicas".

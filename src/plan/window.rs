@@ -1,10 +1,51 @@
-//! When a window opens.
+//! When a window opens, and where a run ends that does not wait for it.
 
 use jiff::civil::Weekday as CivilWeekday;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::oam::batch_gates::{Weekday, Window};
+use crate::oam::batch_gates::{Weekday, WhenClosed, Window};
+use crate::plan::gate_point::{GatePlace, GatePoint, due_point, promoted_gates};
+use crate::plan::preview::PreviewStep;
+use crate::plan::run::RunSpec;
+use crate::plan::step::Step;
+
+/// A closed window that holds a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClosedWindow {
+    /// The first step of the preview that is not taken, zero-based.
+    pub step: usize,
+    /// The batch that does not begin, zero-based.
+    pub batch: usize,
+    /// When the window opens.
+    pub opening: Timestamp,
+}
+
+/// The window that holds a run which comes to it now; `None` where it is open, or is waited for.
+#[must_use]
+pub fn closed_window(
+    steps: &[PreviewStep],
+    spec: &RunSpec,
+    place: &GatePlace,
+    now: Timestamp,
+) -> Option<ClosedWindow> {
+    let window = spec.gates.window.as_ref().filter(|window| window.when_closed == WhenClosed::Hold)?;
+    let opening = next_opening(window, now).ok().filter(|opening| *opening > now)?;
+    let mut passed = place.passed;
+    for (step, foreseen) in steps.iter().enumerate() {
+        let Step::Act(action) = &foreseen.step else { continue };
+        while let Some(point) = due_point(spec, passed, action) {
+            // A promotion passes the window of one batch.
+            if let GatePoint::Before(batch) = point
+                && promoted_gates(place, point, spec) == 0
+            {
+                return Some(ClosedWindow { step, batch, opening });
+            }
+            passed = point.ordinal(spec) + 1;
+        }
+    }
+    None
+}
 
 /// The next moment at which the window is open: `now` where it is.
 ///
@@ -48,7 +89,6 @@ fn civil(day: Weekday) -> CivilWeekday {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oam::batch_gates::WhenClosed;
 
     fn opening(days: &[Weekday], zone: &str, now: &str) -> String {
         let window = Window {

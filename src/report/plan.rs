@@ -15,6 +15,7 @@ use crate::plan::phrase::format_duration;
 use crate::plan::preview::PreviewStep;
 use crate::plan::run::{Purpose, RunSpec};
 use crate::plan::step::Step;
+use crate::plan::window::ClosedWindow;
 use crate::report::format::Format;
 use crate::report::table::Table;
 use crate::report::text::{list_literals, plural, sanitise};
@@ -61,12 +62,14 @@ pub struct ComponentPlan {
     pub is_pending: bool,
     /// The workflow steps that the component still has to pass.
     pub gates: Vec<StepGate>,
-    /// Whether it is held at the first of them already, or behind a component that is.
     /// How a user continues at one that waits for a promotion: "continue with `rollout promote shop`".
     pub promotion: String,
+    /// Whether it is held at the first of them already, or behind a component that is.
     pub is_held: bool,
     /// How many points with gates between batches the run has passed.
     pub passed_gates: u32,
+    /// The window that ends the run, whose steps are those before it; `None` where none does.
+    pub closed_window: Option<ClosedWindow>,
 }
 
 /// Whether a revision would be recorded.
@@ -107,8 +110,12 @@ pub enum PlannedChange {
     Create,
     /// It is applied again.
     Configure,
+    /// It is deleted and created again.
+    Recreate,
     /// It stays as it is.
     Keep,
+    /// It does not exist, and is waited for: the component only reads it.
+    Await,
     /// It is deleted: a Service at the end of the run, another object once the others are ready.
     Delete,
 }
@@ -119,7 +126,9 @@ impl PlannedChange {
         match self {
             Self::Create => "create",
             Self::Configure => "configure",
+            Self::Recreate => "recreate",
             Self::Keep => "keep",
+            Self::Await => "await",
             Self::Delete => "delete",
         }
     }
@@ -201,7 +210,9 @@ fn object_line(object: &PlannedObject) -> String {
     let what = match object.change {
         PlannedChange::Create => "is new",
         PlannedChange::Configure => "changes",
+        PlannedChange::Recreate => "is deleted and created again",
         PlannedChange::Keep => "stays",
+        PlannedChange::Await => "does not exist, and is not created",
         PlannedChange::Delete => "is deleted because it is no longer rendered",
     };
     format!("{} {what}", object.name)
@@ -212,7 +223,15 @@ fn whole_text(plan: &ComponentPlan) -> String {
     let objects = &plan.objects;
     let mut text = String::new();
     if !plan.is_pending {
-        let rest = if plan.is_held { "" } else { "; nothing to do" };
+        let awaited = objects.iter().filter(|object| object.change == PlannedChange::Await);
+        let awaited: Vec<&String> = awaited.map(|object| &object.name).collect();
+        let rest = match (plan.is_held, awaited.is_empty()) {
+            (true, _) => String::new(),
+            (false, true) => "; nothing to do".to_owned(),
+            (false, false) => {
+                format!("; nothing to do; waiting for {}", sanitise(&list_literals(&awaited)))
+            }
+        };
         return format!("  applied as a whole: {}{rest}\n\n", plural(objects.len(), "object", "objects"));
     }
     text.push_str(&format!("  applied as a whole: {}\n\n", plural(objects.len(), "object", "objects")));
@@ -287,8 +306,8 @@ fn gate_lines(plan: &ComponentPlan) -> Vec<String> {
 fn service_line(service: &PlannedObject) -> String {
     let what = match service.change {
         PlannedChange::Create => "is new",
-        PlannedChange::Configure => "changes",
-        PlannedChange::Keep => "stays",
+        PlannedChange::Configure | PlannedChange::Recreate => "changes",
+        PlannedChange::Keep | PlannedChange::Await => "stays",
         PlannedChange::Delete => "is deleted because no port is exposed",
     };
     format!("service `{}` {what}", service.name)
@@ -352,17 +371,19 @@ fn step_rows(plan: &ComponentPlan) -> Vec<StepRow> {
     let mut rows: Vec<StepRow> = Vec::new();
     let mut batch = 0;
     let mut passed = plan.passed_gates;
+    let mut sizes = (0, 0);
     let spec = plan.steps.iter().find_map(claimed);
     for PreviewStep { step, target, sources } in &plan.steps {
+        // Gates come before the step that they are due for.
+        let (target_before, source_before) = std::mem::replace(&mut sizes, (*target, *sources));
         if let (Step::Act(action), Some(spec)) = (step, spec) {
             while let Some(point) = due_point(spec, passed, action) {
-                let (target, source) = rows.last().map_or((0, *sources), |row| (row.target, row.source));
                 let of = point.batch().unwrap_or(batch);
                 rows.extend(gates_at(&spec.gates, point).iter().map(|gate| StepRow {
                     batch: of,
                     step: gate.phrase(),
-                    target,
-                    source,
+                    target: target_before,
+                    source: source_before,
                 }));
                 passed = point.ordinal(spec) + 1;
             }
@@ -395,6 +416,10 @@ fn step_rows(plan: &ComponentPlan) -> Vec<StepRow> {
         };
         rows.push(StepRow { batch, step: words, target: *target, source: *sources });
     }
+    if let Some(window) = &plan.closed_window {
+        let (target, source) = sizes;
+        rows.push(StepRow { batch: window.batch, step: "hold".to_owned(), target, source });
+    }
     rows
 }
 
@@ -413,12 +438,19 @@ fn roll_words(rolling: &Rolling) -> String {
 fn closing_line(plan: &ComponentPlan, spec: &RunSpec) -> String {
     let peak = plan.peak;
     let last = plan.steps.last().map(|foreseen| &foreseen.step);
-    let end = if let Some(Step::Act(Action::Hold { batch })) = last {
+    let deleted = plan.steps.iter().filter_map(|foreseen| {
+        if let Step::Act(Action::Delete { workload, .. }) = &foreseen.step { Some(workload) } else { None }
+    });
+    let deleted: Vec<&String> = deleted.collect();
+    let end = if let Some(ClosedWindow { batch, opening, .. }) = &plan.closed_window {
+        let place = phrase::batch(*batch, spec.batches.len());
+        format!("held before {place}, {}", phrase::closed_until(*opening))
+    } else if let Some(Step::Act(Action::Hold { batch })) = last {
         format!("held after {}", phrase::batch(*batch, spec.batches.len()))
-    } else if spec.sources.is_empty() {
+    } else if deleted.is_empty() {
         "runs to completion".to_owned()
     } else {
-        format!("runs to completion, deleting {}", list_literals(&spec.sources))
+        format!("runs to completion, deleting {}", list_literals(&deleted))
     };
     format!("{end}; at most {} at a time", phrase::replicas(peak))
 }

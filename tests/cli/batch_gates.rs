@@ -98,11 +98,58 @@ fn a_doubtful_value_holds_the_run_for_a_user() {
     env.write("app.yaml", gated(2, ERRORS));
     env.run_ok("apply app.yaml --trust-gates")
         .says("held: after batch 1 of 2, metric `errors` was inconclusive: 1.5")
-        .says("rollout promote web");
+        .says("rollout promote web --sandbox=box.json --trust-gates`");
     assert_eq!(sizes(&env), [("web-v1".to_owned(), 2), ("web-v2".to_owned(), 1)]);
     env.write("errors.json", "0");
     env.run_ok("promote web --trust-gates").says("web: done: 3 of 3 upgraded, 3 ready");
     assert_eq!(sizes(&env), [("web-v2".to_owned(), 3)]);
+}
+
+/// A window in UTC of the day that is so many days from now, for whatever comes of a run while it is closed.
+fn window(days: i64, when_closed: &str) -> String {
+    let now = rollout::cluster::clock::Clock::system().now();
+    let day = (now + jiff::SignedDuration::from_hours(24 * days)).strftime("%a");
+    format!("window: {{days: [{day}], from: \"00:00\", to: \"24:00\", zone: UTC, whenClosed: {when_closed}}}")
+}
+
+#[test]
+fn a_plan_ends_where_a_closed_window_holds_the_run() {
+    let env = TestEnv::new();
+    env.write("app.yaml", gated(1, ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", gated(2, &window(3, "hold")));
+    let plan = env.run_ok("plan app.yaml").stdout;
+    let (_, steps) = plan.split_once("BATCH ").unwrap();
+    let words: Vec<&str> = steps.split_whitespace().collect();
+    let rows = "STEP TARGET SOURCE TOTAL 1/2 create `web-v2` 0 3 3 1/2 hold 0 3 3 held before batch 1 of 2, the window \
+                is closed until";
+    assert!(words.join(" ").starts_with(rows), "{plan}");
+    assert!(plan.ends_with("UTC; at most 3 replicas at a time\n\n"), "{plan}");
+    env.run_ok("apply app.yaml").says("held: before batch 1 of 2, the window is closed until");
+    // Once it is promoted, the next batch is held.
+    let promoted = env.run_ok("promote web --dry-run=client").stdout;
+    assert!(promoted.contains("\n  held before batch 2 of 2, the window is closed until"), "{promoted}");
+    env.run_ok("promote web").says("held: before batch 2 of 2, the window is closed until");
+    env.write("app.yaml", gated(2, &window(3, "wait")));
+    assert!(env.run_ok("plan app.yaml").stdout.contains("runs to completion, deleting `web-v1`"));
+}
+
+#[test]
+fn a_plan_shows_the_pods_at_a_gate_as_they_are_then() {
+    let env = TestEnv::new();
+    let in_place =
+        |version: u32, gates: &str| gated(version, gates).replace("webservice", "cloneset-service");
+    env.write("app.yaml", in_place(1, ""));
+    env.run_ok("apply app.yaml");
+    let hooks = "rolloutWebhooks: [{type: pre-batch-rollout, name: check, url: 'http://hooks.invalid/'}]";
+    env.write("app.yaml", in_place(2, hooks));
+    let plan = env.run_ok("plan app.yaml").stdout;
+    let rows: Vec<String> =
+        plan.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in ["1/2 call hook `check` 0 3 3", "2/2 call hook `check` 1 2 3"] {
+        assert!(rows.iter().any(|one| one == row), "{row}\n{plan}");
+    }
+    assert!(plan.contains("\n  runs to completion; at most 3 replicas at a time\n"), "{plan}");
 }
 
 #[test]

@@ -84,6 +84,12 @@ fn a_plan_warns_of_changes_that_are_immutable() {
     let policy = "  policies: [{name: again, type: resource-update, properties: {rules: [{selector: \
          {resourceTypes: [Job]}, strategy: {recreateFields: [spec.template]}}]}}]\n";
     env.write("app.yaml", task("migrate:2", policy));
-    let recreated = env.run_ok("plan app.yaml").stderr;
-    assert!(!recreated.contains("warning"), "{recreated}");
+    let planned = env.run_ok("plan app.yaml");
+    assert!(!planned.stderr.contains("warning"), "{}", planned.stderr);
+    let rows: Vec<Vec<&str>> = planned.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(rows.contains(&vec!["job.batch/shop-migrate", "recreate"]), "{}", planned.stdout);
+    let applied = env.run_ok("apply app.yaml");
+    applied.says("migrate: job.batch/shop-migrate deleted").says("migrate: job.batch/shop-migrate created");
+    assert!(!applied.stderr.contains("retrying"), "{}", applied.stderr);
+    env.run_to("plan app.yaml --detailed-exitcode", 0);
 }

@@ -154,7 +154,15 @@ fn taking_over_can_be_planned_and_rehearsed() {
     let before = env.bytes();
     env.run_to("plan app.yaml", 4).says("not managed by this application");
     let planned = env.run_ok("plan app.yaml --take-over");
-    assert!(planned.stdout.contains("image: cache:2"), "{}", planned.stdout);
+    let changed = [
+        "--- deployment.apps/cache",
+        "+++ deployment.apps/cache",
+        "-      - image: queue:1",
+        "+      - image: cache:2",
+        "-    team: other",
+    ];
+    let is_shown = |line: &str| planned.stdout.lines().any(|one| one == line);
+    assert_eq!(changed.map(is_shown), [true, true, true, true, false], "{}", planned.stdout);
     env.run_to("rehearse app.yaml", 4).says("not managed by this application");
     env.run_ok("rehearse app.yaml --take-over").says("cache: deployment.apps/cache configured");
     assert_eq!(env.bytes(), before);
@@ -195,6 +203,9 @@ fn policies_say_what_stays_and_what_is_left_alone() {
     let read_only =
         "{name: read, type: read-only, properties: {rules: [{selector: {resourceTypes: [Service]}}]}}";
     env.write("app.yaml", under_policies(read_only));
+    let plan = env.run_ok("plan app.yaml").stdout;
+    let rows: Vec<Vec<&str>> = plan.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(rows.contains(&vec!["service/queue", "await"]) && !plan.contains("kind: Service"), "{plan}");
     let ran = env.run_to("apply app.yaml --batch-timeout 2s", 3);
     ran.says("`service/queue`: does not exist, and is not created");
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::checked_env::CheckedEnv;
 use crate::published::Schemas;
-use crate::support::manifest::{application, component, shop};
+use crate::support::manifest::{application, component, shop, shop_of_entries};
 use crate::support::pod_rules;
 
 type Situation = fn(&Schemas);
@@ -248,6 +248,23 @@ fn applied_as_a_whole(schemas: &Schemas) {
     checked_env.drive("apply v2.yaml", 0);
     checked_env.look();
     checked_env.drive("undo web", 0);
+    let task = |policy: &str, image: &str| {
+        let policies = format!(
+            "policies: [{{name: jobs, type: {policy}, properties: {{rules: [{{selector: {{resourceTypes: [Job]}}, \
+             strategy: {{recreateFields: [spec.template]}}}}]}}}}]"
+        );
+        let component = format!("{{name: migrate, type: task, properties: {{image: '{image}'}}}}");
+        shop_of_entries(&[&component]).replace("spec:\n", &format!("spec:\n  {policies}\n"))
+    };
+    checked_env.env.write(
+        "read.yaml",
+        task("read-only", "migrate:1").replace(", strategy: {recreateFields: [spec.template]}", ""),
+    );
+    checked_env.plan("read.yaml");
+    checked_env.env.write("task.yaml", task("resource-update", "migrate:1"));
+    checked_env.env.run_ok("apply task.yaml");
+    checked_env.env.write("task.yaml", task("resource-update", "migrate:2"));
+    checked_env.plan("task.yaml");
 }
 
 fn held_in_a_workflow(schemas: &Schemas) {
@@ -284,6 +301,7 @@ fn measured(schemas: &Schemas) {
         format!("window: {{days: [{day}], from: \"00:00\", to: \"24:00\", zone: UTC, whenClosed: hold}}");
     let closed = component("web", 2, 2).batches(&["1", "1"]).rollout(&window);
     checked_env.env.write("v2.yaml", application("shop", &[closed]));
+    checked_env.plan("v2.yaml");
     checked_env.drive("apply v2.yaml", 0);
 }
 

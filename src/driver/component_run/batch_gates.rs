@@ -10,8 +10,6 @@ mod smoke_tests;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use crate::cluster::clock::Moment;
 use crate::driver::component_run::ComponentRun;
 use crate::driver::component_run::wait::REMIND_EVERY;
@@ -21,7 +19,7 @@ use crate::oam::batch_gates::{WhenClosed, Window};
 use crate::plan::action::Action;
 use crate::plan::gate_point::{BatchGate, GatePoint, HeldGate, due_point, gates_at, promoted_gates};
 use crate::plan::observed::Observed;
-use crate::plan::phrase::format_duration;
+use crate::plan::phrase::{self, format_duration};
 use crate::plan::run::{Outcome, Run, RunSpec};
 use crate::plan::window::next_opening;
 use crate::report::event::{EventKind, Progress};
@@ -184,12 +182,12 @@ impl ComponentRun<'_> {
             WhenClosed::Wait => {}
             WhenClosed::Hold => {
                 let place = place(observed, point);
-                let reason = format!("{place}, the window is closed until {}", shown_time(opening));
+                let reason = format!("{place}, {}", phrase::closed_until(opening));
                 self.hold_at_gate(observed, point, 1, &reason, |_| {}).await?;
                 return Ok(GateTurn::Held(HoldPoint::Gate { cause: GateCause::Closed, reason }));
             }
         }
-        let on = format!("the window, which opens at {},", shown_time(opening));
+        let on = format!("the window, which opens at {},", phrase::moment(opening));
         self.wait_at_gate(observed, point, on, left).await?;
         Ok(GateTurn::Again)
     }
@@ -339,9 +337,4 @@ impl ComponentRun<'_> {
 /// Describes a point, such as "after batch 2 of 3".
 fn place(observed: &Observed, point: GatePoint) -> String {
     point.phrase(observed.record.as_ref().map_or(0, |record| record.run.spec.batches.len()))
-}
-
-/// A time to the minute, in UTC.
-fn shown_time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

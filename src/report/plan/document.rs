@@ -63,6 +63,8 @@ struct RunDocument<'a> {
     batches: Vec<u32>,
     /// The batch after which it would be held; `None` if it would run to completion.
     held_after_batch: Option<usize>,
+    /// The batch before which it would be held, because its window is closed; none where it would not.
+    held_before_batch: Option<usize>,
     /// The most replicas at any time.
     peak: u32,
     steps: Vec<StepRow>,
@@ -104,6 +106,7 @@ fn run_document<'a>(plan: &ComponentPlan, spec: &'a RunSpec) -> RunDocument<'a> 
         target_size: spec.target_size,
         batches: spec.batches.iter().map(|batch| batch.size).collect(),
         held_after_batch,
+        held_before_batch: plan.closed_window.as_ref().map(|window| window.batch),
         peak: plan.peak,
         steps: step_rows(plan),
     }
