@@ -24,7 +24,12 @@ const CONTEXT: &str = "--context ";
 const FLEET: &str = "--fleet ";
 const SANDBOX: &str = "--sandbox=";
 
-/// kubectl commands about objects without a namespace.
+const TRUST_GATES: &str = "trust_gates";
+
+/// Commands that continue a run as it is recorded, gates included.
+const CONTINUING: [&str; 2] = ["rollout promote", "rollout resume"];
+
+/// Commands of kubectl about what is in no namespace.
 const CLUSTER_WIDE: [&str; 4] =
     ["kubectl create namespace", "kubectl auth whoami", "kubectl cluster-info", "kubectl get namespaces"];
 
@@ -33,6 +38,8 @@ const CLUSTER_WIDE: [&str; 4] =
 pub struct HintFlags {
     ours: Vec<String>,
     of_kubectl: Vec<String>,
+    /// Those of commands that continue a run with its gates.
+    of_runs: Vec<String>,
 }
 
 impl HintFlags {
@@ -61,7 +68,13 @@ impl HintFlags {
         ours.extend(sandbox.map(|file| format!("{SANDBOX}{file}")));
         let mut of_kubectl = flags(&is_given);
         of_kubectl.retain(|flag| !flag.starts_with(FLEET));
-        Self { ours, of_kubectl }
+        let trusts_gates = |(_, command): (&str, &ArgMatches)| {
+            let has_flag = command.try_contains_id(TRUST_GATES).is_ok();
+            has_flag && command.value_source(TRUST_GATES) == Some(ValueSource::CommandLine)
+        };
+        let trusts_gates = matches.subcommand().is_some_and(trusts_gates);
+        let of_runs = trusts_gates.then(|| "--trust-gates".to_owned()).into_iter().collect();
+        Self { ours, of_kubectl, of_runs }
     }
 
     /// These flags for one of several clusters: its own flags replace those that select several.
@@ -79,7 +92,7 @@ impl HintFlags {
         let (mut ours, of_kubectl) = (others(&self.ours), others(&self.of_kubectl));
         let sandbox = args.sandbox.iter().flatten();
         ours.extend(sandbox.map(|file| format!("{SANDBOX}{}", quoted(&file.to_string_lossy()))));
-        Self { ours, of_kubectl }
+        Self { ours, of_kubectl, of_runs: self.of_runs.clone() }
     }
 
     /// These flags with a namespace, unless one is set.
@@ -109,7 +122,8 @@ impl HintFlags {
     pub fn add_to(&self, sentence: &str) -> String {
         let parts = sentence.split('`').enumerate().map(|(index, part)| {
             if index % 2 == 1 && part.starts_with("rollout ") {
-                added(part, self.ours.iter())
+                let continues_run = CONTINUING.iter().any(|command| part.starts_with(command));
+                added(part, self.ours.iter().chain(self.of_runs.iter().filter(|_| continues_run)))
             } else if index % 2 == 1 && part.starts_with("kubectl ") {
                 let is_cluster_wide = CLUSTER_WIDE.iter().any(|command| part.starts_with(command));
                 let is_of_use = |flag: &&String| !(is_cluster_wide && flag.starts_with(NAMESPACE));
@@ -122,10 +136,12 @@ impl HintFlags {
     }
 }
 
-/// Adds the flags that a command lacks.
+/// A command with the flags that it lacks. One that selects a cluster is about that one, whatever fleet it is of.
 fn added<'a>(command: &str, flags: impl Iterator<Item = &'a String>) -> String {
+    let has = |flag: &str| command.split([' ', '=']).any(|word| word == flag);
+    let selects_cluster = has(CONTEXT.trim_end()) || has(SANDBOX.trim_end_matches('='));
     let mut command = command.to_owned();
-    for flag in flags {
+    for flag in flags.filter(|flag| !(selects_cluster && flag.starts_with(FLEET))) {
         let name = flag.split([' ', '=']).next().unwrap_or_default();
         if !command.split([' ', '=']).any(|word| word == name) {
             command.push(' ');
@@ -186,7 +202,30 @@ mod tests {
     }
 
     #[test]
-    fn a_manifests_namespace_is_added_unless_one_was_typed() {
+    fn a_command_about_a_cluster_of_a_fleet_does_not_name_the_fleet() {
+        let typed = typed(&["rollout", "apply", "app.yaml", "--fleet", "fleet.yaml"]);
+        assert_eq!(typed.add_to("`rollout status`"), "`rollout status --fleet fleet.yaml`");
+        for of_cluster in ["`rollout status --context eu`", "`rollout status --sandbox=box.eu.json`"] {
+            assert_eq!(typed.add_to(of_cluster), of_cluster);
+        }
+    }
+
+    #[test]
+    fn commands_that_continue_a_run_trust_gates_as_the_run_does() {
+        let flags = typed(&["rollout", "apply", "app.yaml", "--trust-gates", "-n", "shop"]);
+        let cases = [
+            ("`rollout promote web`", "`rollout promote web -n shop --trust-gates`"),
+            ("`rollout resume web`", "`rollout resume web -n shop --trust-gates`"),
+            ("`rollout undo web`", "`rollout undo web -n shop`"),
+        ];
+        for (hint, expected) in cases {
+            assert_eq!(flags.add_to(hint), expected);
+        }
+        assert_eq!(typed(&["rollout", "apply", "app.yaml"]), HintFlags::default());
+    }
+
+    #[test]
+    fn a_manifests_namespace_is_one_that_nobody_typed() {
         let none = typed(&["rollout", "status"]);
         assert_eq!(none, HintFlags::default());
         assert_eq!(none.in_namespace("shop").add_to("`rollout undo`"), "`rollout undo -n shop`");
