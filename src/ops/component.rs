@@ -8,7 +8,7 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::driver::workflow::passed_steps;
 use crate::plan::record::Record;
-use crate::plan::run::{Outcome, Purpose};
+use crate::plan::run::{Outcome, Purpose, WorkflowPlace};
 use crate::report::text::list_literals;
 
 /// A component that has been rolled out.
@@ -70,9 +70,30 @@ pub(super) fn passed_of_application(records: &[StoredRecord], record: &Record) -
 pub(super) fn is_done(records: &[StoredRecord], application: &str, component: &str) -> bool {
     let mut records = records.iter().map(|stored| &stored.record);
     let found = records.find(|record| record.application == application && record.component == component);
-    found.is_some_and(|record| {
-        record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
-    })
+    found.is_some_and(has_gone_forward)
+}
+
+fn has_gone_forward(record: &Record) -> bool {
+    record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
+}
+
+/// The place of a run in a workflow that is not at its end.
+pub(super) fn open_place(record: &Record) -> Option<&WorkflowPlace> {
+    record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable())
+}
+
+/// The component that one in a workflow waits for and that is not done, and that no promotion continues: such as one
+/// that was rolled back. `find` knows the records of the namespace by component.
+pub(super) fn stuck_predecessor<'a>(
+    record: &'a Record,
+    find: impl Fn(&str) -> Option<&'a Record>,
+) -> Option<&'a String> {
+    let place = open_place(record).filter(|place| place.is_waiting)?;
+    let is_in_order = |before: &Record| {
+        let continues = open_place(before).is_some_and(|other| other.application == place.application);
+        before.application == record.application && (continues || has_gone_forward(before))
+    };
+    place.depends_on.iter().find(|name| !find(name).is_some_and(is_in_order))
 }
 
 /// The record of a component by its name, or of the only one.

@@ -7,12 +7,13 @@ use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, Failure};
 use crate::driver::request::{ComponentRequest, Gate, Intent, RolloutRequest};
 use crate::ops::component::{
-    ComponentSelector, is_done, passed_of_application, pick, recorded_request, without_prefix,
+    ComponentSelector, open_place, passed_of_application, pick, recorded_request, stuck_predecessor,
+    without_prefix,
 };
 use crate::ops::pause::{ComponentRef, amend_record};
 use crate::ops::{apply, resume};
 use crate::plan::record::Record;
-use crate::plan::run::{Outcome, WorkflowPlace};
+use crate::plan::run::Outcome;
 
 /// How far a run is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +65,6 @@ pub async fn promote_request(
     };
     let intent = Intent::Recorded { gate, kind: record.run.spec.kind };
     Ok(recorded_request(&records, record, namespace, intent))
-}
-
-/// The place of a run in a workflow that is not at its end.
-fn open_place(record: &Record) -> Option<&WorkflowPlace> {
-    record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable())
 }
 
 /// A component in a workflow: the one that is named if it waits or others wait for it, or one of the named application.
@@ -131,9 +127,9 @@ fn workflow_request(
     for record in &members {
         let place = open_place(record).cloned().unwrap_or_default();
         let is_member = |name: &String| members.iter().any(|record| record.component == *name);
-        let (within, before): (Vec<String>, Vec<String>) = place.depends_on.into_iter().partition(is_member);
-        let is_done = |name: &String| is_done(records, &of.application, name);
-        if let Some(name) = before.iter().find(|name| place.is_waiting && !is_done(name)) {
+        let within: Vec<String> = place.depends_on.into_iter().filter(is_member).collect();
+        let find = |name: &str| of_application().find(|record| record.component == name);
+        if let Some(name) = stuck_predecessor(record, find) {
             let reason =
                 format!("component `{}` waits for component `{name}`, which is not done", record.component);
             return Err(Failure::refused(reason)

@@ -19,10 +19,11 @@ use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::workflow::{GateCondition, StepGate};
-use crate::ops::component::{unknown_name, without_prefix};
+use crate::ops::component::{stuck_predecessor, unknown_name, without_prefix};
 use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::phrase;
+use crate::plan::record::Record;
 use crate::plan::replica_split::{ReplicaSplit, source_names};
 use crate::plan::run::{Outcome, Run, WorkflowPlace};
 use crate::plan::run_status::run_status;
@@ -106,6 +107,7 @@ async fn statuses_of(
     }
     let kinds = records.iter().map(|stored| stored.record.run.spec.kind).collect();
     let objects = LiveObjects::read(session, namespace, &applied_objects(&records)).await?;
+    let stuck = stuck_in_workflow(records.iter().map(|stored| &stored.record));
     let mut workloads = list_workloads(session, namespace, &kinds).await?;
     let mut items: Vec<ComponentStatus> = records
         .into_iter()
@@ -119,6 +121,7 @@ async fn statuses_of(
             component_status(stored, workloads)
         })
         .collect();
+    explain_stuck(&mut items, &stuck);
     items.sort_by(|a, b| a.component.cmp(&b.component));
     Ok(items)
 }
@@ -207,6 +210,31 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
         message: message(run, status.batch, &record.application).or(status.drift),
         component: record.component,
         application: record.application,
+    }
+}
+
+/// What the components wait for that are held at a step and that no promotion continues, by name.
+pub(super) fn stuck_in_workflow<'a>(
+    records: impl Iterator<Item = &'a Record> + Clone,
+) -> BTreeMap<String, String> {
+    let find = |name: &str| records.clone().find(|record| record.component == name);
+    let stuck = records.clone().filter(|record| record.run.paused.is_none()).filter_map(|record| {
+        let StepGate { step, .. } = record.run.workflow.as_ref()?.held_at()?;
+        let before = stuck_predecessor(record, find)?;
+        let held = phrase::held_at_step(step, None);
+        let message =
+            format!("{held}, before which component `{before}` has to be done: apply the manifest again");
+        Some((record.component.clone(), message))
+    });
+    stuck.collect()
+}
+
+/// Has those of [`stuck_in_workflow`] say what they wait for.
+pub(super) fn explain_stuck(items: &mut [ComponentStatus], stuck: &BTreeMap<String, String>) {
+    for item in items {
+        if let Some(message) = stuck.get(&item.component) {
+            item.message = Some(message.clone());
+        }
     }
 }
 

@@ -21,8 +21,8 @@ use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
-use crate::ops::status::component_status;
 use crate::ops::status::objects::{applied_objects, status_of_objects};
+use crate::ops::status::{component_status, explain_stuck, stuck_in_workflow};
 use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::status::ComponentStatus;
 
@@ -94,7 +94,14 @@ impl<'a> StatusWatch<'a> {
     pub fn items(&self) -> Result<Vec<ComponentStatus>, Failure> {
         match self.cache.failure().or_else(|| self.objects.cache.failure()) {
             Some(error) => Err(error.into()),
-            None => Ok(self.records.borrow().values().map(|stored| self.item(stored)).collect()),
+            None => {
+                let records = self.records.borrow();
+                let stuck = stuck_in_workflow(records.values().map(|stored| &stored.record));
+                let mut items: Vec<ComponentStatus> =
+                    records.values().map(|stored| self.item(stored)).collect();
+                explain_stuck(&mut items, &stuck);
+                Ok(items)
+            }
         }
     }
 

@@ -214,6 +214,13 @@ fn a_component_whose_predecessor_was_rolled_back_is_not_promoted() {
     env.write("app.yaml", two("2"));
     env.run_to("apply app.yaml", 0).says("job: held at step `approve`");
     env.run_ok("undo web");
+    let stuck = "job: held at step `approve` of the workflow, before which component `web` has to be done: apply the \
+                 manifest again";
+    for line in ["status", "status --until gate"] {
+        let status = env.run_ok(line);
+        status.says(stuck);
+        assert!(!status.transcript().contains("rollout promote"), "{}", status.transcript());
+    }
     env.run_to("promote shop", 4).says("component `job` waits for component `web`, which is not done");
 }
 
