@@ -14,6 +14,7 @@ use crate::driver::context::{Context, Limits, OnFailure};
 use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, FailureKind};
 use crate::driver::request::RolloutRequest;
 use crate::ops::apply::{self, Standing};
+use crate::ops::fleet::soak::Unready;
 use crate::report::event::EventKind;
 
 /// What is done in one cluster.
@@ -55,6 +56,16 @@ impl FleetFailure {
         match self {
             Self::Hold => OnFailure::Hold,
             Self::UndoComponent | Self::UndoWave | Self::UndoAll => OnFailure::Undo,
+        }
+    }
+
+    /// What it is called on the command line.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Hold => "--on-failure hold",
+            Self::UndoComponent => "--on-failure undo",
+            Self::UndoWave => "--on-failure undo-wave",
+            Self::UndoAll => "--on-failure undo-all",
         }
     }
 
@@ -107,7 +118,7 @@ pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterO
     };
     let mut outcomes = not_begun(waves);
     for (place, wave) in waves.iter().enumerate() {
-        let mut stop = None;
+        let (mut stop, mut unready) = (None, None);
         let ended = join_all(wave.clusters.iter().map(|cluster| drive(waves, place, cluster, on_failure)));
         outcomes[place] = ended.await;
         let changed: Vec<Vec<Vec<String>>> = outcomes[..=place].iter().map(|wave| changes_of(wave)).collect();
@@ -118,13 +129,21 @@ pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterO
         if let Some(found) = stop_of(&outcomes[place]) {
             stop = Some(found);
         } else if is_before_a_gate && !wave.soak.is_zero() {
-            soak::soak(waves, place, &mut outcomes[place]).await;
+            if let Err(Unready { cluster, component, mut failure }) = soak::soak(waves, place).await {
+                if failure.kind == FailureKind::NotReady {
+                    unready = Some((cluster, component.clone()));
+                    let undone = rollback::undone(&waves[..=place], &changed, on_failure, unready.as_ref());
+                    failure.hints = soak::next_steps(&component, on_failure, !undone.is_empty());
+                }
+                fail(&wave.clusters[cluster], &mut outcomes[place][cluster], &component, &failure);
+            }
             stop = stop_of(&outcomes[place]);
         }
         let Some(stop) = stop else { continue };
         skip_rest(waves, place, stop);
         if stop == StopReason::Failed {
-            rollback::roll_back(&waves[..=place], &changed, on_failure).await;
+            let undone = rollback::undone(&waves[..=place], &changed, on_failure, unready.as_ref());
+            rollback::roll_back(undone).await;
         }
         break;
     }

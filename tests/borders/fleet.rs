@@ -30,9 +30,13 @@ impl Fleet {
         Self { eu: TestCluster::open(READY).await, us: TestCluster::open(READY).await, process }
     }
 
-    /// Applies a manifest to both. The outcomes are those of `eu`, then those of `us`, if that was begun.
     async fn apply(&self) -> Run {
-        let requests = vec![request_for(&[web(1, 3)])];
+        self.apply_version(1, FleetFailure::Hold).await
+    }
+
+    /// Applies a manifest to both. The outcomes are those of `eu`, then those of `us`, if that was begun.
+    async fn apply_version(&self, version: u32, on_failure: FleetFailure) -> Run {
+        let requests = vec![request_for(&[web(version, 3)])];
         self.eu
             .perform(&self.process, async |eu: &Context| {
                 let session = Session::new(self.us.client(), self.us.clock.clone(), Timeouts::default());
@@ -42,7 +46,7 @@ impl Fleet {
                     Wave { clusters: vec![ClusterRequest { context, requests }], soak }
                 };
                 let waves = [wave(eu.clone(), 10 * MINUTE), wave(us, Duration::ZERO)];
-                let outcomes = fleet::apply(&waves, FleetFailure::Hold).await;
+                let outcomes = fleet::apply(&waves, on_failure).await;
                 let applications = outcomes.into_iter().flatten().flatten();
                 applications.flat_map(|application| application.components).collect()
             })
@@ -59,6 +63,14 @@ fn second_start(run: &Run) -> Option<i64> {
 fn failure(run: &Run) -> FailureKind {
     match run.ends.as_deref() {
         Some([(_, ComponentOutcome::Failed(failure))]) => failure.kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The hints of the one component that has failed.
+fn hints(run: &Run) -> Vec<String> {
+    match run.ends.as_deref() {
+        Some([(_, ComponentOutcome::Failed(failure))]) => failure.hints.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -81,6 +93,14 @@ async fn a_pod_that_becomes_unready_restarts_the_soak_time() {
     };
     let (run, ()) = tokio::join!(fleet.apply(), meddle);
     assert_eq!(second_start(&run), Some(18));
+    let notices = run.events.iter().filter_map(|event| match &event.what {
+        EventKind::Waiting { on, .. } if on.starts_with("the soak") => Some(on.clone()),
+        EventKind::Warned { message } => Some(message.clone()),
+        _ => None,
+    });
+    let soak = "the soak time of 10m after wave 1 of 2";
+    let unready = "not ready; the soak time begins again when it is: `web-v1`: 0 of 3 ready";
+    assert_eq!(notices.collect::<Vec<_>>(), [soak, unready, soak]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +112,31 @@ async fn a_wave_that_does_not_stay_ready_has_failed() {
     };
     let (run, ()) = tokio::join!(fleet.apply(), meddle);
     assert_eq!((failure(&run), second_start(&run)), (FailureKind::NotReady, None));
+    assert_eq!(
+        hints(&run),
+        ["see `rollout status web`", "rerun the same command to continue with the next wave"]
+    );
     assert!(fleet.us.objects("ConfigMap").iter().all(|map| map["metadata"]["name"] != "rollout-web"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_component_that_does_not_stay_ready_is_rolled_back_if_asked() {
+    for on_failure in [FleetFailure::UndoComponent, FleetFailure::UndoWave] {
+        let fleet = Fleet::open().await;
+        fleet.apply().await;
+        let meddle = async {
+            fleet.eu.clock.pause(6 * MINUTE).await;
+            fleet.eu.set_pod_rules(&format!("{}{READY}", failing("*:2", "NeverReady")));
+        };
+        let (run, ()) = tokio::join!(fleet.apply_version(2, on_failure), meddle);
+        assert_eq!(failure(&run), FailureKind::NotReady);
+        let flag = if on_failure == FleetFailure::UndoWave { "undo-wave" } else { "undo" };
+        assert_eq!(hints(&run), [format!("rolling back now (`--on-failure {flag}`)")]);
+        let deployments = fleet.eu.objects("Deployment");
+        let names = deployments.iter().filter_map(|one| one["metadata"]["name"].as_str());
+        let names: Vec<&str> = names.filter(|name| name.starts_with("web")).collect();
+        assert_eq!(names, ["web-v1"], "{on_failure:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! `--on-failure undo-wave` and `undo-all`: what this command has changed in other clusters is rolled back.
+//! `--on-failure undo-wave` and `undo-all`: what this command has changed in other clusters is rolled back. So is a
+//! component that did not stay ready before the next wave, also with `undo`.
 //!
 //! Only what the record says that this process did: a component that another run has claimed since is left to it, and
 //! one that was as wanted before this command began stays.
@@ -15,18 +16,39 @@ use crate::plan::record::Record;
 use crate::plan::run::{Mode, Purpose};
 use crate::report::event::EventKind;
 
-/// Rolls back what was changed: the components by name, for each wave and cluster.
-pub(super) async fn roll_back(waves: &[Wave], changed: &[Vec<Vec<String>>], on_failure: FleetFailure) {
-    let first = match on_failure {
-        FleetFailure::Hold | FleetFailure::UndoComponent => return,
-        FleetFailure::UndoWave => waves.len().saturating_sub(1),
-        FleetFailure::UndoAll => 0,
-    };
-    // A rollback must not wait for the one of another cluster, and so has no waves.
-    let clusters = waves.iter().zip(changed).skip(first).flat_map(|(wave, changed)| {
-        wave.clusters.iter().zip(changed).map(|(cluster, changed)| roll_back_cluster(cluster, changed))
+/// What is rolled back in a cluster: the components by name, at least one.
+pub(super) type UndoneComponents<'a> = (&'a ClusterRequest, Vec<String>);
+
+/// What is rolled back after a failure in the last of these waves, of what was changed: the components by name, for
+/// each wave and cluster. A component whose run has failed was rolled back by its run; `unready`, in a cluster of the
+/// wave, did not stay ready after its run.
+pub(super) fn undone<'a>(
+    waves: &'a [Wave],
+    changed: &[Vec<Vec<String>>],
+    on_failure: FleetFailure,
+    unready: Option<&(usize, String)>,
+) -> Vec<UndoneComponents<'a>> {
+    let last = waves.len().saturating_sub(1);
+    let clusters = waves.iter().zip(changed).enumerate().flat_map(|(place, (wave, changed))| {
+        let clusters = wave.clusters.iter().zip(changed).enumerate();
+        clusters.map(move |(index, (cluster, changed))| {
+            let is_undone = |name: &&String| match on_failure {
+                FleetFailure::Hold => false,
+                FleetFailure::UndoComponent => {
+                    place == last && unready.is_some_and(|(at, component)| *at == index && component == *name)
+                }
+                FleetFailure::UndoWave => place == last,
+                FleetFailure::UndoAll => true,
+            };
+            (cluster, changed.iter().filter(is_undone).cloned().collect::<Vec<_>>())
+        })
     });
-    join_all(clusters).await;
+    clusters.filter(|(_, components)| !components.is_empty()).collect()
+}
+
+/// Rolls back components. A rollback must not wait for the one of another cluster, and so has no waves.
+pub(super) async fn roll_back(undone: Vec<UndoneComponents<'_>>) {
+    join_all(undone.iter().map(|(cluster, components)| roll_back_cluster(cluster, components))).await;
 }
 
 async fn roll_back_cluster(cluster: &ClusterRequest, changed: &[String]) {

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use crate::cluster::clock::Moment;
 use crate::cluster::record_store;
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::ops::fleet::{ClusterOutcomes, ClusterRequest, Wave, emit, fail};
+use crate::driver::request::RolloutRequest;
+use crate::ops::fleet::{ClusterRequest, FleetFailure, Wave, emit};
 use crate::ops::status_watch::StatusWatch;
 use crate::ops::wait_for::{Until, WaitState, has_run_failed};
 use crate::plan::phrase::{format_duration, wave as wave_phrase};
@@ -26,26 +27,53 @@ struct Followed<'a> {
     components: BTreeSet<String>,
 }
 
-/// A component that is not ready.
-struct Unready {
-    cluster: usize,
-    component: String,
-    failure: Failure,
+/// A component that is not ready, or of a cluster that cannot be read.
+pub(super) struct Unready {
+    /// The cluster's index in its wave.
+    pub(super) cluster: usize,
+    /// The component.
+    pub(super) component: String,
+    /// Of kind [`FailureKind::NotReady`] where the component is not ready.
+    pub(super) failure: Failure,
 }
 
-/// Waits until a wave has stayed ready for its time. What does not stay ready is a failure of its component.
-pub(super) async fn soak(waves: &[Wave], place: usize, outcomes: &mut [ClusterOutcomes]) {
+/// Waits until a wave has stayed ready for its time.
+///
+/// # Errors
+/// What does not stay ready.
+pub(super) async fn soak(waves: &[Wave], place: usize) -> Result<(), Unready> {
     let wave = &waves[place];
     let point = format!("after {}", wave_phrase(place, waves.len()));
+    report_soak(wave, &point);
+    stay_ready(wave, &point).await?;
+    report(wave, &EventKind::GatePassed { point });
+    Ok(())
+}
+
+/// What to do about a component that did not stay ready.
+pub(super) fn next_steps(component: &str, on_failure: FleetFailure, is_rolled_back: bool) -> Vec<String> {
+    if is_rolled_back {
+        return vec![format!("rolling back now (`{}`)", on_failure.flag())];
+    }
+    vec![format!("see `rollout status {component}`"), RERUN_HINT.to_owned()]
+}
+
+/// Reports that the time of a wave begins.
+fn report_soak(wave: &Wave, point: &str) {
     let time = wave.soak.try_into().unwrap_or_default();
     let on = format!("the soak time of {} {point}", format_duration(time));
     report(wave, &EventKind::Waiting { progress: Progress::default(), on });
-    match stay_ready(wave, &point).await {
-        Ok(()) => report(wave, &EventKind::GatePassed { point }),
-        Err(Unready { cluster, component, failure }) => {
-            fail(&wave.clusters[cluster], &mut outcomes[cluster], &component, &failure);
-        }
-    }
+}
+
+/// Reports that a component is not ready: the time begins again when it is.
+fn report_unready(wave: &Wave, Unready { cluster, component, failure }: &Unready) {
+    let cluster = &wave.clusters[*cluster];
+    let is_its = |request: &&RolloutRequest| request.component_names().contains(component);
+    let Some(request) = cluster.requests.iter().find(is_its) else { return };
+    let why = failure.evidence.first().map_or_else(String::new, |why| format!(": {why}"));
+    let message = format!("not ready; the soak time begins again when it is{why}");
+    let context = cluster.context.reporting_in(&request.namespace);
+    context.emit(&request.application, Some(component), EventKind::Warned { message });
 }
 
 fn report(wave: &Wave, what: &EventKind) {
@@ -92,9 +120,14 @@ async fn stay_ready(wave: &Wave, point: &str) -> Result<(), Unready> {
             match (&late, unready_since) {
                 (None, None) if now >= end => return Ok(()),
                 (None, None) => {}
-                // Ready again: the time starts again.
-                (None, Some(_)) => (end, unready_since) = (now.plus(wave.soak), None),
-                (Some(_), None) => unready_since = Some(now),
+                (None, Some(_)) => {
+                    (end, unready_since) = (now.plus(wave.soak), None);
+                    report_soak(wave, point);
+                }
+                (Some(late), None) => {
+                    unready_since = Some(now);
+                    report_unready(wave, late);
+                }
                 (Some(_), Some(_)) => {}
             }
             let until = unready_since.map_or(Some(end), |since| since.after(context.limits.batch));
@@ -177,7 +210,7 @@ fn find_unready(followed: &[Followed<'_>], point: &str) -> Result<Option<Unready
 
 fn unready_failure(item: &ComponentStatus, point: &str) -> Failure {
     let reason = format!("`{}` did not stay ready {point}", item.component);
-    let mut failure = Failure::new(FailureKind::NotReady, reason).hint(RERUN_HINT);
+    let mut failure = Failure::new(FailureKind::NotReady, reason);
     failure.evidence.extend(item.message.clone());
     failure
 }
