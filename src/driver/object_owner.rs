@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::keys;
 use crate::driver::checks::objects::contains;
@@ -84,8 +84,9 @@ impl ObjectOwner<'_> {
             // The application that the object belongs to writes it.
             Some(_) if is_shared && before.labels().contains_key(labels::NAME) => Ok(Handling::Keep),
             Some(_) if may_adopt && !before.labels().contains_key(labels::NAME) => Ok(Handling::Adopt),
-            Some(reason) if self.is_of_application(before) => Err(Failure::refused(reason)
-                .hint("rename the object, or apply the manifest first without it, which deletes it")),
+            Some(reason) if self.is_of_application(before) => {
+                Err(self.refused_sibling(reason, before, reference))
+            }
             Some(reason) if before.labels().contains_key(labels::NAME) => {
                 Err(Failure::refused(reason).hint("rename the component or the object"))
             }
@@ -93,6 +94,22 @@ impl ObjectOwner<'_> {
                 "rename the component or the object, delete that object, or take it over with `--take-over`",
             )),
         }
+    }
+
+    /// The refusal of an object of another component of the application.
+    fn refused_sibling(&self, reason: String, live: &DynamicObject, reference: &ObjectRef) -> Failure {
+        let strategy = self.policies.map(|policies| policies.garbage_strategy(&json!(live)));
+        let is_kept = reference.kind == "PersistentVolumeClaim"
+            || live.annotations().contains_key(keys::KEPT)
+            || strategy.is_some_and(|strategy| strategy != GarbageStrategy::OnAppUpdate);
+        if !is_kept {
+            return Failure::refused(reason)
+                .hint("rename the object, or apply the manifest first without it, which deletes it");
+        }
+        let (object, label, component) = (reference.kubectl_arguments(), labels::COMPONENT, self.component);
+        Failure::refused(reason).hint("rename the object").hint(format!(
+            "or give it to component `{component}` as it is: `kubectl label {object} {label}={component} --overwrite`"
+        ))
     }
 
     /// Whether an object belongs to a component of the application.

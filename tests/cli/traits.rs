@@ -98,6 +98,32 @@ fn a_plain_component_has_the_objects_of_its_traits_and_nothing_is_left_of_them()
 }
 
 #[test]
+fn a_claim_that_is_kept_can_be_given_to_a_renamed_component() {
+    let env = TestEnv::new();
+    let storage = "{type: storage, properties: {pvc: [{name: data, mountPath: /data, resources: {requests: {storage: 1Gi}}}]}}";
+    env.write("app.yaml", shop(&[storage]));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", shop(&[storage]).replace("name: web", "name: front"));
+    let label =
+        "`kubectl label persistentvolumeclaim/data -n default app.oam.dev/component=front --overwrite`";
+    env.run_to("plan app.yaml", 4)
+        .says("persistentvolumeclaim/data belongs to component `web`")
+        .says("hint: rename the object\n")
+        .says(&format!("hint: or give it to component `front` as it is: {label}"));
+    env.edit(|objects| {
+        let claim = objects.iter_mut().find(|one| one["kind"] == "PersistentVolumeClaim").unwrap();
+        claim["metadata"]["labels"]["app.oam.dev/component"] = json!("front");
+    });
+    env.run_ok("apply app.yaml");
+    assert_eq!(names(&env, "PersistentVolumeClaim"), ["data"]);
+    let config = shop(&[STORAGE]);
+    env.write("app.yaml", &config);
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", config.replace("name: web", "name: front"));
+    env.run_to("apply app.yaml", 4).says("apply the manifest first without it, which deletes it");
+}
+
+#[test]
 fn traits_that_contradict_each_other_are_refused_with_their_lines() {
     let env = TestEnv::new();
     env.write("app.yaml", shop(&[SIDECAR, "{type: sidecar, properties: {name: logger, image: 'logger:2'}}"]));
