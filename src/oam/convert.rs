@@ -38,6 +38,9 @@ pub enum ConvertError {
     /// The name is not valid for an application.
     #[error("application name `{0}` is not valid, expected {expected}", expected = names::SHORT_SUBDOMAIN.expected)]
     Name(String),
+    /// The name is that of an application among the objects.
+    #[error("application `{0}` is among the objects: choose another name")]
+    TakenName(String),
 }
 
 /// Whether two workloads have the same pod template, ignoring what the API server has filled in.
@@ -47,19 +50,20 @@ pub fn is_same_template(one: &Value, other: &Value) -> bool {
     template(one) == template(other)
 }
 
-/// The Application that renders these objects, as YAML. `name` is its name; by default it is taken from the objects.
-/// Applications among the objects follow unchanged, as separate documents.
+/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide.
+/// Applications among the objects follow as they are, each a document of its own; it gets another name than theirs.
 ///
 /// # Errors
-/// If there are no objects, or the name is invalid.
+/// There is no object, or the name cannot be one, or is that of an application among the objects.
 pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
     let (applications, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_application(object));
     let mut documents: Vec<String> =
         applications.iter().map(|application| written_object(application)).collect();
     if documents.is_empty() || !objects.is_empty() {
-        match converted(&objects, name, release) {
-            // The other objects, such as the hooks of a chart, are all omitted.
+        let taken = applications.iter().filter_map(|application| application["metadata"]["name"].as_str());
+        match converted(&objects, Naming { given: name, taken: &taken.collect::<Vec<_>>() }, release) {
+            // Nothing of the others is carried over, such as the hooks of a chart.
             Err(ConvertError::Nothing) if !documents.is_empty() => {}
             converted => documents.insert(0, converted?),
         }
@@ -67,8 +71,35 @@ pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Resul
     Ok(documents.join("---\n"))
 }
 
-/// The Application that renders objects other than Applications.
-fn converted(objects: &[&Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
+/// What an Application is called.
+#[derive(Debug, Clone, Copy)]
+struct Naming<'a> {
+    /// The name that it is to have; without one the objects decide.
+    given: Option<&'a str>,
+    /// The names that others have.
+    taken: &'a [&'a str],
+}
+
+impl Naming<'_> {
+    /// The name, by that which the objects suggest.
+    fn resolve(self, suggested: &str) -> Result<String, ConvertError> {
+        let is_taken = |name: &str| self.taken.contains(&name);
+        let mut name = self.given.unwrap_or(suggested).to_owned();
+        if self.given.is_some() && is_taken(&name) {
+            return Err(ConvertError::TakenName(name));
+        }
+        while is_taken(&name) {
+            name.push_str("-objects");
+        }
+        if !names::is_short_subdomain(&name) {
+            return Err(ConvertError::Name(name));
+        }
+        Ok(name)
+    }
+}
+
+/// The Application that renders objects, none of which is one.
+fn converted(objects: &[&Value], naming: Naming<'_>, release: Release) -> Result<String, ConvertError> {
     let mut comments = Vec::new();
     let (templates, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_analysis_template(object));
@@ -84,7 +115,7 @@ fn converted(objects: &[&Value], name: Option<&str>, release: Release) -> Result
     }
     let wanted = objects.into_iter().filter(|object| is_wanted(object, &mut comments));
     let given = wanted.map(without_server_fields).collect();
-    let conversion = Conversion { gates: analysis.properties(), ..Conversion::new(given, name, release)? };
+    let conversion = Conversion { gates: analysis.properties(), ..Conversion::new(given, naming, release)? };
     Ok(conversion.carried_out(comments))
 }
 
@@ -119,7 +150,7 @@ struct Conversion {
 }
 
 impl Conversion {
-    fn new(mut given: Vec<Value>, name: Option<&str>, release: Release) -> Result<Self, ConvertError> {
+    fn new(mut given: Vec<Value>, naming: Naming<'_>, release: Release) -> Result<Self, ConvertError> {
         let Some(first) = given.first() else { return Err(ConvertError::Nothing) };
         let mut labels = if given.len() > 1 { labels_of(first) } else { Map::new() };
         for object in &given {
@@ -127,14 +158,9 @@ impl Conversion {
             labels.retain(|key, value| others.get(key) == Some(value));
         }
         let workload = given.iter().find(|object| fit(object, None).is_some()).unwrap_or(first);
-        let name = name
-            .or_else(|| labels.get("app.kubernetes.io/instance")?.as_str())
-            .or_else(|| workload["metadata"]["name"].as_str())
-            .unwrap_or_default()
-            .to_owned();
-        if !names::is_short_subdomain(&name) {
-            return Err(ConvertError::Name(name));
-        }
+        let instance = labels.get("app.kubernetes.io/instance").and_then(Value::as_str);
+        let suggested = instance.or_else(|| workload["metadata"]["name"].as_str()).unwrap_or_default();
+        let name = naming.resolve(suggested)?;
         let namespaces = given.iter().filter_map(|object| object["metadata"]["namespace"].as_str());
         let mut namespaces: Vec<String> = namespaces.map(str::to_owned).collect();
         namespaces.sort();

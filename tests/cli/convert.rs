@@ -114,6 +114,24 @@ fn an_application_among_objects_stays_one() {
 }
 
 #[test]
+fn an_application_gets_another_name_than_one_among_the_objects() {
+    let env = TestEnv::new();
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  selector: {matchLabels: {a: b}}\n  \
+               template: {metadata: {labels: {a: b}}, spec: {containers: [{name: shop, image: 'shop:1'}]}}\n";
+    let application = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\n\
+        spec: {components: [{name: api, type: webservice, properties: {image: 'api:1'}}]}\n";
+    let both = format!("{web}---\n{application}");
+    let (code, printed, said) = piped(&env, "convert -", &both);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, _, said) = piped(&env, "apply - --sandbox=box.json", &printed);
+    assert_eq!(code, Some(0), "{said}\n{printed}");
+    assert_eq!(env.deployments(), ["api 1/1", "shop 1/1"]);
+    let (code, _, said) = piped(&env, "convert - --name shop", &both);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("application `shop` is among the objects: choose another name"), "{said}");
+}
+
+#[test]
 fn bad_input_is_reported_with_its_place() {
     let env = TestEnv::new();
     let (code, printed, said) = piped(&env, "convert -", "apiVersion: v1\nkind: ConfigMap\n");
