@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::path::{Component, Path, PathBuf};
 
 use crate::report::event::{Event, EventKind, Reporter};
 use crate::report::message::subject;
@@ -40,6 +41,20 @@ pub fn annotation(level: Level, title: &str, spot: Option<Location<'_>>, message
         format!("file={},line={line},col={column},", property(file))
     });
     format!("::{level} {place}title={}::{}\n", property(title), escape_value(&sanitise_block(message)))
+}
+
+/// A file as GitHub knows it: by its path in the repository, where it is in it. `directory` is where relative paths
+/// begin.
+pub fn path_in_repository(file: &str, directory: &Path, repository: &Path) -> String {
+    let mut path = PathBuf::new();
+    for part in directory.join(file).components() {
+        match part {
+            Component::ParentDir => drop(path.pop()),
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => path.push(part),
+        }
+    }
+    path.strip_prefix(repository).map_or_else(|_| file.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
 fn property(text: &str) -> String {
@@ -142,7 +157,22 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_escaped() {
+    fn files_are_named_by_their_path_in_the_repository() {
+        let cases = [
+            ("app.yaml", "/repo", "app.yaml"),
+            ("app.yaml", "/repo/deploy", "deploy/app.yaml"),
+            ("./eu/../app.yaml", "/repo/deploy", "deploy/app.yaml"),
+            ("/repo/deploy/app.yaml", "/repo/other", "deploy/app.yaml"),
+            ("../app.yaml", "/repo", "../app.yaml"),
+        ];
+        for (file, directory, expected) in cases {
+            let path = path_in_repository(file, Path::new(directory), Path::new("/repo"));
+            assert_eq!(path, expected, "{file} in {directory}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_looks_like_a_command() {
         assert_eq!(
             escape_commands("a\n  ::set-env name=X::1\nb ##[error]x\n"),
             "a\n  : :set-env name=X::1\nb # #[error]x\n"

@@ -47,6 +47,14 @@ fn a_manifests_problem_is_shown_at_its_line() {
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
     assert!(annotation.starts_with("::error file=v2.yaml,line=15,col="), "{annotation}");
+    let mut command = env.command("apply v2.yaml");
+    let folder = env.path("v2.yaml").canonicalize().unwrap();
+    let repository = folder.parent().unwrap().parent().unwrap();
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_WORKSPACE", repository);
+    let ran = CommandOutput::of(command.output().unwrap());
+    let name = folder.parent().unwrap().file_name().unwrap().to_string_lossy();
+    let [annotation] = annotations(&ran)[..] else { panic!("{}", ran.stderr) };
+    assert!(annotation.starts_with(&format!("::error file={name}/v2.yaml,line=15")), "{annotation}");
 }
 
 #[test]

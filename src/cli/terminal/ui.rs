@@ -49,6 +49,8 @@ pub struct Ui {
     page: Option<CiProvider>,
     /// The file that GitHub shows as the step's summary.
     summary: Option<PathBuf>,
+    /// The working directory and the repository that GitHub has checked out.
+    checkout: Option<(PathBuf, PathBuf)>,
 }
 
 /// How progress is displayed on stderr.
@@ -106,9 +108,12 @@ impl Ui {
         };
         let summary =
             variable("GITHUB_STEP_SUMMARY").filter(|_| page == Some(CiProvider::GitHub)).map(PathBuf::from);
+        let repository = variable("GITHUB_WORKSPACE").filter(|_| page == Some(CiProvider::GitHub));
+        let directory = std::env::current_dir().ok();
+        let checkout = directory.zip(repository.map(PathBuf::from));
         let stderr = Stream::new(AutoStream::new(io::stderr(), err)).on(page);
         let stdout = Stream::new(AutoStream::new(io::stdout(), out));
-        Self { stdout, stderr, detail, progress, paint, flags: HintFlags::default(), page, summary }
+        Self { stdout, stderr, detail, progress, paint, flags: HintFlags::default(), page, summary, checkout }
     }
 
     /// Sets the flags that are added to the commands in hints.
@@ -173,6 +178,12 @@ impl Ui {
     /// Adds an annotation to the page of the GitHub job, for readers who do not open its log.
     fn annotate(&self, level: Level, spot: Option<Location<'_>>, message: &str) {
         if self.page == Some(CiProvider::GitHub) {
+            let path = |file: &str| match &self.checkout {
+                Some((directory, repository)) => github::path_in_repository(file, directory, repository),
+                None => file.to_owned(),
+            };
+            let file = spot.map(|spot| path(spot.file));
+            let spot = spot.zip(file.as_deref()).map(|(spot, file)| Location { file, ..spot });
             self.stderr.command(&github::annotation(level, "rollout", spot, message));
         }
     }
@@ -402,6 +413,7 @@ pub(crate) mod tests {
             flags: HintFlags::default(),
             page: None,
             summary: None,
+            checkout: None,
         }
     }
 
