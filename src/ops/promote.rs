@@ -89,8 +89,13 @@ fn find_in_workflow<'a>(records: &'a [StoredRecord], name: Option<&str>) -> Opti
     let waiting = waiting.max_by_key(|record| open_place(record).and_then(|place| place.reached));
     let others = || of_application().filter(|record| record.run.workflow.is_some());
     let open = || others().find(|record| record.run.outcome.is_resumable());
-    waiting
-        .or_else(|| name.and_then(|_| open().or_else(|| others().max_by_key(|record| record.run.finished))))
+    let in_workflow = || open().or_else(|| others().max_by_key(|record| record.run.finished));
+    // An application at rest has nothing to continue, whether or not it has ever had a workflow.
+    let at_rest = || {
+        let is_at_rest = !of_application().any(|record| record.run.outcome.is_resumable());
+        of_application().max_by_key(|record| record.run.finished).filter(|_| is_at_rest)
+    };
+    waiting.or_else(|| name.and_then(|_| in_workflow().or_else(at_rest)))
 }
 
 /// Continues all components that wait in a workflow or have been promoted before: past the gate that they are held at.

@@ -116,6 +116,26 @@ fn a_plan_names_the_steps_before_a_component() {
     assert_eq!(json["items"][1]["gates"], serde_json::json!(["data", "approve", "pause"]));
 }
 
+/// The second stage of a pipeline, after a manifest that has changed nothing.
+#[test]
+fn an_application_at_rest_has_nothing_to_promote() {
+    let env = TestEnv::new();
+    env.write("app.yaml", shop(&[API, JOB], &[]).replace("    steps:\n", "").replace("  workflow:\n", ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", shop(&[API, JOB], &[&apply("api"), APPROVE, &apply("job")]));
+    env.run_ok("apply app.yaml").says("job: nothing to do");
+    env.run_ok("promote shop --full").says("nothing to do");
+    env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    env.write(
+        "app.yaml",
+        shop(&[&API.replace("api:1", "api:2"), JOB], &[])
+            .replace("    steps:\n", "")
+            .replace("  workflow:\n", ""),
+    );
+    env.run_to("apply app.yaml --batch-timeout 300ms", 3);
+    env.run_to("promote shop", 4).says("`shop` is an application");
+}
+
 #[test]
 fn a_promotion_passes_one_step() {
     let env = TestEnv::new();

@@ -51,7 +51,9 @@ pub async fn prune(
             ui.status(&format!("{application}: not complete yet, nothing is pruned"));
         }
         PruneEvent::Deletion(application, event) => delete::print_event(application, &event, ui),
-        PruneEvent::Skipped(failure) => ui.warn(&format!("{}: rerun the command to delete it", failure.reason)),
+        PruneEvent::Skipped(failure) => {
+            ui.warn(&format!("{}: rerun the command to delete it", failure.reason))
+        }
     };
     Ok(prune::prune(&context, requests, pruning, report).await?)
 }

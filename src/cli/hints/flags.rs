@@ -29,7 +29,7 @@ const TRUST_GATES: &str = "trust_gates";
 /// Commands that continue a run as it is recorded, gates included.
 const CONTINUING: [&str; 2] = ["rollout promote", "rollout resume"];
 
-/// Commands of kubectl about what is in no namespace.
+/// kubectl commands about objects without a namespace.
 const CLUSTER_WIDE: [&str; 4] =
     ["kubectl create namespace", "kubectl auth whoami", "kubectl cluster-info", "kubectl get namespaces"];
 
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifests_namespace_is_one_that_nobody_typed() {
+    fn a_manifests_namespace_is_added_unless_one_was_typed() {
         let none = typed(&["rollout", "status"]);
         assert_eq!(none, HintFlags::default());
         assert_eq!(none.in_namespace("shop").add_to("`rollout undo`"), "`rollout undo -n shop`");

@@ -39,7 +39,7 @@ enum ApplyOutcome {
     Applied(ObjectChange, Box<DynamicObject>),
     /// It was deleted, to be created again.
     Deleted,
-    /// It is in the way of somebody else's.
+    /// It would overwrite a field that another manager owns.
     Refused(Failure),
     /// A later claim has written it.
     Superseded,
