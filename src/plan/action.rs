@@ -1,4 +1,4 @@
-//! What a claimed run does next, and what it waits for: the vocabulary of both batch loops.
+//! The actions and waits of a claimed run, shared by both batch loops.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub enum Action {
         /// The batch it belongs to.
         batch: usize,
     },
-    /// Let an in-place workload replace more of its pods.
+    /// Let the controller of an in-place workload replace more pods.
     Roll {
         /// The change.
         rolling: Rolling,
@@ -41,10 +41,10 @@ pub enum Action {
     Delete {
         /// The source.
         workload: String,
-        /// Its identity.
+        /// Its UID.
         uid: Uid,
     },
-    /// Every workload is as the run wants it: record the success.
+    /// Every workload is as desired: record the success.
     Finish,
 }
 
@@ -66,26 +66,26 @@ impl Action {
 /// The side of a rollout that a workload is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Where the run goes.
+    /// The revision that the run rolls out.
     Target,
-    /// Where it comes from.
+    /// A revision that the run replaces.
     Source,
 }
 
-/// One change of a size, with what it was planned from.
+/// A change of a size, with the observation that it was planned from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scaling {
     /// The workload's name.
     pub workload: String,
-    /// Its identity.
+    /// Its UID.
     pub uid: Uid,
     /// Which side it is on.
     pub side: Side,
-    /// Its observed size; the write is refused if it has another by then.
+    /// Its observed size; the server rejects the write if it has changed since.
     pub from: u32,
     /// Its new size.
     pub to: u32,
-    /// Whether it was observed to be paused, and the same write unpauses it.
+    /// Whether it was paused, so that the same write unpauses it.
     pub unpauses: bool,
 }
 
@@ -94,8 +94,7 @@ pub struct Scaling {
 pub struct Shape {
     /// `spec.replicas`.
     pub replicas: u32,
-    /// Pods that stay on the previous template: a CloneSet keeps that many of them, a StatefulSet those with
-    /// smaller ordinals.
+    /// Pods that keep the previous template: in a CloneSet, this many; in a StatefulSet, those with smaller ordinals.
     pub partition: u32,
 }
 
@@ -107,23 +106,23 @@ impl Shape {
         Self { replicas: workload.replicas, partition }
     }
 
-    /// Pods that may be of the newest template.
+    /// The number of pods that may be of the newest template.
     #[must_use]
     pub fn updated(self) -> u32 {
         self.replicas.saturating_sub(self.partition)
     }
 }
 
-/// One write to an in-place workload, with what it was planned from.
+/// A write to an in-place workload, with the observation that it was planned from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rolling {
     /// The workload's name.
     pub workload: String,
-    /// Its identity.
+    /// Its UID.
     pub uid: Uid,
-    /// Its observed `metadata.generation`: the write is refused if the spec has changed since.
+    /// Its observed `metadata.generation`; the server rejects the write if the spec has changed since.
     pub generation: i64,
-    /// The revision that its pods go to.
+    /// The new revision of its pods.
     pub revision: String,
     /// Whether the template has to be written, too.
     pub extent: RollExtent,
@@ -138,7 +137,7 @@ pub struct Rolling {
 /// How much of a spec a [`Rolling`] writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RollExtent {
-    /// Everything that the revision says.
+    /// Everything in the revision.
     Template,
     /// Size and partition.
     Shape,
@@ -158,7 +157,7 @@ pub enum Waiting {
         workload: String,
         /// Ready pods.
         ready: u32,
-        /// Ready pods wanted, before tolerance.
+        /// Desired ready pods, before tolerance.
         goal: u32,
         /// How many of them may be unready.
         tolerated: u32,
@@ -169,7 +168,7 @@ pub enum Waiting {
         workload: String,
         /// Its pods.
         replicas: u32,
-        /// Pods wanted.
+        /// Desired pods.
         goal: u32,
     },
     /// A workload with the target's name has to be gone.
@@ -189,7 +188,7 @@ pub enum Waiting {
 }
 
 impl Waiting {
-    /// The workload that is waited for.
+    /// The workload, or object, that the run waits for.
     #[must_use]
     pub fn workload(&self) -> &str {
         match self {
@@ -202,7 +201,7 @@ impl Waiting {
     }
 }
 
-/// What is to be waited for until `goal` pods, less those tolerated, are ready; `None` once they are.
+/// The wait until `goal` pods, less those tolerated, are ready; `None` once they are.
 pub(super) fn await_ready(workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting> {
     if readiness::has_ready(workload, goal, tolerated) {
         return None;
@@ -215,7 +214,7 @@ pub(super) fn await_ready(workload: &Workload, goal: u32, tolerated: u32) -> Opt
     }))
 }
 
-/// What is to be waited for until no more pods exist than the spec asks for; `None` once that is so.
+/// The wait until no more pods exist than the spec requests; `None` once that is so.
 pub(super) fn await_drained(workload: &Workload) -> Option<Waiting> {
     if readiness::is_drained(workload) {
         return None;
@@ -227,7 +226,7 @@ pub(super) fn await_drained(workload: &Workload) -> Option<Waiting> {
     }))
 }
 
-/// What is to be waited for until the status is about the newest spec; `None` once it is.
+/// The wait until the status is about the newest spec; `None` once it is.
 pub(super) fn await_observed(workload: &Workload) -> Option<Waiting> {
     (!readiness::is_fresh(workload)).then(|| Waiting::Generation { workload: workload.name.clone() })
 }

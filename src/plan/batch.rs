@@ -1,4 +1,4 @@
-//! Batch arithmetic: from the sizes that a user writes to absolute ones, as in `rolloutBatches` of KubeVela's rollout
+//! Batch arithmetic: resolves the sizes in a manifest to absolute ones, as `rolloutBatches` of KubeVela's rollout
 //! trait.
 
 use thiserror::Error;
@@ -6,19 +6,19 @@ use thiserror::Error;
 use crate::oam::application::{Amount, Batch};
 use crate::plan::run::FrozenBatch;
 
-/// Why a list of batches does not fit the change that it should carry.
+/// A list of batches that does not add up to the change of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", self.message())]
 pub struct BatchSumError {
-    /// The absolute batch sizes, as far as they could be worked out.
+    /// The absolute batch sizes, as far as they can be resolved.
     pub sizes: Vec<u32>,
     /// What they add up to.
     pub sum: u64,
     /// What they have to add up to.
     pub change: u32,
-    /// The change in words, such as `rollout of 5 replicas` or `scale from 5 to 7`.
+    /// Describes the change, such as `rollout of 5 replicas` or `scale from 5 to 7`.
     pub what: String,
-    /// Whether the last batch is the rest, so that the earlier ones must leave at least one.
+    /// Whether the last batch takes the rest, so that the earlier ones must leave at least one pod.
     pub open: bool,
 }
 
@@ -50,7 +50,7 @@ impl BatchSumError {
         !self.open && self.sum == u64::from(self.change)
     }
 
-    /// What to do about it.
+    /// How to correct it.
     #[must_use]
     pub fn hint(&self) -> String {
         if self.ends_empty() {
@@ -76,14 +76,14 @@ pub fn resolve_amount(amount: Amount, base: u32) -> u32 {
     }
 }
 
-/// Works out the absolute batches of a run that moves `change` pods.
+/// Computes the absolute batches of a run that moves `change` pods.
 ///
-/// `change` is the target size of an upgrade or a first release, and the difference of a scale; it is
-/// also the base of percentages. The last batch, if it is a percentage, takes the rest; otherwise the
-/// sum has to be exact. Nothing given is one batch.
+/// `change` is the target size of an upgrade or a first release, and the difference of a scale; it is also the base of
+/// percentages. The last batch, if it is a percentage, takes the rest; otherwise the sum has to be exact. Without
+/// `batches`, there is one batch.
 ///
 /// # Errors
-/// [`BatchSumError`] where the earlier batches leave nothing for the last, or the sum is another.
+/// [`BatchSumError`] if the earlier batches leave nothing for the last, or the sum is wrong.
 pub fn freeze_batches(
     batches: Option<&[Batch]>,
     change: u32,
@@ -119,8 +119,8 @@ pub fn freeze_batches(
     }
 }
 
-/// A run of `change` pods in one batch, where the batches of a component of `size` pods divide another change: it
-/// tolerates what the last of them does.
+/// A single batch of `change` pods, for a component of `size` pods whose batches are for a different change: it
+/// tolerates as many unready pods as the last of them.
 #[must_use]
 pub fn single_batch(batches: Option<&[Batch]>, change: u32, size: u32) -> FrozenBatch {
     let tolerated = batches.and_then(<[Batch]>::last).map(|last| resolve_amount(last.max_unavailable, size));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_have_to_add_up() {
+    fn absolute_batches_have_to_add_up() {
         assert_eq!(sizes(&counts(&[2, 3]), 5), Some(vec![2, 3]));
         assert_eq!(sizes(&counts(&[2, 2]), 5), None);
         assert_eq!(sizes(&counts(&[2, 4]), 5), None);
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_batch_moves_at_least_one() {
+    fn the_last_batch_moves_at_least_one_pod() {
         assert_eq!(sizes(&counts(&[5, 0]), 5), None);
         assert_eq!(sizes(&counts(&[0, 5]), 5), Some(vec![0, 5]));
     }
 
     #[test]
-    fn percentages_round_up_and_the_last_takes_the_rest() {
+    fn percentages_round_up_and_the_last_batch_takes_the_rest() {
         assert_eq!(sizes(&percents(&[20, 50, 30]), 5), Some(vec![1, 3, 1]));
         assert_eq!(sizes(&percents(&[20, 50, 99]), 5), Some(vec![1, 3, 1]));
         assert_eq!(sizes(&percents(&[50, 50, 1]), 5), None);
@@ -187,14 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_move_takes_only_empty_batches() {
+    fn a_change_of_zero_allows_only_empty_batches() {
         assert_eq!(sizes(&counts(&[0]), 0), Some(vec![0]));
         assert_eq!(sizes(&counts(&[1]), 0), None);
         assert_eq!(freeze_batches(None, 0, "upgrade").unwrap().len(), 1);
     }
 
     #[test]
-    fn nothing_given_is_one_batch() {
+    fn without_batches_there_is_one_batch() {
         assert_eq!(
             freeze_batches(None, 7, "scale").unwrap(),
             vec![FrozenBatch { size: 7, max_unavailable: 0 }]
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misfit_says_the_sums() {
+    fn the_error_contains_both_sums() {
         let sum_error = freeze_batches(Some(&counts(&[2, 2])), 5, "rollout of 5 replicas").unwrap_err();
         assert_eq!(
             sum_error.to_string(),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_last_batch_is_named_as_the_misfit() {
+    fn the_error_names_an_empty_last_batch() {
         let sum_error = freeze_batches(Some(&counts(&[1, 1, 1, 0])), 3, "rollout of 3 replicas").unwrap_err();
         assert_eq!(
             sum_error.to_string(),

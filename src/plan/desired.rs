@@ -1,26 +1,26 @@
-//! What the user wants of one component.
+//! The desired state of one component.
 
 use crate::oam::application::{Batch, Strategy};
 use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
 
-/// The end that a run drives to, as the manifest or the command line gives it.
+/// The desired state, from the manifest or the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
     /// The kind of workload that the component runs as.
     pub kind: WorkloadKind,
     /// The revision to roll out.
     pub target: String,
-    /// The name of the workload that runs it: the revision's, or the component's where it is in place.
+    /// The name of the workload that runs it: the revision's or, in place, the component's.
     pub workload: String,
-    /// Replicas wanted at the end.
+    /// Desired replicas.
     pub target_size: u32,
-    /// The batches asked for; `None` is one batch of everything. Never empty.
+    /// The requested batches; `None` means one batch of everything. Never empty.
     pub batches: Option<Vec<Batch>>,
-    /// Zero-based index of the last batch that may run, inclusive; `None` is all.
+    /// Zero-based index of the last batch that may run, inclusive; `None` means all.
     pub partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: Strategy,
-    /// What is called, measured and waited for between the batches.
+    /// The gates between batches.
     pub gates: BatchGates,
 }

@@ -1,10 +1,10 @@
-//! The number of a claim, which tells the writes of different runs apart (ARCHITECTURE.md, *Fencing*).
+//! The number of a claim, which distinguishes the writes of different runs (ARCHITECTURE.md, *Fencing*).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The number of a claim on a component: each claim is one more than the last, never the same twice.
+/// The number of a claim on a component, which is larger for each later claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);

@@ -1,4 +1,4 @@
-//! Where in a run its gates are, which of them is due, and how far the run has come through them.
+//! The gates of a run: their points in the run, which of them are due, and the run's progress through them.
 //!
 //! | point | gates, in order |
 //! |---|---|
@@ -7,8 +7,8 @@
 //! | after a batch | the soak time, smoke tests of that side, all metrics at once, hooks of type `post-batch-rollout` |
 //! | end | hooks of type `finalize-rollout` |
 //!
-//! Points are passed in order. What is recorded of a run is how many it has passed: a gate under way is begun again by
-//! the process that resumes the run.
+//! Points are passed in order. The record only contains how many a run has passed: a process that resumes the run
+//! starts over at the current point.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::plan::action::Action;
 use crate::plan::phrase;
 use crate::plan::run::RunSpec;
 
-/// A point of a run where gates are. Batches count from zero.
+/// A point of a run at which there may be gates. Batches count from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GatePoint {
     /// Before anything changes.
@@ -28,7 +28,7 @@ pub enum GatePoint {
     Before(usize),
     /// When a batch is ready, before anything else changes.
     After(usize),
-    /// When everything is as wanted, before that is recorded.
+    /// When everything is as desired, before the success is recorded.
     End,
 }
 
@@ -37,18 +37,18 @@ pub enum GatePoint {
 pub enum BatchGate<'a> {
     /// A window that has to be open.
     Window(&'a Window),
-    /// A hook that has to be answered.
+    /// A hook that has to accept.
     Hook(&'a Hook),
     /// Seconds for which the batch has to stay ready.
     Soak(u64),
     /// A Job that has to succeed.
     SmokeTest(&'a SmokeTest),
-    /// Something to measure.
+    /// A metric that has to succeed.
     Metric(&'a Metric),
 }
 
 impl BatchGate<'_> {
-    /// What is done there: "measure `errors`, 3 times, every 10s".
+    /// Describes what happens at the gate: "measure `errors`, 3 times, every 10s".
     #[must_use]
     pub fn phrase(&self) -> String {
         let time = |seconds: u64| {
@@ -68,25 +68,25 @@ impl BatchGate<'_> {
     }
 }
 
-/// How far a run has come through its gates.
+/// The progress of a run through its gates.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GatePlace {
-    /// How many points it has passed, those without gates included.
+    /// How many points it has passed, including those without gates.
     pub passed: u32,
-    /// How many gates of the point after them a user has passed with a promotion.
+    /// How many gates of the next point a user has passed with a promotion.
     #[serde(skip_serializing_if = "is_zero")]
     pub promoted: u32,
-    /// The gate that holds it, until a user passes it.
+    /// The gate that holds it until a user promotes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<HeldGate>,
-    /// What was measured last, the newest last, at most [`MAX_RESULTS`].
+    /// The last results of metrics, the newest last, at most [`MAX_RESULTS`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<MetricResult>,
 }
 
 impl GatePlace {
-    /// Whether a run stands before all its gates.
+    /// Whether a run has not passed any gates.
     #[must_use]
     pub fn is_new(&self) -> bool {
         *self == Self::default()
@@ -103,30 +103,30 @@ fn is_zero(number: &u32) -> bool {
 pub struct HeldGate {
     /// The ordinal of its point.
     pub point: u32,
-    /// How many gates of the point a promotion passes, this one included.
+    /// How many gates of the point a promotion passes, including this one.
     pub gates: u32,
 }
 
 /// How many results a record keeps.
 pub const MAX_RESULTS: usize = 10;
 
-/// How measuring a metric after a batch has ended.
+/// The result of measuring a metric after a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricResult {
     /// The metric.
     pub name: String,
-    /// The batch, counted from zero.
+    /// The batch, zero-based.
     pub batch: u32,
-    /// How it ended.
+    /// The result.
     pub phase: Phase,
     /// The last values, the newest last.
     pub values: Vec<String>,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
-/// How a measurement, or all of a metric, has ended. The names are those of Argo Rollouts.
+/// The result of one measurement, or of a whole metric, with the names of Argo Rollouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// The value is good.
@@ -153,7 +153,7 @@ impl Phase {
 }
 
 impl GatePoint {
-    /// Its place in the order of the points.
+    /// Its position in the order of points.
     #[must_use]
     pub fn ordinal(self, spec: &RunSpec) -> u32 {
         let ordinal = match self {
@@ -175,7 +175,7 @@ impl GatePoint {
         }
     }
 
-    /// The batch that it belongs to, if it is of one.
+    /// The batch that it belongs to, if any.
     #[must_use]
     pub fn batch(self) -> Option<usize> {
         match self {
@@ -184,7 +184,7 @@ impl GatePoint {
         }
     }
 
-    /// In words: "after batch 2 of 3".
+    /// Formats it: "after batch 2 of 3".
     #[must_use]
     pub fn phrase(self, batches: usize) -> String {
         match self {
@@ -235,7 +235,7 @@ pub fn gates_at(gates: &BatchGates, point: GatePoint) -> Vec<BatchGate<'_>> {
     }
 }
 
-/// The point whose gates have to be passed before this action, if there is one.
+/// The point whose gates have to be passed before this action, if any.
 #[must_use]
 pub fn due_point(spec: &RunSpec, passed: u32, action: &Action) -> Option<GatePoint> {
     let last = match action {
@@ -251,16 +251,16 @@ pub fn due_point(spec: &RunSpec, passed: u32, action: &Action) -> Option<GatePoi
         .find(|point| !gates_at(&spec.gates, *point).is_empty())
 }
 
-/// The points of a run from one on, in order.
+/// The points of a run from this ordinal on, in order.
 pub fn points_from(spec: &RunSpec, ordinal: u32) -> impl Iterator<Item = GatePoint> {
     (ordinal..=GatePoint::End.ordinal(spec)).map(|ordinal| GatePoint::at(ordinal, spec))
 }
 
-/// Where the gates of a run begin that resumes another with the same end. `next` is the next action of either, of the
-/// run before first.
+/// The progress through its gates with which a run resumes another that has the same end. `next` contains the next
+/// actions of the previous run and of the new one.
 ///
-/// Where the batches are other ones now, the points before the batch under way count as passed, except that gates after
-/// a batch which are still due stay due, after the batch before the one under way.
+/// If the batches have changed, the points before the current batch count as passed, except that gates after a batch
+/// that are still due remain due, after the batch before the current one.
 #[must_use]
 pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, next: [&Action; 2]) -> GatePlace {
     if before.batches == spec.batches {
@@ -268,7 +268,7 @@ pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, next: 
     }
     let [next_before, next] = next;
     let batch = next.batch(spec);
-    // Pods that have become unready since do not pass the gates after their batch.
+    // The gates after a batch remain due even if its pods have become unready since.
     let due = if let Action::Wait { batch, .. } = next_before {
         due_point(before, place.passed, &Action::Hold { batch: *batch })
     } else {
@@ -282,7 +282,7 @@ pub fn resumed_place(before: &RunSpec, place: &GatePlace, spec: &RunSpec, next: 
     GatePlace { passed, promoted: 0, held_at: None, results: place.results.clone() }
 }
 
-/// Where a run stands once a user has passed the gate that held it.
+/// The progress of a run once a user has promoted it past a gate.
 #[must_use]
 pub fn promoted_place(place: GatePlace, gate: HeldGate) -> GatePlace {
     if place.passed > gate.point {
@@ -291,7 +291,7 @@ pub fn promoted_place(place: GatePlace, gate: HeldGate) -> GatePlace {
     GatePlace { passed: gate.point, promoted: gate.gates, ..place }
 }
 
-/// How many gates of a point are passed already when the run comes to it.
+/// How many gates of a point are already passed when the run reaches it.
 #[must_use]
 pub fn promoted_gates(place: &GatePlace, point: GatePoint, spec: &RunSpec) -> usize {
     if point.ordinal(spec) == place.passed { place.promoted as usize } else { 0 }
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn points_are_in_the_order_of_the_run() {
+    fn ordinals_follow_the_order_of_the_run() {
         let spec = spec(BatchGates::default());
         let ordinals = |point: GatePoint| point.ordinal(&spec);
         let points = [
@@ -361,7 +361,7 @@ mod tests {
         let gated = spec(BatchGates { hooks, soak_seconds: 5, ..BatchGates::default() });
         let due = |passed, action: &Action| due_point(&gated, passed, action);
         let hold = Action::Hold { batch: 1 };
-        // A target is created before its first batch begins, and nothing is asked before that here.
+        // The target is created before the first batch, and there are no gates at the start here.
         assert_eq!(due(0, &Action::Create), None);
         assert_eq!(due(0, &hold), Some(GatePoint::Before(0)));
         assert_eq!(due(2, &hold), Some(GatePoint::After(0)));
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_gates_of_its_own_beside_those_of_each() {
+    fn gates_of_one_batch_are_added_to_those_of_all_batches() {
         let single = OneBatchGates {
             hooks: vec![hook(HookType::PostBatchRollout)],
             soak_seconds: Some(0),
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_resumes_with_other_batches_has_passed_those_before() {
+    fn resuming_with_different_batches_passes_the_points_before_the_current_one() {
         let before = spec(BatchGates::default());
         let mut other = before.clone();
         other.batches.pop();
@@ -409,11 +409,11 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_is_due_stays_due_with_other_batches() {
+    fn a_gate_that_is_due_remains_due_with_different_batches() {
         let before = spec(BatchGates { soak_seconds: 60, ..BatchGates::default() });
         let mut other = before.clone();
         other.batches.push(FrozenBatch { size: 0, max_unavailable: 0 });
-        // All points to the one before the second batch are passed; its pods are ready.
+        // All points up to the one before the second batch are passed; its pods are ready.
         let place = GatePlace { passed: 4, ..GatePlace::default() };
         let resumed =
             |next: Action| resumed_place(&before, &place, &other, [&Action::Hold { batch: 1 }, &next]);
@@ -421,19 +421,19 @@ mod tests {
         let unready = Action::Wait { waiting: Waiting::Deletion { workload: "web-v2".to_owned() }, batch: 1 };
         let resumed = |next: Action| resumed_place(&before, &place, &other, [&unready, &next]);
         assert_eq!(resumed(Action::Hold { batch: 2 }).passed, GatePoint::After(1).ordinal(&other));
-        // Its pods are in the first batch now, after which the gate is as well.
+        // Its pods are in the first batch now, which has the gate after it as well.
         assert_eq!(resumed(Action::Hold { batch: 0 }).passed, GatePoint::Before(0).ordinal(&other));
     }
 
     #[test]
-    fn a_promotion_passes_the_gates_up_to_the_one_that_holds() {
+    fn a_promotion_passes_the_gates_up_to_the_one_that_holds_the_run() {
         let spec = spec(BatchGates::default());
         let place = GatePlace { passed: 1, ..GatePlace::default() };
         let promoted = promoted_place(place.clone(), HeldGate { point: 2, gates: 3 });
         assert_eq!((promoted.passed, promoted.promoted), (2, 3));
         assert_eq!(promoted_gates(&promoted, GatePoint::After(0), &spec), 3);
         assert_eq!(promoted_gates(&promoted, GatePoint::Before(1), &spec), 0);
-        // One that it has passed since holds it no more.
+        // A gate that it has passed since does not count.
         assert_eq!(promoted_place(place.clone(), HeldGate { point: 0, gates: 1 }), place);
     }
 }

@@ -9,7 +9,7 @@ use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::plan::run::{Mode, RunSpec};
 
-/// The next action of a run over its one workload.
+/// The next action of a run, from its only workload.
 pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
     let goals = spec.effective_goals();
     let current = current_batch(spec, &goals, workload);
@@ -18,8 +18,8 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
         let shape = shape(spec, goal);
         let tolerated = spec.batches[index].max_unavailable;
         if !is_reached(spec, workload, shape) {
-            // Where `goal` pods have moved already (a resize in mid-run), this write takes other pods away. Those that
-            // have moved have to be ready before.
+            // If `goal` pods have already moved (after a resize during the run), this write removes other pods, so
+            // those that have moved have to be ready first.
             let has_moved = spec.mode == Mode::Upgrade && updated_replicas(workload, &spec.target) >= goal;
             let unready = await_ready(workload, goal, tolerated).filter(|_| has_moved && goal > 0);
             return match unready {
@@ -34,8 +34,8 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
             return Action::Hold { batch: index };
         }
     }
-    // The last goal is the target size; what may still differ is a CloneSet's surplus, or a partition that was set
-    // externally.
+    // The last goal is the target size; only a CloneSet's surplus, or a partition that was set externally, may still
+    // differ.
     let end = Shape { replicas: spec.target_size, partition: 0 };
     if Shape::of(workload) == end {
         return Action::Finish;
@@ -43,7 +43,7 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
     Action::Roll { rolling: rolling(spec, workload, end), batch: spec.last_batch() }
 }
 
-/// The shape in which `goal` pods are the target's.
+/// The shape with which `goal` pods are the target's.
 ///
 /// As with one Deployment per revision, the sources keep what the target does not have yet, so the sum is the target
 /// size after each batch; only an upgrade that grows starts below it. Examples with batches of 2, as
@@ -56,9 +56,9 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
 /// | 6 pods to 4, StatefulSet | 4/2 | 4/0 | | |
 /// | 6 pods to 4, CloneSet | 6/4 | 6/2 | | 4/0 |
 ///
-/// Where the size shrinks, a CloneSet gives up its surplus at the end: it chooses by itself which pods go, and with a
-/// partition to keep it would remove ready pods of the target. Which pods of a StatefulSet go is decided by their
-/// ordinals, so they go first instead of being replaced and then deleted.
+/// If the size shrinks, a CloneSet drops its surplus at the end: its controller chooses which pods to delete and, with
+/// a partition to keep, would delete ready pods of the target. A StatefulSet deletes pods by their ordinals, so they
+/// are deleted first instead of being replaced and then deleted.
 fn shape(spec: &RunSpec, goal: u32) -> Shape {
     match spec.mode {
         Mode::Upgrade if is_smaller(spec) && spec.kind == WorkloadKind::CloneSet => {
@@ -77,19 +77,19 @@ fn shape(spec: &RunSpec, goal: u32) -> Shape {
 fn is_reached(spec: &RunSpec, workload: &Workload, shape: Shape) -> bool {
     let seen = Shape::of(workload);
     let has_size = match is_smaller(spec) {
-        // It never has fewer pods than at the end, unless its object was deleted and created again.
+        // It never has fewer pods than at the end, unless the object was recreated.
         true => (spec.target_size..=shape.replicas).contains(&seen.replicas),
         false => seen.replicas >= shape.replicas,
     };
     workload.template() == Some(&spec.target) && seen.partition <= shape.partition && has_size
 }
 
-/// Whether the run ends with fewer replicas than it began with, whichever revision they are of.
+/// Whether the run ends with fewer replicas, of any revision, than it began with.
 fn is_smaller(spec: &RunSpec) -> bool {
     spec.target_size < spec.size_before()
 }
 
-/// The batch that the shape says is under way: the first whose goal it has not passed.
+/// The current batch, according to the shape: the first whose goal it has not passed.
 fn current_batch(spec: &RunSpec, goals: &[u32], workload: &Workload) -> usize {
     let is_within = |goal: u32| match spec.mode {
         Mode::Upgrade => updated_replicas(workload, &spec.target) <= goal,
@@ -99,10 +99,10 @@ fn current_batch(spec: &RunSpec, goals: &[u32], workload: &Workload) -> usize {
     goals.iter().position(|goal| is_within(*goal)).unwrap_or_else(|| spec.last_batch())
 }
 
-/// What a written batch still waits for: its pods, and that surplus pods are gone.
+/// The wait of a batch that was written: until its pods are ready and surplus pods are gone.
 fn await_batch(spec: &RunSpec, workload: &Workload, goal: u32, tolerated: u32) -> Option<Waiting> {
-    // A scale-in is done when the pods are gone, as in KubeVela's rollout trait, whether or not those that stay are
-    // ready.
+    // A scale-in is done when the pods are gone, whether or not the remaining ones are ready, as in KubeVela's rollout
+    // trait.
     if spec.is_shrink() {
         return await_drained(workload);
     }
@@ -129,7 +129,7 @@ pub fn updated_replicas(workload: &Workload, target: &str) -> u32 {
     if workload.template() == Some(target) { Shape::of(workload).updated() } else { 0 }
 }
 
-/// Ready pods of the target, as far as the object shows them.
+/// Ready pods of the target, as far as the object's status shows them.
 #[must_use]
 pub fn ready_replicas(workload: &Workload, target: &str) -> u32 {
     if workload.template() == Some(target) { readiness::ready_replicas(workload) } else { 0 }

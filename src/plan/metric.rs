@@ -1,8 +1,8 @@
-//! Judging what is measured: one value by its metric's conditions, and all of them by its limits.
+//! Judges measurements: each value by the conditions of its metric, and all values of a metric by its limits.
 //!
-//! Conditions, limits and outcomes mean what they mean in an AnalysisTemplate of Argo Rollouts. `metricsRange` is a
-//! shorter form: each number of the result has to lie between its bounds. A number that is none, as a rate over no
-//! requests is, lies nowhere: it is inconclusive.
+//! Conditions, limits and results have the meaning that they have in an AnalysisTemplate of Argo Rollouts.
+//! `metricsRange` is a shorthand: each number of the result has to be within its bounds. NaN, such as a rate without
+//! requests, is inconclusive.
 
 use expr::{Context, Environment, Value as ExprValue};
 use serde_json::Value;
@@ -10,16 +10,16 @@ use serde_json::Value;
 use crate::oam::batch_gates::{Bounds, Condition, Metric};
 use crate::plan::gate_point::Phase;
 
-/// How many values of a metric are kept and shown.
+/// How many values of a metric are kept and printed.
 const MAX_VALUES: usize = 10;
 
-/// The longest that a value is shown.
+/// The length to which a value is truncated, in characters.
 const MAX_CHARACTERS: usize = 40;
 
-/// What a provider answered.
+/// A provider's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MetricValue {
-    /// Numbers, as Prometheus has them: also such that JSON cannot hold.
+    /// Numbers from Prometheus, which may not be representable in JSON.
     Numbers(Vec<f64>),
     /// One number.
     Number(f64),
@@ -63,7 +63,7 @@ fn judge_numbers(range: &Bounds, numbers: &[f64]) -> Phase {
     }
 }
 
-/// Judges the target's value divided by the source's, and returns the ratio. Two zeros are equal.
+/// Judges the ratio of the target's value to the source's, and returns it. Two zeros count as equal.
 fn judge_ratio(range: &Bounds, target: &MetricValue, source: &MetricValue) -> Result<(Phase, f64), String> {
     let single = |measured| match numbers(measured)?.as_slice() {
         [number] => Ok(*number),
@@ -75,7 +75,7 @@ fn judge_ratio(range: &Bounds, target: &MetricValue, source: &MetricValue) -> Re
     Ok((judge_numbers(range, &[ratio]), ratio))
 }
 
-/// The number that a value is, as text or as such.
+/// A value as a number, also if it is a number in a string.
 #[must_use]
 pub fn number(value: &Value) -> Option<f64> {
     match value {
@@ -99,7 +99,7 @@ fn numbers(measured: &MetricValue) -> Result<Vec<f64>, String> {
     }
 }
 
-/// Whether an expression holds of a value.
+/// Evaluates an expression for a value.
 fn evaluate(expression: &str, measured: &MetricValue) -> Result<bool, String> {
     let result = match measured {
         MetricValue::Numbers(numbers) => {
@@ -117,7 +117,7 @@ fn evaluate(expression: &str, measured: &MetricValue) -> Result<bool, String> {
     }
 }
 
-/// The functions that Argo Rollouts adds to the language.
+/// The environment with the functions that Argo Rollouts adds to the expression language.
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     let number = |value: Option<&ExprValue>| match value {
@@ -148,7 +148,7 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// A value as it is shown.
+/// Formats a value.
 #[must_use]
 pub fn shown(measured: &MetricValue) -> String {
     let text = match measured {
@@ -172,7 +172,7 @@ fn round(number: f64) -> String {
 /// The measurements of a metric so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MetricRun {
-    /// How many had a value.
+    /// How many measurements had a value.
     pub taken: u32,
     failed: u32,
     inconclusive: u32,
@@ -181,17 +181,17 @@ pub struct MetricRun {
     pub values: Vec<String>,
 }
 
-/// One measurement, judged.
+/// A judged measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measurement {
-    /// How it ended.
+    /// The result.
     pub phase: Phase,
-    /// The value; where there is none, why.
+    /// The value, or why there is none.
     pub value: String,
 }
 
 impl Measurement {
-    /// Judges what a provider answered of the target, and of the source where they are compared.
+    /// Judges a provider's answers about the target and, if they are compared, the source.
     #[must_use]
     pub fn new(
         metric: &Metric,
@@ -224,7 +224,7 @@ fn judge_answers(
 }
 
 impl MetricRun {
-    /// Counts one measurement. Returns how the metric ends, if it does.
+    /// Counts a measurement. Returns the result of the metric, if this ends it.
     pub fn take(&mut self, metric: &Metric, judged: &Measurement) -> Option<Phase> {
         match judged.phase {
             Phase::Error => {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_mean_what_they_mean_in_argo() {
+    fn conditions_are_evaluated_as_in_argo_rollouts() {
         let numbers = |numbers: &[f64]| MetricValue::Numbers(numbers.to_vec());
         let both = condition(Some("result[0] >= 0.95"), Some("result[0] < 0.9"));
         let good = condition(Some("result[0] >= 0.95"), None);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn each_number_lies_between_the_bounds() {
+    fn every_number_has_to_be_within_the_bounds() {
         let of = |measured| judge(&range(Some(1.0), Some(2.0)), &measured);
         assert_eq!(of(MetricValue::Numbers(vec![1.0, 2.0])), Ok(Phase::Successful));
         assert_eq!(of(MetricValue::Numbers(vec![1.5, 2.1])), Ok(Phase::Failed));
@@ -338,7 +338,7 @@ mod tests {
         }
     }
 
-    /// How a metric ends after these answers; `None` is no value.
+    /// The results of a metric after each of these answers; an answer of `None` means no value.
     fn end(metric: &Metric, answers: &[Option<f64>]) -> Vec<Option<Phase>> {
         let mut run = MetricRun::default();
         let answer = |one: &Option<f64>| one.map(MetricValue::Number).ok_or_else(|| "no answer".to_owned());
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_end_a_metric() {
+    fn a_metric_ends_when_a_limit_is_exceeded() {
         assert_eq!(end(&metric(2, 0), &[Some(0.5), Some(0.5)]), [None, Some(Phase::Successful)]);
         assert_eq!(end(&metric(3, 1), &[Some(2.0), Some(0.5), Some(2.0)]), [None, None, Some(Phase::Failed)]);
         assert_eq!(end(&metric(1, 0), &[Some(f64::NAN)]), [Some(Phase::Inconclusive)]);
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_short() {
+    fn long_values_are_truncated() {
         assert_eq!(shown(&MetricValue::Number(0.031_249_9)), "0.0312");
         assert_eq!(shown(&MetricValue::Numbers(vec![1.0, f64::NAN])), "1, NaN");
         assert_eq!(shown(&MetricValue::Numbers(Vec::new())), "no value");

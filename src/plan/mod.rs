@@ -1,9 +1,9 @@
-//! What to do next, decided from what is observed and what is desired. Pure and total.
+//! Decides what to do next, from the observed and the desired state. Pure and total.
 //!
 //! Nothing here knows a client, a clock, the environment or the terminal. [`step::plan`] and
-//! [`objects::next_object_action`] decide each step, [`gate_point::due_point`] the gates before it; everything else
-//! performs or reports it. Its batch loop is [`next_action::next_action`], with one strategy for workloads of one
-//! revision each, `per_revision`, and one for those that serve all revisions, [`in_place`].
+//! [`objects::next_object_action`] decide each step, [`gate_point::due_point`] the gates before it; other layers
+//! perform and report it. The batch loop is [`next_action::next_action`], with one implementation for workloads of one
+//! revision each, `per_revision`, and one for workloads that serve all revisions, [`in_place`].
 
 pub mod action;
 pub mod batch;

@@ -1,14 +1,14 @@
-//! The batch loop as a pure function: the first condition of a run that the workloads do not meet yet.
+//! The batch loop as a pure function, which finds the first condition of a run that the workloads do not meet yet.
 //!
-//! It keeps no state. What has been done is read off the workloads, so a run that was killed anywhere is simply
-//! walked again, and a batch that has reached its size is still gated on its readiness.
+//! It keeps no state. Progress is derived from the workloads, so a run that was killed at any point is simply evaluated
+//! again, and a batch that has reached its size is still gated on its readiness.
 
 use crate::plan::action::{Action, Waiting};
 use crate::plan::observed::Workload;
 use crate::plan::run::RunSpec;
 use crate::plan::{in_place, per_revision};
 
-/// The next action of a run. `workloads` are all of the component's, whatever their revision.
+/// The next action of a run. `workloads` are all workloads of the component, of any revision.
 #[must_use]
 pub fn next_action(spec: &RunSpec, workloads: &[Workload]) -> Action {
     let is_in_place = spec.kind.is_in_place();

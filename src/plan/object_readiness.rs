@@ -1,10 +1,9 @@
-//! When an object is ready, kind by kind. Pure.
+//! Decides whether objects are ready, by kind. Pure.
 //!
 //! The rules for workloads are those of `kubectl rollout status`
 //! (<https://kubernetes.io/docs/reference/kubectl/generated/kubectl_rollout/kubectl_rollout_status/>): no count is
-//! believed before the controller has observed the generation that it should be a count of. Besides, pods that a
-//! smaller size gives up have to be gone, as [kstatus] has it. An object of a kind without a rule is ready once the
-//! server has accepted it.
+//! trusted before the controller has observed the latest generation. In addition, surplus pods of a larger size have to
+//! be gone, as in [kstatus]. An object of a kind without a rule is ready once the server has accepted it.
 //!
 //! [kstatus]: https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus
 
@@ -15,24 +14,24 @@ use crate::plan::phrase::plural;
 /// Whether an object is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// It is.
+    /// It is ready.
     Ready,
-    /// Its controller has not seen its newest spec.
+    /// Its controller has not observed its newest spec.
     Unobserved,
-    /// It is not yet; what it waits for, such as `1 of 3 ready`.
+    /// It is not ready yet, for this reason, such as `1 of 3 ready`.
     Unready(String),
-    /// It will not become ready unless somebody changes it; why.
+    /// It will not become ready unless somebody changes it, for this reason.
     Failed(String),
 }
 
 /// The pods of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PodCount {
-    /// Pods wanted.
+    /// Desired pods.
     pub wanted: u32,
     /// Pods of its present template.
     pub updated: u32,
-    /// Those of them that are ready; a Job's are those that have succeeded.
+    /// The updated pods that are ready; for a Job, those that have succeeded.
     pub ready: u32,
 }
 
@@ -51,7 +50,7 @@ impl PodCount {
 /// KubeVela's annotation of a workload that counts as ready as soon as it is applied.
 const UNCHECKED: &str = "app.oam.dev/disable-health-check";
 
-/// Whether objects of a kind may have to be waited for after the server has accepted them.
+/// Whether objects of a kind may not be ready yet when the server has accepted them.
 #[must_use]
 pub fn has_readiness_rule(group: &str, kind: &str) -> bool {
     match group {
@@ -96,7 +95,7 @@ pub fn object_readiness(object: &Value) -> Readiness {
     }
 }
 
-/// The pods of an object; `None` if it has none of its own.
+/// The pods of an object; `None` if it does not create pods.
 #[must_use]
 pub fn object_pods(object: &Value) -> Option<PodCount> {
     let is_fresh = is_observed(object);
@@ -130,7 +129,7 @@ pub fn object_pods(object: &Value) -> Option<PodCount> {
 
 fn deployment(object: &Value) -> Readiness {
     observed(object, || {
-        // Its pods may become ready all the same.
+        // Its pods may still become ready.
         let late =
             condition(object, "Progressing").filter(|found| found["reason"] == "ProgressDeadlineExceeded");
         let (wanted, updated) = (size(object), count(object, "/status/updatedReplicas"));
@@ -140,7 +139,7 @@ fn deployment(object: &Value) -> Readiness {
         } else if updated < wanted {
             unready(&format!("{updated} of {wanted} updated"))
         } else {
-            // At most the old pods are among the available ones, so the rest of these are new.
+            // All old pods may be among the available ones, so only the rest of these are new.
             let old = total.saturating_sub(updated);
             match ready_of(count(object, "/status/availableReplicas").saturating_sub(old), wanted) {
                 Readiness::Ready if old > 0 => {
@@ -165,7 +164,7 @@ fn stateful_set(object: &Value) -> Readiness {
         let partition = count(strategy, "/rollingUpdate/partition");
         let updated = count(object, "/status/updatedReplicas");
         let is_current = object["status"]["updateRevision"] == object["status"]["currentRevision"];
-        // Its pods stay as they are until a person deletes them.
+        // Its pods are only replaced when somebody deletes them.
         let due = if strategy["type"] == "OnDelete" { 0 } else { wanted.saturating_sub(partition) };
         if !is_current && updated < due {
             return unready(&format!("{updated} of {due} updated"));
@@ -192,7 +191,7 @@ fn clone_set(object: &Value) -> Readiness {
     })
 }
 
-/// Ready, unless pods of an earlier, larger size are left.
+/// Ready, unless surplus pods of a larger size are left.
 fn without_excess(object: &Value, wanted: u32) -> Readiness {
     match count(object, "/status/replicas").saturating_sub(wanted) {
         0 => Readiness::Ready,
@@ -270,7 +269,7 @@ fn unready(reason: &str) -> Readiness {
     Readiness::Unready(reason.to_owned())
 }
 
-/// The API server defaults an absent size to one.
+/// The size of an object, which the API server defaults to one.
 fn size(object: &Value) -> u32 {
     if object["spec"]["replicas"].is_null() { 1 } else { count(object, "/spec/replicas") }
 }
@@ -289,7 +288,7 @@ fn conditions(object: &Value) -> &[Value] {
     object["status"]["conditions"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The condition of a type that is true; for `Progressing`, whatever it is.
+/// The condition of a type if it is true; for `Progressing`, with any status.
 fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     let is_met = |found: &&Value| found["status"] == "True" || kind == "Progressing";
     conditions(object).iter().find(|found| found["type"] == kind && is_met(found))

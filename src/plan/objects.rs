@@ -1,4 +1,4 @@
-//! What to do next for a component whose objects are applied as a whole, and how far it is. Pure.
+//! Decides what to do next for a component that is applied as a whole, and counts its progress. Pure.
 //!
 //! | observed | next |
 //! |---|---|
@@ -12,14 +12,14 @@ use serde_json::Value;
 use crate::oam::object::ObjectRef;
 use crate::plan::object_readiness::{PodCount, Readiness, object_pods};
 
-/// An object of the target as it was last seen.
+/// An object of the target as last observed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObservedObject {
     /// Which object it is.
     pub reference: ObjectRef,
-    /// When it is applied: those of one stage side by side, after those of a smaller one.
+    /// The stage in which it is applied: objects of a stage are applied concurrently, after those of smaller ones.
     pub stage: usize,
-    /// Whether it is as it was rendered, by this run.
+    /// Whether this run has applied it as rendered.
     pub is_applied: bool,
     /// Whether it is ready.
     pub readiness: Readiness,
@@ -30,7 +30,7 @@ pub struct ObservedObject {
 /// What a run does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectAction {
-    /// Apply these objects (zero-based), side by side.
+    /// Apply these objects (zero-based) concurrently.
     Apply(Vec<usize>),
     /// Wait for an object (zero-based) for this reason.
     Wait {
@@ -46,9 +46,9 @@ pub enum ObjectAction {
         /// Why, such as `BackoffLimitExceeded: Job has reached the specified backoff limit`.
         reason: String,
     },
-    /// Delete what is left of other revisions.
+    /// Delete what other revisions left behind.
     DeleteLeftovers,
-    /// Record that everything is done.
+    /// Record the success.
     Finish,
 }
 
@@ -76,7 +76,7 @@ pub fn next_object_action(objects: &[ObservedObject], has_leftovers: bool) -> Ob
         return ObjectAction::Apply(due.map(|(index, _)| index).collect());
     }
     let unready = objects.iter().enumerate().filter_map(|(index, object)| unready(index, object));
-    // One that has failed ends the run, whatever the others wait for.
+    // A failed object ends the run, even if others are still waiting.
     let is_failure = |action: &ObjectAction| matches!(action, ObjectAction::Fail { .. });
     if let Some(next) = unready.min_by_key(|action| !is_failure(action)) {
         return next;
@@ -89,7 +89,7 @@ fn is_needed_by_others(object: &ObservedObject) -> bool {
     matches!(object.reference.kind.as_str(), "CustomResourceDefinition" | "Namespace")
 }
 
-/// How far the objects are: in pods where they have any, otherwise in objects.
+/// The progress of the objects: in pods if there are any, otherwise in objects.
 #[must_use]
 pub fn count_progress(objects: &[ObservedObject]) -> PodCount {
     let is_ready = |object: &&ObservedObject| object.is_applied && object.readiness == Readiness::Ready;
@@ -111,7 +111,7 @@ pub fn count_progress(objects: &[ObservedObject]) -> PodCount {
     pods.into_iter().map(of_target).fold(PodCount::default(), PodCount::plus)
 }
 
-/// How many pods, or else objects, these objects ask for.
+/// The number of pods that these objects request or, without any pods, of objects.
 #[must_use]
 pub fn wanted_size(objects: &[Value]) -> u32 {
     let pods: Vec<u32> = objects.iter().filter_map(|object| Some(object_pods(object)?.wanted)).collect();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_follow_each_other_and_ready_comes_last() {
+    fn stages_are_applied_in_order_before_waiting_for_readiness() {
         use ObjectAction::{Apply, DeleteLeftovers, Fail, Finish, Wait};
         let wait = |object| Wait { object, reason: "0 of 1 ready".to_owned() };
         let ready = || Readiness::Ready;
@@ -154,7 +154,7 @@ mod tests {
                 vec![object("ConfigMap", 1, true, ready()), object("Deployment", 2, false, waiting())],
                 Apply(vec![1]),
             ),
-            // Pods are not waited for before what is applied after them.
+            // Later stages do not wait for pods.
             (
                 vec![object("Deployment", 2, true, waiting()), object("Ingress", 3, false, waiting())],
                 Apply(vec![1]),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_counts_pods_or_else_objects() {
+    fn progress_counts_pods_or_without_pods_objects() {
         let mut web = object("Deployment", 2, true, waiting());
         web.pods = Some(PodCount { wanted: 3, updated: 2, ready: 1 });
         let config = object("ConfigMap", 1, true, Readiness::Ready);

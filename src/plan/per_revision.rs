@@ -1,11 +1,11 @@
-//! The batch loop for Deployments: one workload per revision, of which one is the target and all others are sources.
+//! The batch loop for Deployments, with one workload per revision: one is the target, and all others are sources.
 
 use crate::plan::action::{Action, Scaling, Side, Waiting, await_drained, await_observed, await_ready};
 use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::plan::run::{FrozenStrategy, Mode, RunSpec};
 
-/// What a batch still has to do.
+/// What remains to be done for a batch.
 enum BatchChange {
     Scale(Scaling),
     Wait(Waiting),
@@ -20,7 +20,7 @@ impl BatchChange {
     }
 }
 
-/// The next action of a run to a target that exists.
+/// The next action of a run whose target exists.
 pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Workload]) -> Action {
     let mut sources: Vec<&Workload> =
         workloads.iter().filter(|workload| workload.name != spec.target && !workload.deleting).collect();
@@ -36,7 +36,7 @@ pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Worklo
             Mode::Release | Mode::Scale | Mode::Apply => grow(target, goal, tolerated),
         };
         if let Some(change) = pending {
-            // An earlier batch of which a pod has become unready again is not the batch under way.
+            // An earlier batch with a pod that has become unready again is not the current batch.
             return change.in_batch(index.max(current));
         }
         if spec.holds_after(index) {
@@ -46,7 +46,7 @@ pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Worklo
     closing(spec, target, &sources)
 }
 
-/// The batch that the sizes say is under way: the first whose goal they have not passed.
+/// The current batch, according to the sizes: the first whose goal they have not passed.
 fn current_batch(spec: &RunSpec, goals: &[u32], target: &Workload, sources: &[&Workload]) -> usize {
     let source: u32 = sources.iter().fold(0, |sum, source| source.replicas.saturating_add(sum));
     let is_within = |goal: u32| match (spec.mode, spec.strategy) {
@@ -91,7 +91,7 @@ fn shrink(target: &Workload, goal: u32) -> Option<BatchChange> {
     await_drained(target).map(BatchChange::Wait)
 }
 
-/// Lowers the sources to `rest` replicas in total, one write at a time.
+/// Scales the sources down to `rest` replicas in total, one write at a time.
 fn drain(sources: &[&Workload], rest: u32) -> Option<BatchChange> {
     let total: u64 = sources.iter().map(|source| u64::from(source.replicas)).sum();
     let excess = u32::try_from(total.saturating_sub(u64::from(rest))).unwrap_or(u32::MAX);
@@ -105,7 +105,7 @@ fn drain(sources: &[&Workload], rest: u32) -> Option<BatchChange> {
     sources.iter().find_map(|source| await_drained(source)).map(BatchChange::Wait)
 }
 
-/// What is left once every batch is done: sources beyond the last goal, a size that drifted, deletions.
+/// What remains once every batch is done: surplus replicas of sources, a size that has drifted, deletions.
 fn closing(spec: &RunSpec, target: &Workload, sources: &[&Workload]) -> Action {
     if let Some(pending) = drain(sources, 0).or_else(|| settle(spec, target)) {
         return pending.in_batch(spec.last_batch());
@@ -116,7 +116,7 @@ fn closing(spec: &RunSpec, target: &Workload, sources: &[&Workload]) -> Action {
     }
 }
 
-/// What the target still has to do once its sources are drained.
+/// What remains to be done for the target once its sources are drained.
 fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
     if target.replicas != spec.target_size {
         return Some(BatchChange::Scale(scaling(target, Side::Target, spec.target_size)));
@@ -124,8 +124,8 @@ fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
     if let Some(waiting) = await_drained(target) {
         return Some(BatchChange::Wait(waiting));
     }
-    // A scale-in is done when the pods are gone, as in KubeVela's rollout trait, whether or not those that stay are
-    // ready.
+    // A scale-in is done when the pods are gone, whether or not the remaining ones are ready, as in KubeVela's rollout
+    // trait.
     if spec.is_shrink() {
         return None;
     }
@@ -133,10 +133,10 @@ fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
     await_ready(target, spec.target_size, tolerated).map(BatchChange::Wait)
 }
 
-/// The first of the writes that take `excess` pods from the sources.
+/// The first of the writes that remove `excess` pods from the sources.
 ///
-/// First the unready pods of any source go, since they serve no traffic and a ReplicaSet removes them first, too; then
-/// those of the oldest revision. `sources` are sorted by age, and each is written at most once on the way to its final
+/// Unready pods of any source are removed first, since they serve no traffic and a ReplicaSet also removes them first;
+/// then those of the oldest revision. `sources` are sorted by age, and each is written at most once, with its final
 /// size. With an excess of 3:
 ///
 /// | source | replicas | ready | after the unready | after the oldest | order of the writes |
@@ -144,7 +144,8 @@ fn settle(spec: &RunSpec, target: &Workload) -> Option<BatchChange> {
 /// | `web-v1` | 2 | 2 | 2 | 0 | second |
 /// | `web-v2` | 3 | 2 | 2 | 2 | first: it has unready pods |
 ///
-/// A source with unready pods is written first: if the run stops between the writes, every ready pod is still there.
+/// A source with unready pods is written first, so that every ready pod still exists if the run stops between the
+/// writes.
 fn lower_sources(sources: &[&Workload], excess: u32) -> Option<Scaling> {
     let mut left = excess;
     let mut sizes: Vec<u32> = sources.iter().map(|source| source.replicas).collect();
@@ -170,7 +171,7 @@ fn scaling(workload: &Workload, side: Side, to: u32) -> Scaling {
     Scaling { workload: name, uid, side, from: workload.replicas, to, unpauses }
 }
 
-/// Whether a Deployment is paused, and has no pods of another template, which would all be replaced at once.
+/// Whether a Deployment is paused and can be unpaused: pods of another template would all be replaced at once.
 fn can_unpause(workload: &Workload) -> bool {
     workload.paused && readiness::is_fresh(workload) && workload.updated_replicas >= workload.status_replicas
 }

@@ -1,6 +1,6 @@
-//! Runs, steps and waits in words: the same words in events, in what `plan` prints, in `status` and in errors.
+//! Describes runs, steps and waits, with the same words in events, plans, `status` and errors.
 //!
-//! A caller puts a verb before a noun where it needs one: `scale` before what is planned, nothing before what was done.
+//! Callers prepend a verb if they need one: `scale` for what is planned, none for what was done.
 
 use jiff::fmt::friendly::{Spacing, SpanPrinter};
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use crate::oam::batch_gates::Window;
 use crate::plan::action::Waiting;
 use crate::plan::run::{Mode, Purpose};
 
-/// The run: "upgrade to `web-v2`", "rollback to `web-v1`".
+/// A run: "upgrade to `web-v2`", "rollback to `web-v1`".
 pub fn run(mode: Mode, purpose: Purpose, target: &str) -> String {
     match (mode, purpose) {
         (Mode::Release, _) => format!("first release of `{target}`"),
@@ -45,7 +45,7 @@ pub fn extent(mode: Mode, sources: &[String], size_before: u32, size: u32, batch
     format!("{from}{replicas} in {} ({})", plural(batches.len(), "batch", "batches"), list(&sizes))
 }
 
-/// What the batches of a run add up to: "rollout of 5 replicas", whether forward or back.
+/// The change that the batches of a run add up to: "rollout of 5 replicas", also for a rollback.
 pub fn change(mode: Mode, size_before: u32, size: u32) -> String {
     match mode {
         Mode::Release => format!("first release with {}", replicas(size)),
@@ -81,9 +81,9 @@ pub fn held_at_step(step: &str, message: Option<&str>) -> String {
     format!("held at step `{step}` of the workflow{message}")
 }
 
-/// A duration as it is typed on the command line: `90s` is `1m30s`, ten minutes are `10m`.
+/// A duration as on the command line: 90 seconds are `1m30s`, ten minutes `10m`.
 pub fn format_duration(duration: SignedDuration) -> String {
-    /// Hours to milliseconds, without spaces, as `--timeout` reads them.
+    /// Hours to milliseconds, without spaces, as `--timeout` parses them.
     const PRINTER: SpanPrinter = SpanPrinter::new().spacing(Spacing::None);
     let duration = duration.max(SignedDuration::ZERO);
     PRINTER.duration_to_string(&SignedDuration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000))
@@ -106,7 +106,7 @@ pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Pods wanted: "5 replicas".
+/// Desired pods: "5 replicas".
 pub fn replicas(count: u32) -> String {
     plural(count as usize, "replica", "replicas")
 }
@@ -116,7 +116,7 @@ pub fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A list as a sentence has it: "a", "a and b", "a, b and c".
+/// A list as in a sentence: "a", "a and b", "a, b and c".
 pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     match items {
         [] => String::new(),
@@ -134,7 +134,7 @@ pub fn list_literals<T: AsRef<str>>(items: &[T]) -> String {
 }
 
 impl Waiting {
-    /// What is waited for and how far that is: "`web-v2`: 1 of 2 ready".
+    /// What the run waits for, with the current state: "`web-v2`: 1 of 2 ready".
     #[must_use]
     pub fn phrase(&self) -> String {
         let state = match self {
@@ -152,7 +152,7 @@ impl Waiting {
         format!("`{}`: {state}", self.workload())
     }
 
-    /// What is waited for, regardless of the current state: "`web-v2`: 2 ready".
+    /// What the run waits for, without the current state: "`web-v2`: 2 ready".
     #[must_use]
     pub fn goal(&self) -> String {
         let state = match self {

@@ -1,6 +1,6 @@
-//! The steps that a run would take, worked out without a cluster.
+//! Computes the steps that a run would take, without a cluster.
 //!
-//! It folds [`plan`] over assumed outcomes: every write is accepted and every wait ends well. So `rollout plan` prints
+//! It folds [`plan`] over assumed outcomes: every write is accepted and every wait succeeds. So `rollout plan` prints
 //! the steps that `rollout apply` takes.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,8 @@ use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::run::{LeaseScope, Outcome, Purpose};
 use crate::plan::step::{Step, plan};
 
-/// More steps than any run can have: two writes and two waits a batch, for the most batches a manifest may list.
+/// More steps than any run can have: two writes and two waits per batch, for the maximum number of batches in a
+/// manifest.
 const MAX_STEPS: usize = 20_000;
 
 /// One step of a preview, and the sizes after it.
@@ -23,13 +24,13 @@ const MAX_STEPS: usize = 20_000;
 pub struct PreviewStep {
     /// The step.
     pub step: Step,
-    /// The target's size once it is performed.
+    /// The target's size after the step.
     pub target: u32,
-    /// The sources' size together once it is performed.
+    /// The total size of the sources after the step.
     pub sources: u32,
 }
 
-/// Works out a run to its end. The last step is [`Step::Nothing`], [`Action::Hold`], [`Action::Finish`],
+/// Computes all steps of a run. The last step is [`Step::Nothing`], [`Action::Hold`], [`Action::Finish`],
 /// [`Step::Superseded`], [`Step::ExternalChange`] or [`Step::Refuse`].
 #[must_use]
 pub fn preview_steps(observed: &Observed, desired: &Desired) -> Vec<PreviewStep> {
@@ -39,7 +40,7 @@ pub fn preview_steps(observed: &Observed, desired: &Desired) -> Vec<PreviewStep>
         let step = plan(&world, desired);
         let is_end = is_end(&step);
         assume(&mut world, desired, &step);
-        // Controllers observe a new size at once here: only the waits for pods are of interest.
+        // Controllers observe a new size at once here, since only the waits for pods are of interest.
         world.workloads.iter_mut().for_each(|one| one.observed_generation = one.generation);
         let ReplicaSplit { target, sources, .. } = ReplicaSplit::of(&world, desired.kind, &desired.target);
         steps.push(PreviewStep { step, target, sources });
@@ -111,7 +112,7 @@ fn assume_action(world: &mut Observed, desired: &Desired, action: &Action) {
             update(world, &rolling.workload, |found| {
                 found.replicas = rolling.to.replicas;
                 found.generation += 1;
-                // No pod of another template is ready yet.
+                // No pod of the new template is ready yet.
                 let ready = match rolling.extent {
                     RollExtent::Template => 0,
                     RollExtent::Shape => found.in_place.as_ref().map_or(0, |in_place| in_place.updated_ready),
@@ -130,11 +131,12 @@ fn assume_action(world: &mut Observed, desired: &Desired, action: &Action) {
         }
         Action::Wait { waiting, .. } => {
             world.workloads.retain(|workload| !workload.deleting);
-            // A pod that is not ready and not waited for stays so: it is the first to go.
+            // A pod that is not ready and that the run does not wait for remains unready, and is the first to be
+            // deleted.
             update(world, waiting.workload(), |found| {
                 let ready = found.ready_replicas;
                 settle(found);
-                // Pods that are not ready go first, and no pod becomes ready by that.
+                // Unready pods are deleted first, and no pod becomes ready by that.
                 if let (Waiting::Drained { .. }, None) = (waiting, &found.in_place) {
                     found.ready_replicas = ready.min(found.replicas);
                 }
@@ -167,7 +169,7 @@ fn settle(workload: &mut Workload) {
     }
 }
 
-/// The target as its create leaves it, before its controller has observed it.
+/// The target after its creation, before its controller has observed it.
 fn created(desired: &Desired, world: &Observed) -> Workload {
     let epoch = world.claimed_epoch;
     let (revision, generation) = (desired.target.clone(), 1);

@@ -1,16 +1,16 @@
-//! When a workload has done what its last write asked. Pure.
+//! Decides when a workload has reached the state of its last write. Pure.
 //!
-//! No count is believed before the controller has seen the generation that it should be a count of.
+//! No count is trusted before the controller has observed the latest generation.
 
 use crate::plan::observed::Workload;
 
-/// Whether the status is about the spec as it is now.
+/// Whether the status is about the newest spec.
 #[must_use]
 pub fn is_fresh(workload: &Workload) -> bool {
     workload.observed_generation >= workload.generation
 }
 
-/// Ready pods of the workload's own template, at least; none while the status is stale.
+/// A lower bound of the ready pods of the workload's own template; zero while the status is stale.
 #[must_use]
 pub fn ready_replicas(workload: &Workload) -> u32 {
     match &workload.in_place {
@@ -20,8 +20,7 @@ pub fn ready_replicas(workload: &Workload) -> u32 {
     }
 }
 
-/// The same by the status as it is: some of the ready pods may be of another template, though no more than there are
-/// such pods.
+/// The same bound from a status that may be stale: all pods of other templates may be among the ready ones.
 #[must_use]
 pub fn ready_in_status(workload: &Workload) -> u32 {
     let others = workload.status_replicas.saturating_sub(workload.updated_replicas);
@@ -34,7 +33,7 @@ pub fn has_ready(workload: &Workload, goal: u32, tolerated: u32) -> bool {
     is_fresh(workload) && ready_replicas(workload).saturating_add(tolerated) >= goal
 }
 
-/// Whether no more pods exist than the spec asks for.
+/// Whether no more pods exist than the spec requests.
 #[must_use]
 pub fn is_drained(workload: &Workload) -> bool {
     is_fresh(workload) && workload.status_replicas <= workload.replicas
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_status_counts_for_nothing() {
+    fn a_stale_status_is_ignored() {
         let stale = workload(2, 1, 5, 5, 5, 5);
         assert!(!has_ready(&stale, 0, 0));
         assert_eq!(ready_replicas(&stale), 0);
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_observed_generation_never_equals() {
+    fn a_status_without_observed_generation_is_stale() {
         assert!(!is_fresh(&workload(0, -1, 1, 1, 1, 1)));
     }
 
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn draining_waits_for_pods_to_go() {
+    fn draining_waits_until_surplus_pods_are_gone() {
         assert!(!is_drained(&workload(1, 1, 3, 5, 5, 5)));
         assert!(is_drained(&workload(1, 1, 3, 3, 0, 3)));
     }

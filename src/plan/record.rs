@@ -1,4 +1,4 @@
-//! The run record: what a run froze when it was claimed, and how the last runs ended.
+//! The run record: the run as frozen at its claim, and how the last runs ended.
 //!
 //! It is written when a run is claimed, when it passes gates, and when it ends, never for progress: progress is
 //! observed.
@@ -19,11 +19,11 @@ use crate::plan::run::{LeaseScope, Mode, Outcome, Purpose, Run, RunSpec, Workflo
 /// How many past runs a record keeps.
 pub const PAST_RUNS: usize = 10;
 
-/// How many revisions that worked a record keeps besides the run's own: a rollback of a run that succeeded leads to the
-/// first of them that is another, and one of them may be the same.
+/// How many revisions that succeeded a record keeps besides the run's own: a rollback of a run that succeeded returns
+/// to the first that differs from the run's target, and one of them may be that target.
 pub const SUCCEEDED_REVISIONS: usize = 2;
 
-/// Everything that is stored about a component's runs.
+/// All stored state about a component's runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -38,15 +38,15 @@ pub struct Record {
     /// Earlier runs, newest first, at most [`PAST_RUNS`].
     #[serde(default)]
     pub past: Vec<Run>,
-    /// The revisions to which runs before this one succeeded, the last first, each once. It outlives [`Record::past`],
-    /// where scales count as well.
+    /// The distinct revisions to which earlier runs succeeded, the last first. It reaches back further than
+    /// [`Record::past`], which includes scales.
     #[serde(default)]
     pub succeeded: Vec<String>,
-    /// What revisions expose, where they do not say it themselves or where that has changed since.
+    /// What revisions expose, if they do not record it themselves or it has changed since.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exposes: BTreeMap<String, Exposure>,
-    /// The objects of the traits of revisions that are rolled out in batches, where they have changed since a revision
-    /// was recorded.
+    /// The objects of the traits of revisions that are rolled out in batches, if they have changed since a revision was
+    /// recorded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Vec<Value>>,
     /// The policies of the last manifest, for commands without one.
@@ -56,7 +56,7 @@ pub struct Record {
 
 impl Record {
     /// The names that a workload of the component may have: those of the revisions that its runs name, and the
-    /// component's where one was applied as a whole.
+    /// component's if one was applied as a whole.
     pub fn workload_names(&self) -> impl Iterator<Item = String> {
         let runs = || std::iter::once(&self.run).chain(&self.past);
         let component = runs().any(|run| run.spec.mode == Mode::Apply).then_some(&self.component);
@@ -64,12 +64,12 @@ impl Record {
         revisions.chain(component).cloned()
     }
 
-    /// The revisions to which runs succeeded, this run's included, the last first, each once.
+    /// The distinct revisions to which runs succeeded, including this run, the last first.
     #[must_use]
     pub fn succeeded_revisions(&self) -> Vec<String> {
         let has_succeeded = |run: &&Run| run.outcome == Outcome::Succeeded;
         let of_run = Some(&self.run).into_iter().filter(has_succeeded).map(|run| &run.spec.target);
-        // Records of earlier versions have their past alone.
+        // Records of earlier versions only have the past runs.
         let of_past = self.past.iter().filter(has_succeeded).map(|run| &run.spec.target);
         let mut names: Vec<String> = Vec::new();
         for name in of_run.chain(&self.succeeded).chain(of_past) {
@@ -122,7 +122,7 @@ impl Record {
                 record.run.started = previous.run.started;
             } else {
                 let mut past = previous.run.clone();
-                // They are asked for the run under way alone.
+                // Only the gates of the current run are needed.
                 past.spec.gates = BatchGates::default();
                 if past.outcome.is_open() {
                     past.outcome = Outcome::Superseded;
@@ -137,8 +137,8 @@ impl Record {
 }
 
 /// The size that a rollback of a run of `spec` returns to. A run that starts during an unfinished one finds more pods
-/// than any run requested, so it inherits the size from before that one; before a first release there was none, so it
-/// inherits the size that the release was to have.
+/// than any run requested, so it inherits the size from before that run or, if that is a first release, its target
+/// size.
 fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 {
     let Some(Record { run, .. }) = previous else { return spec.size_before() };
     match run.outcome {
@@ -157,8 +157,8 @@ fn size_before(previous: Option<&Record>, spec: &RunSpec, resumes: bool) -> u32 
 }
 
 impl Record {
-    /// The record after its component's removal has begun: an open run is superseded, and the new epoch keeps any
-    /// earlier claim from writing (ARCHITECTURE.md, *Fencing*).
+    /// The record once the deletion of its component has begun: an open run is superseded, and the new epoch prevents
+    /// any earlier claim from writing (ARCHITECTURE.md, *Fencing*).
     #[must_use]
     pub fn fence(&self, at: Timestamp, newest_stamp: Epoch) -> Self {
         let mut record = self.clone();
@@ -179,16 +179,16 @@ pub struct Claim {
     pub by: String,
     /// The time of the claim.
     pub at: Timestamp,
-    /// The newest epoch that any workload is stamped with: a record that was lost takes its epoch with it.
+    /// The newest epoch that any workload is stamped with, since the epoch of a lost record is lost as well.
     pub newest_stamp: Epoch,
     /// Whether it resumes the recorded run.
     pub resumes: bool,
-    /// What it is asked for as.
+    /// The purpose of the run.
     pub purpose: Purpose,
     /// Which Lease the claiming process holds.
     pub lease: LeaseScope,
-    /// Where the run stands in the workflow of its application.
+    /// The run's place in the workflow of its application.
     pub workflow: Option<WorkflowPlace>,
-    /// How far the run has come through its gates.
+    /// The run's progress through its gates.
     pub gates: GatePlace,
 }

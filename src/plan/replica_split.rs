@@ -1,11 +1,11 @@
-//! How a component's replicas divide between a target and its sources, whichever kind of workload runs them.
+//! Splits a component's replicas into those of a target and those of its sources, for any kind of workload.
 
 use crate::oam::kind::WorkloadKind;
 use crate::plan::in_place;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::run::Run;
 
-/// A component's wanted replicas on both sides of a rollout to one revision.
+/// A component's desired replicas on both sides of a rollout to one revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplicaSplit {
     /// Whether the workload that runs the target exists.
@@ -19,7 +19,7 @@ pub struct ReplicaSplit {
 }
 
 impl ReplicaSplit {
-    /// Divides the observed replicas for a rollout to `target`.
+    /// Splits the observed replicas for a rollout to `target`.
     #[must_use]
     pub fn of(observed: &Observed, kind: WorkloadKind, target: &str) -> Self {
         if kind.is_in_place() {
@@ -44,8 +44,8 @@ impl ReplicaSplit {
 
 /// The revisions that a rollout to `target` replaces, sorted by name.
 ///
-/// The object of an in-place workload shows only its newest template. Where that is the target's already, the recorded
-/// run knows the others: its sources, or its target where that is another.
+/// An in-place workload shows only its newest template. If that is already the target's, the others are known from the
+/// recorded run: its sources, or its target if it is a different one.
 #[must_use]
 pub fn source_names(
     observed: &Observed,

@@ -1,5 +1,5 @@
-//! Where a rollback leads. `undo`, `abort`, `undo --now`, `--on-failure undo`, hints and `plan` all use it
-//! (ARCHITECTURE.md, *Rollback*).
+//! Decides the revision and size of a rollback. `undo`, `abort`, `undo --now`, `--on-failure undo`, hints and `plan`
+//! all use it (ARCHITECTURE.md, *Rollback*).
 //!
 //! | what is rolled back | revision | size |
 //! |---|---|---|
@@ -12,16 +12,16 @@ use crate::oam::revision::StoredRevision;
 use crate::plan::record::Record;
 use crate::plan::run::{Mode, Outcome, Run};
 
-/// Where a rollback leads.
+/// The target of a rollback.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rollback<'a> {
     /// The revision.
     pub revision: &'a StoredRevision,
-    /// Replicas wanted at its end.
+    /// The desired replicas.
     pub size: u32,
 }
 
-/// Where a rollback of the last run leads; `None` if there is no candidate.
+/// The target of a rollback of the last run; `None` if there is no candidate.
 ///
 /// `live` is the component's observed size; `None` if it has no workload.
 #[must_use]
@@ -63,28 +63,30 @@ pub fn rollback_size(record: &Record, revision: &str, live: Option<u32>) -> u32 
     };
     match (run.outcome, run.spec.mode) {
         (Outcome::Succeeded, _) => live.unwrap_or_else(size),
-        // Before the first release there was no size.
+        // There was no size before the first release.
         (_, Mode::Release) => run.spec.target_size,
         (_, Mode::Upgrade | Mode::Scale | Mode::Apply) => run.size_before(),
     }
 }
 
-/// Whether a rollback may lead to a revision that succeeded. An unfinished run to the very revision that succeeded last
-/// repairs or scales it; rolling that back must not replace it by an older one, so its own target is a candidate.
+/// Whether a rollback may return to a revision that succeeded. An unfinished run to the revision that succeeded last
+/// repairs or scales it; rolling that run back must not replace the revision by an older one, so the run's own target
+/// is a candidate.
 fn is_candidate(record: &Record, name: &str) -> bool {
     let Run { spec, outcome, .. } = &record.run;
     let repairs = *outcome != Outcome::Succeeded && spec.mode != Mode::Release;
     repairs || spec.target != name
 }
 
-/// Where no success is on record: the record was lost, or it begins with the run that is rolled back.
+/// The target of a rollback if no success is recorded, because the record was lost or begins with the run that is
+/// rolled back.
 ///
 /// | order | revision | because |
 /// |---|---|---|
 /// | 1 | the newest source of an unfinished run | it ran before, and still may |
 /// | 2 | the highest number below the target's | it is the last one that was recorded before |
 ///
-/// The run's own target is neither, nor is a revision to which runs are recorded of which none succeeded.
+/// The run's own target is not a candidate, nor is a revision with recorded runs none of which succeeded.
 fn unproven<'a>(record: &Record, stored: &'a [StoredRevision]) -> Option<&'a StoredRevision> {
     let Record { run, past, .. } = record;
     let target = &run.spec.target;
@@ -116,7 +118,7 @@ mod tests {
     use crate::plan::record::{Claim, PAST_RUNS};
     use crate::plan::run::{FrozenBatch, FrozenStrategy, LeaseScope, Purpose, RunSpec};
 
-    /// A run to `v<target>` from `v<source>`s, of four replicas at its end, with as many before.
+    /// A run to `v<target>` from `v<source>`s, with four replicas before and after.
     fn run(target: u32, sources: &[u32], outcome: Outcome) -> Run {
         let name = |number: &u32| format!("web-v{number}");
         let spec = RunSpec {
@@ -152,7 +154,7 @@ mod tests {
         }
     }
 
-    /// The last run first, each claimed after the ones before it.
+    /// A record of these runs, the last first, each claimed after the earlier ones.
     fn record(runs: &[Run]) -> Record {
         let mut runs = runs.iter().rev();
         let first = runs.next().unwrap();
@@ -192,7 +194,7 @@ mod tests {
         (1..=count).map(|number| StoredRevision::from_object(&object(number)).unwrap()).collect()
     }
 
-    /// The number of the revision that a rollback leads to, of a component that has seven replicas now, and the size.
+    /// The revision number and the size after a rollback of a component that has seven replicas now.
     fn rolled_back(record: &Record) -> Option<(i64, u32)> {
         let revisions = stored(3);
         rollback_target(record, &revisions, Some(7))
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_leads_to_what_worked_in_the_size_from_before() {
+    fn a_rollback_returns_to_the_last_success_and_the_size_before_the_run() {
         use Outcome::{Failed, Held, Interrupted, Running, Succeeded, Superseded};
         let first = |outcome| run(1, &[], outcome);
         let cases = [
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_worked_is_known_however_many_runs_came_since() {
+    fn successful_revisions_are_remembered_after_many_scales() {
         use Outcome::{Failed, Succeeded};
         let mut runs = vec![run(3, &[1], Succeeded), run(2, &[1], Failed), run(1, &[], Succeeded)];
         for _ in 0..2 * PAST_RUNS {
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_amid_another_returns_to_the_size_from_before_both() {
+    fn rolling_back_a_run_started_amid_another_restores_the_size_before_both() {
         use Outcome::{Failed, Running, Succeeded};
         let grown = |mut run: Run, size| {
             run.spec.original_size = size;

@@ -1,4 +1,4 @@
-//! One run: what it froze when it was claimed, and how it stands.
+//! A run: its specification, frozen at the claim, and its state.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,23 @@ use crate::plan::gate_point::GatePlace;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// What it does, frozen at the claim.
+    /// Its specification, frozen at the claim.
     pub spec: RunSpec,
-    /// What it is for; decides what the same command means when it is rerun.
+    /// Its purpose, which decides what rerunning the same command does.
     #[serde(default)]
     pub purpose: Purpose,
-    /// How it stands.
+    /// Its state.
     pub outcome: Outcome,
-    /// Who has paused it; no write is sent while it is.
+    /// Who has paused it; no writes are sent while it is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
-    /// Replicas of the component before the first run since the last success: what a rollback returns to.
+    /// Replicas of the component before the first run since the last success, to which a rollback returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_before: Option<u32>,
-    /// Where it stands in the workflow of its application; `None` if no step is a gate before it.
+    /// Its place in the workflow of its application; `None` if no step is a gate before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<WorkflowPlace>,
-    /// How far it has come through the gates between its batches.
+    /// Its progress through the gates between its batches.
     #[serde(default, skip_serializing_if = "GatePlace::is_new")]
     pub gates: GatePlace,
     /// Which Lease its process holds.
@@ -45,33 +45,33 @@ pub struct Run {
     /// When it ended or was held; `None` while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Timestamp>,
-    /// Why it ended as it did, where that needs words.
+    /// Why it ended as it did, if that needs an explanation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// What a run is for.
+/// The purpose of a run.
 ///
-/// Its end alone does not say: an interrupted rollback from `v2` to `v1` looks like an upgrade from `v2`, and rolling
-/// *it* back would lead to `v2`.
+/// The target alone does not show it: an interrupted rollback from `v2` to `v1` looks like an upgrade from `v2`, and
+/// rolling *that* back would lead to `v2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Purpose {
-    /// To the state that a manifest or a size asks for.
+    /// To reach the state that a manifest or a size requests.
     #[default]
     Forward,
-    /// To an earlier revision.
+    /// To roll back to an earlier revision.
     Undo,
-    /// Back to where the run before began.
+    /// To return to the state before the previous run.
     Abort,
 }
 
 /// Which Lease the process that drives a run holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum LeaseScope {
-    /// That of the application: its runs wait in line for each other.
+    /// That of the application, for which its runs queue.
     #[default]
     Application,
-    /// That of the component: it was taken over from a run of the application, which continues with its other
+    /// That of the component, which was taken over from a run of the application; that run continues with the other
     /// components.
     Component,
 }
@@ -80,38 +80,38 @@ pub enum LeaseScope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pause {
-    /// The identity of who asked.
+    /// The identity of the user.
     pub by: String,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
-/// Where a run stands in the workflow of its application: nothing of it is applied before it has passed its gates.
+/// The place of a run in the workflow of its application: nothing is applied before it has passed its gates.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowPlace {
-    /// A hash of what the application asks for. What one of its components has passed, all of them have passed; a
-    /// changed application begins its workflow again.
+    /// A hash of the application's content. A step that one component has passed is passed for all; a changed
+    /// application starts its workflow over.
     pub application: String,
     /// Components that must be done first.
     #[serde(default)]
     pub depends_on: Vec<String>,
-    /// The gates that are still before it, in order.
+    /// The gates that remain, in order.
     #[serde(default)]
     pub gates: Vec<StepGate>,
     /// The steps that it has passed.
     #[serde(default)]
     pub passed: BTreeSet<String>,
-    /// When it came to the first of its gates; `None` while it waits for other components, and after the last gate.
+    /// When it reached the first of its gates; `None` while it waits for other components, and after the last gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<Timestamp>,
-    /// Whether nothing of it has been applied yet.
+    /// Whether nothing has been applied yet.
     #[serde(default)]
     pub is_waiting: bool,
 }
 
 impl WorkflowPlace {
-    /// The namespaces of the applications that are still waited for.
+    /// The namespaces of the applications that the remaining gates wait for.
     pub fn awaited_namespaces(&self) -> impl Iterator<Item = &str> {
         self.gates.iter().filter_map(|gate| match &gate.condition {
             GateCondition::Application { namespace, .. } => Some(namespace.as_str()),
@@ -119,7 +119,7 @@ impl WorkflowPlace {
         })
     }
 
-    /// Where it stands once these steps are passed.
+    /// The place once these steps are passed.
     #[must_use]
     pub fn past(&self, steps: &BTreeSet<String>) -> Self {
         let is_past = |gate: &StepGate| steps.contains(&gate.step);
@@ -132,18 +132,19 @@ impl WorkflowPlace {
         place
     }
 
-    /// The gate that it has come to and not passed.
+    /// The gate that it has reached and not passed.
     #[must_use]
     pub fn held_at(&self) -> Option<&StepGate> {
         self.gates.first().filter(|_| self.is_waiting && self.reached.is_some())
     }
 }
 
-/// What a run does, frozen at its claim. Only a user's command changes it: another batch, gate or strategy.
+/// The specification of a run, frozen at its claim. Only a user's command changes it, with different batches, gates or
+/// strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSpec {
-    /// What kind of run it is.
+    /// The kind of run.
     pub mode: Mode,
     /// The kind of workload that the component runs as.
     #[serde(default)]
@@ -152,22 +153,22 @@ pub struct RunSpec {
     pub target: String,
     /// The revisions being replaced, as they were at the claim.
     pub sources: Vec<String>,
-    /// Replicas at the claim: of the sources together in an upgrade, of the target otherwise.
+    /// Replicas at the claim: in an upgrade those of all sources, otherwise those of the target.
     pub original_size: u32,
-    /// The target's replicas at the claim; zero where it did not exist.
+    /// The target's replicas at the claim; zero if it did not exist.
     pub target_start: u32,
-    /// Replicas wanted at the end.
+    /// Desired replicas at the end.
     pub target_size: u32,
-    /// The batches, absolute. Never empty.
+    /// The batches, in absolute numbers. Never empty.
     pub batches: Vec<FrozenBatch>,
-    /// Zero-based index of the last batch that may run, inclusive; `None` is all.
+    /// Zero-based index of the last batch that may run, inclusive; `None` means all.
     pub partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: FrozenStrategy,
-    /// What is called, measured and waited for between the batches.
+    /// The gates between batches.
     #[serde(default, skip_serializing_if = "BatchGates::is_empty")]
     pub gates: BatchGates,
-    /// The objects that are applied as a whole, each with the namespace that it is in: in other modes those of traits.
+    /// The objects that are applied as a whole, each with its namespace; in other modes, those of traits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectRef>,
 }
@@ -182,20 +183,20 @@ pub struct FrozenBatch {
     pub max_unavailable: u32,
 }
 
-/// What kind of run it is.
+/// The kind of run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
-    /// Nothing was there before.
+    /// The first release: there was nothing before.
     Release,
     /// One revision replaces others.
     Upgrade,
-    /// The same revision gets another size.
+    /// The same revision gets a different size.
     Scale,
     /// The objects of a revision are applied as a whole; there is one batch.
     Apply,
 }
 
-/// [`Strategy`], as it is stored.
+/// [`Strategy`], as stored in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FrozenStrategy {
     /// The target grows before the source shrinks.
@@ -213,18 +214,18 @@ impl From<Strategy> for FrozenStrategy {
     }
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// Claimed and not ended; its process may be gone.
+    /// Claimed and not ended; its process may be dead.
     Running,
-    /// Stopped at its gate as asked.
+    /// Stopped at its gate, as requested.
     Held,
-    /// Paused by a user; its process, where it lives, waits and writes nothing.
+    /// Paused by a user; its process, if alive, waits and writes nothing.
     Paused,
     /// The target was reached.
     Succeeded,
-    /// It did not get ready in time; resumable.
+    /// It failed, for example because pods did not become ready in time; resumable.
     Failed,
     /// Stopped by a signal; resumable.
     Interrupted,
@@ -267,9 +268,9 @@ impl RunSpec {
         self.batches.last().map_or(0, |batch| batch.max_unavailable)
     }
 
-    /// The goals, as they count for a target that had replicas already at the claim.
+    /// The goals for a target that already had replicas at the claim.
     ///
-    /// An upgrade of 10 with batches of 3, 3 and 4, whose target has 5 replicas from an earlier try:
+    /// For an upgrade of 10 with batches of 3, 3 and 4, whose target has 5 replicas from an earlier attempt:
     ///
     /// | | batch 1 | batch 2 | batch 3 |
     /// |---|---|---|---|
@@ -277,10 +278,10 @@ impl RunSpec {
     /// | `IncreaseFirst`, and in place | 5 | 6 | 10 |
     /// | `DecreaseFirst` | 3 | 6 | 10 |
     ///
-    /// With `IncreaseFirst` the first batches count as done once the target's pods are ready; its sources may then be
-    /// as small as that allows, so that the sum is the target size after each batch. With `DecreaseFirst` the sources
-    /// shrink before anything is known about the target's pods, so they never shrink by more than the batch says. Where
-    /// pods are replaced in place, the strategy makes no difference.
+    /// With `IncreaseFirst`, the first batches count as done once the target's pods are ready; the sources may then
+    /// shrink accordingly, so that the sum is the target size after each batch. With `DecreaseFirst`, the sources
+    /// shrink before anything is known about the target's pods, so they never shrink by more than the batch. If pods
+    /// are replaced in place, the strategy makes no difference.
     #[must_use]
     pub fn effective_goals(&self) -> Vec<u32> {
         let mut goals = self.goals();
@@ -292,7 +293,7 @@ impl RunSpec {
         goals
     }
 
-    /// Replicas of the component at the claim, whichever revision they were of.
+    /// Replicas of the component at the claim, of any revision.
     #[must_use]
     pub fn size_before(&self) -> u32 {
         match self.mode {
@@ -332,7 +333,7 @@ impl Outcome {
 }
 
 impl Run {
-    /// Whether it has begun and neither ended nor failed: a run that replaces it abandons it.
+    /// Whether it has begun and neither ended nor failed, so that a run that replaces it abandons it.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         let is_waiting = self.workflow.as_ref().is_some_and(|place| place.is_waiting);
@@ -345,7 +346,7 @@ impl Run {
         self.outcome == Outcome::Held && self.workflow.as_ref().is_some_and(|place| place.is_waiting)
     }
 
-    /// Replicas of the component at the moment that a rollback of this run returns to.
+    /// Replicas of the component to which a rollback of this run returns.
     #[must_use]
     pub fn size_before(&self) -> u32 {
         self.size_before.unwrap_or_else(|| self.spec.size_before())

@@ -1,4 +1,4 @@
-//! Where a run stands, in the numbers and the states of the `status` of KubeVela's rollout trait
+//! The status of a run, with the numbers and states of the `status` of KubeVela's rollout trait
 //! (`standard.oam.dev/v1alpha1`, `RolloutStatus`).
 
 use crate::plan::action::{Action, Scaling, Side};
@@ -13,37 +13,37 @@ use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::run::{Mode, Outcome, Run, RunSpec};
 use crate::plan::states::{BatchState, RollingState};
 
-/// A component's run in numbers.
+/// The status of a component's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunStatus {
-    /// The batch under way, zero-based.
+    /// The current batch, zero-based.
     pub batch: usize,
     /// How many batches the run has.
     pub batches: usize,
-    /// Replicas wanted at the end.
+    /// Desired replicas at the end.
     pub target_size: u32,
-    /// The goal submitted so far; after a scale the full size, not the difference.
+    /// The goal written so far; after a scale, the full size rather than the difference.
     pub upgraded: u32,
     /// Ready pods of the target.
     pub ready: u32,
-    /// Replicas of the sources, wanted.
+    /// Desired replicas of the sources.
     pub source: u32,
-    /// How far the batch under way is.
+    /// The state of the current batch.
     pub batch_state: BatchState,
-    /// How far the run is.
+    /// The state of the run.
     pub rolling_state: RollingState,
-    /// What has changed since the run succeeded; `None` if nothing has, and for any other outcome. Of a component
-    /// that is applied as a whole, the first object that is not ready, whatever the outcome.
+    /// What has drifted since the run succeeded; `None` if nothing has, and for any other outcome. For a component that
+    /// is applied as a whole, the first object that is not ready, with any outcome.
     pub drift: Option<String>,
 }
 
-/// Works out where the recorded run stands; `None` if nothing was ever recorded.
+/// Computes the status of the recorded run; `None` without a record.
 #[must_use]
 pub fn run_status(observed: &Observed) -> Option<RunStatus> {
     let run = &observed.record.as_ref()?.run;
     let spec = &run.spec;
     let action = next_action(spec, &observed.workloads);
-    // A gate after a batch is of that batch, also where the next action is of the one after it.
+    // A gate after a batch belongs to that batch, even if the next action belongs to the following one.
     let gate = due_point(spec, run.gates.passed, &action);
     let (rolling_state, batch_state) = states(run.outcome, &action, spec, gate);
     let split = ReplicaSplit::of(observed, spec.kind, &spec.target);
@@ -65,7 +65,8 @@ pub fn run_status(observed: &Observed) -> Option<RunStatus> {
     })
 }
 
-/// Works out where a recorded run of all objects of a component stands. Its one batch is applied, and then verified.
+/// Computes the status of a recorded run that applies a component as a whole. Its only batch is applied, and then
+/// verified.
 #[must_use]
 pub fn object_run_status(run: &Run, objects: &[ObservedObject]) -> RunStatus {
     let count = count_progress(objects);
@@ -108,7 +109,7 @@ fn upgraded(spec: &RunSpec, replicas: u32) -> u32 {
     }
 }
 
-/// What has changed since a run succeeded: the record is not updated by others' changes.
+/// What has drifted since a run succeeded: changes by others do not update the record.
 fn drift(action: &Action, spec: &RunSpec) -> Option<String> {
     match action {
         Action::Create => Some(format!("`{}` no longer exists", spec.target)),

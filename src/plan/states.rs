@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// `rollingState`: how far a run is.
+/// `rollingState`: the state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RollingState {
     /// The target does not exist yet.
     #[default]
     Initializing,
-    /// A batch is under way, or its gate is closed.
+    /// A batch is in progress, or its gate is closed.
     RollingInBatches,
     /// Every batch is done; sources are still to be deleted.
     Finalising,
@@ -22,15 +22,15 @@ pub enum RollingState {
     RolloutAbandoning,
 }
 
-/// `batchRollingState`: how far the batch under way is.
+/// `batchRollingState`: the state of the current batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BatchState {
-    /// Nothing of it is written.
+    /// Nothing has been written for it.
     #[default]
     Initializing,
     /// The target's size is still to be written.
     InRolling,
-    /// Pods are waited for.
+    /// The run waits for pods.
     Verifying,
     /// The sources' sizes are still to be written.
     Finalizing,

@@ -1,4 +1,4 @@
-//! The one decision: what this process does next for a component.
+//! The central decision: what this process does next for a component.
 
 use thiserror::Error;
 
@@ -12,7 +12,7 @@ use crate::plan::phrase;
 use crate::plan::replica_split::{ReplicaSplit, source_names};
 use crate::plan::run::{FrozenBatch, Mode, Outcome, Run, RunSpec};
 
-/// What to do next. Nothing is left to decide by the code that performs it.
+/// What to do next. The code that performs it decides nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Everything is as desired; nothing is written.
@@ -24,20 +24,20 @@ pub enum Step {
         /// Whether it resumes the recorded run.
         resumes: bool,
     },
-    /// Put the claimed epoch on a workload, before anything of the component changes, and correct its spec stamp where
-    /// that notes a write that changed nothing.
+    /// Stamp a workload with the claimed epoch before anything of the component changes, and correct its spec stamp
+    /// after a write that changed nothing.
     Stamp {
         /// The workload.
         workload: String,
     },
-    /// Take the next action of the recorded run. Before a claim, only to wait or to stay at the gate.
+    /// Take the next action of the recorded run. Before a claim, this can only be to wait or to stay at the gate.
     Act(Action),
     /// Another run has claimed the component: write nothing more.
     Superseded {
         /// The epoch of that run.
         by: Epoch,
     },
-    /// An in-place workload was modified by something else since this run wrote it: write nothing more.
+    /// An in-place workload was modified externally since this run wrote it: write nothing more.
     ExternalChange {
         /// The workload.
         workload: String,
@@ -47,7 +47,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Whether a component of which it is the first step needs no write.
+    /// Whether a component with this first step needs no write.
     #[must_use]
     pub fn is_rest(&self) -> bool {
         match self {
@@ -72,7 +72,7 @@ impl Step {
 /// Why a change is refused before any write.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The batches do not fit.
+    /// The batches do not add up.
     #[error(transparent)]
     BatchSumError(#[from] BatchSumError),
 }
@@ -86,7 +86,7 @@ pub fn plan(observed: &Observed, desired: &Desired) -> Step {
     }
 }
 
-/// Before the claim: whether there is anything to do, and as which run.
+/// The step before the claim: decides whether there is anything to do, and in which run.
 fn begin_run(observed: &Observed, desired: &Desired) -> Step {
     let recorded = observed.record.as_ref().map(|record| &record.run);
     if let Some(step) = settled(observed, desired, recorded) {
@@ -98,25 +98,24 @@ fn begin_run(observed: &Observed, desired: &Desired) -> Step {
     };
     let action = next_action(&spec, &observed.workloads);
     let is_held = recorded.is_some_and(|run| {
-        // What holds it between the batches is asked again.
+        // A gate between batches that holds the run is checked again.
         run.outcome == Outcome::Held && run.spec == spec && run.gates.held_at.is_none()
     });
-    // A run that is held at the same gate already needs no other claim to stay there.
+    // A run that is already held at the same gate needs no new claim to stay there.
     if is_held && matches!(action, Action::Hold { .. }) {
         return Step::Act(action);
     }
     Step::Claim { spec, resumes }
 }
 
-/// The step where the workloads already have the desired sizes and the last run succeeded: nothing, or to wait for
-/// pods.
+/// The step if the workloads already have the desired sizes and the last run succeeded: nothing, or waiting for pods.
 fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Option<Step> {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     let target = observed.workload(&desired.workload)?;
     if split.target != desired.target_size || split.has_sources || target.is_stamp_ahead() {
         return None;
     }
-    // A component without a record gets one by a claim: without it no other command knows the component.
+    // A component without a record is claimed to record it: otherwise, no other command knows the component.
     let run = recorded?;
     if !has_same_end(run, desired) || run.outcome != Outcome::Succeeded {
         return None;
@@ -129,16 +128,16 @@ fn settled(observed: &Observed, desired: &Desired, recorded: Option<&Run>) -> Op
     })
 }
 
-/// Whether a run ends where the user wants the component.
+/// Whether a run ends in the desired state.
 fn has_same_end(run: &Run, desired: &Desired) -> bool {
     run.spec.target == desired.target && run.spec.target_size == desired.target_size
 }
 
 /// The run to claim: the recorded one if it is unfinished, has the same end and can be resumed; otherwise a new one.
-/// The second value says whether the recorded run is resumed.
+/// The second value is whether the recorded run is resumed.
 ///
-/// A finished run is never resumed. What has changed since is repaired by a run of its own, so that rolling the repair
-/// back returns to the result of the finished run.
+/// A finished run is never resumed. Later drift is repaired by a new run, so that rolling back the repair returns to
+/// the result of the finished run.
 fn frame_run(
     observed: &Observed,
     desired: &Desired,
@@ -150,14 +149,14 @@ fn frame_run(
     if let Some(Ok(spec)) = resumed {
         return Ok((spec, true));
     }
-    // What was begun in several batches does not become one batch because other batches do not add up.
+    // A run that was begun in several batches must not become a single batch because the new batches do not add up.
     let has_sum_error = resumed.is_some() && open.is_some_and(|run| run.spec.batches.len() > 1);
     let repairs = !has_sum_error && (same.is_some() || leads_back(observed, desired));
     new_run(observed, desired, recorded, repairs).map(|spec| (spec, false))
 }
 
-/// Whether the user wants the component as it was before the recorded run, which has not come to its end, and only a
-/// part of its pods is missing.
+/// Whether the desired state is that before the recorded run, which is unfinished and has left no workload of another
+/// revision.
 fn leads_back(observed: &Observed, desired: &Desired) -> bool {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     !split.has_sources
@@ -168,26 +167,26 @@ fn leads_back(observed: &Observed, desired: &Desired) -> bool {
         })
 }
 
-/// The unfinished run with the batches, gate and strategy that are now requested; `None` if it cannot be resumed,
-/// and the error where the requested batches do not fit.
+/// The unfinished run with the batches, gates and strategy that are now requested; `None` if it cannot be resumed, and
+/// an error if the requested batches do not add up.
 ///
-/// It keeps its mode, its sources and its sizes, which its batches are counted from. So it cannot be resumed where
-/// those no longer describe the component.
+/// It keeps its mode, sources and sizes, which its batches are based on. So it cannot be resumed if these no longer
+/// describe the component.
 fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<Result<RunSpec, BatchSumError>> {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     if desired.kind.is_in_place() {
         let replicas = observed.workload(&desired.workload).map_or(0, |workload| workload.replicas);
         let cannot_be_resumed = match run.spec.mode {
-            // It never has fewer pods than at both its ends: somebody has deleted the object, or scaled it.
+            // It never has fewer pods than both before and after the run, unless the object was deleted or scaled.
             Mode::Upgrade => replicas < run.spec.target_size.min(run.spec.original_size),
-            // What was only to be scaled and got another template needs an upgrade.
+            // A workload that was to be scaled and has got another template needs an upgrade.
             Mode::Release | Mode::Scale | Mode::Apply => split.has_sources,
         };
         if cannot_be_resumed {
             return None;
         }
     }
-    // A scale whose size has left the range between its ends would jump back into it with its first batch.
+    // A scale whose size has left its range would jump back into it with its first batch.
     let range =
         run.spec.original_size.min(run.spec.target_size)..=run.spec.original_size.max(run.spec.target_size);
     if run.spec.mode == Mode::Scale && !range.contains(&split.target) {
@@ -200,7 +199,8 @@ fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<Resul
     Some(freeze(&spec, desired).map(|batches| RunSpec { batches, ..spec }))
 }
 
-/// A run from what is observed. Where it `repairs` what an earlier run has reached, its batches need not fit.
+/// A new run from the observed state. If it `repairs` the result of an earlier run, the requested batches need not add
+/// up.
 ///
 /// | observed | mode |
 /// |---|---|
@@ -240,7 +240,7 @@ fn new_run(
         objects: Vec::new(),
     };
     spec.batches = match freeze(&spec, desired) {
-        // The batches were written for another run; what is left of it to repair is one batch.
+        // The batches were written for another run, so the repair is a single batch.
         Err(_) if repairs => vec![undivided(&spec, desired)],
         batches => batches?,
     };
@@ -250,7 +250,7 @@ fn new_run(
 fn freeze(spec: &RunSpec, desired: &Desired) -> Result<Vec<FrozenBatch>, BatchSumError> {
     let what = phrase::change(spec.mode, spec.original_size, desired.target_size);
     let change = change(spec);
-    // Where no size changes there is nothing to divide, whatever the manifest says for the next upgrade.
+    // If no size changes, there is nothing to divide into batches, whatever the manifest contains for the next upgrade.
     if change == 0 && spec.mode != Mode::Upgrade {
         return Ok(vec![undivided(spec, desired)]);
     }
@@ -269,7 +269,7 @@ fn change(spec: &RunSpec) -> u32 {
     }
 }
 
-/// After the claim: the recorded run, step by step, as long as no other claim has followed.
+/// The step after the claim: continues the recorded run, unless another claim has followed.
 fn continue_run(observed: &Observed, claimed: Epoch) -> Step {
     let Some(record) = &observed.record else {
         return Step::Superseded { by: claimed };
@@ -278,8 +278,8 @@ fn continue_run(observed: &Observed, claimed: Epoch) -> Step {
     if newest > claimed {
         return Step::Superseded { by: newest };
     }
-    // Every workload is stamped before any of them changes. A write of an earlier claim that is still on its way tests
-    // the stamp, so it is refused from then on.
+    // All workloads are stamped before any of them changes. A write of an earlier claim that is still in flight tests
+    // the stamp, so the server rejects it from then on.
     let live = || observed.workloads.iter().filter(|workload| !workload.deleting);
     let is_unstamped = |workload: &Workload| workload.epoch != Some(claimed) || workload.is_stamp_ahead();
     if let Some(workload) = live().find(|workload| is_unstamped(workload)) {

@@ -47,16 +47,16 @@ pub fn closed_window(
     None
 }
 
-/// The next moment at which the window is open: `now` where it is.
+/// The next time at which the window is open: `now` if it is.
 ///
 /// # Errors
-/// A time zone that this system does not know.
+/// The time zone is unknown to this system.
 pub fn next_opening(window: &Window, now: Timestamp) -> Result<Timestamp, String> {
     let zone = TimeZone::get(&window.zone)
         .map_err(|_| format!("time zone `{}` is not known on this machine", window.zone))?;
     let here = now.to_zoned(zone.clone());
     let minute = |minutes: u16| SignedDuration::from_mins(i64::from(minutes));
-    // A week and a day: today's window may be over.
+    // Check a week and a day, since today's window may be over.
     for days in 0..=7_i64 {
         let Ok(date) = here.date().checked_add(days.days()) else { break };
         if !window.days.iter().any(|day| civil(*day) == date.weekday()) {

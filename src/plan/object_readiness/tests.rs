@@ -10,7 +10,7 @@ fn object(api_version: &str, kind: &str, spec: &Value, status: &Value) -> Value 
 }
 
 #[test]
-fn each_kind_by_its_rule() {
+fn each_kind_follows_its_readiness_rule() {
     let failed = json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "too often"}]);
     let late = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
     let established = json!([{"type": "Established", "status": "True"}]);
@@ -157,7 +157,7 @@ fn each_kind_by_its_rule() {
 }
 
 #[test]
-fn nobody_is_waited_for_whose_check_is_switched_off() {
+fn objects_with_a_disabled_health_check_are_ready() {
     let mut web = object("apps/v1", "Deployment", &json!({}), &json!({}));
     web["metadata"]["annotations"] = json!({UNCHECKED: "true"});
     assert_eq!(object_readiness(&web), Readiness::Ready);
@@ -166,7 +166,7 @@ fn nobody_is_waited_for_whose_check_is_switched_off() {
 }
 
 #[test]
-fn pods_are_counted_once_the_controller_has_seen_the_template() {
+fn pods_are_counted_once_the_controller_has_observed_the_template() {
     let status = json!({"updatedReplicas": 2, "readyReplicas": 3, "replicas": 4});
     let mut web = object("apps/v1", "Deployment", &json!({"replicas": 3}), &status);
     assert_eq!(object_pods(&web), Some(PodCount { wanted: 3, updated: 2, ready: 1 }));
