@@ -1,4 +1,4 @@
-//! Aborting a run: back to the revision and size from before it.
+//! Aborts a run: returns to the revision and size from before it.
 
 use crate::cluster::lease::Acquisition;
 use crate::driver::context::Context;
@@ -6,11 +6,11 @@ use crate::driver::outcome::Failure;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::ops::component::ComponentSelector;
 
-/// The request to abort the run in progress: to take over from the process that drives it, and to roll back in one
-/// batch, or in those of the overrides.
+/// The request to abort the run in progress: takes over from the process that drives it, and rolls back in one batch,
+/// or in those of the overrides.
 ///
 /// # Errors
-/// As [`ComponentSelector::load_record`]. That the component has no run in progress is the failure of the run.
+/// As [`ComponentSelector::load_record`]. If the component has no run in progress, applying the request fails.
 pub async fn abort_request(
     context: &Context,
     component: &ComponentSelector,

@@ -1,6 +1,6 @@
-//! Applying requests: the pipeline from a request to its outcome.
+//! Applies requests: the pipeline from a request to its outcome.
 //!
-//! Manifests, and every operation that drives a run, end here as a [`RolloutRequest`].
+//! Manifests, and all operations that drive runs, are turned into a [`RolloutRequest`] for this pipeline.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::driver::request::{Overrides, RolloutRequest};
 use crate::oam::application::Application;
 use crate::plan::run::Outcome;
 
-/// The requests of applications, each in the namespace that `resolve_namespace` gives for its manifest's.
+/// The requests of applications, each in the namespace that `resolve_namespace` returns for the one in its manifest.
 ///
 /// # Errors
 /// [`FailureKind::Invalid`]: what [`check_manifest`] refuses, two components of one name in a namespace, two
@@ -52,10 +52,10 @@ pub fn requests<'a>(
     }
 }
 
-/// Applies every request, side by side, over one watch per kind and namespace. The outcomes come in the requests'
-/// order.
+/// Applies all requests concurrently, over one watch per kind and namespace. The outcomes are in the order of the
+/// requests.
 ///
-/// Nothing outlives this future: dropping it stops everything where it is, and applying the same requests resumes it.
+/// Nothing outlives this future: dropping it stops everything, and applying the same requests again resumes it.
 pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<ApplicationOutcome> {
     on_each(context, requests, async |run| {
         let components = roll_out(&run).await.unwrap_or_else(|rejected| run.report(rejected));
@@ -64,7 +64,7 @@ pub async fn apply(context: &Context, requests: &[RolloutRequest]) -> Vec<Applic
     .await
 }
 
-/// Does work for every request, side by side, while the namespaces are watched.
+/// Does the work for all requests concurrently, while the namespaces are watched.
 async fn on_each<T>(
     context: &Context,
     requests: &[RolloutRequest],
@@ -89,21 +89,21 @@ fn outcome_of(request: &RolloutRequest, components: Outcomes) -> ApplicationOutc
     ApplicationOutcome { namespace, application, components }
 }
 
-/// Where a request stands before its run.
+/// The state of a request before its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Nothing would be written.
     AtRest,
-    /// A run that was begun would be resumed.
+    /// An unfinished run would be resumed.
     Resumed,
-    /// A run would begin.
+    /// A run would start.
     Pending,
 }
 
-/// Makes every check that is made before the first write, and writes nothing.
+/// Makes all checks that precede the first write, and writes nothing.
 ///
 /// # Errors
-/// The outcomes of the requests that are rejected, which have been reported.
+/// The outcomes of the rejected requests, which have been reported.
 pub async fn check(
     context: &Context,
     requests: &[RolloutRequest],
@@ -128,8 +128,8 @@ async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
     Ok(if run.resumes(&components) { Standing::Resumed } else { Standing::Pending })
 }
 
-/// Makes sure that a request is not rejected, for want of rights or trust, or for another reason that is known
-/// beforehand.
+/// Checks that a request will not be rejected, because of missing rights, untrusted gates or any other reason that is
+/// known beforehand.
 ///
 /// # Errors
 /// The first rejection, and the server's last error.
@@ -143,7 +143,8 @@ pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -
     checked.into_iter().try_for_each(|checked| checked.map_err(Rejected::into_failure))
 }
 
-/// Reads and resolves what a request is about; `None` if what is rejected beside a run may be accepted after it.
+/// Reads and resolves the components of a request; `None` if it is rejected but may be accepted after the run in
+/// progress.
 async fn resolve(run: &ApplicationRun<'_>) -> Result<Option<Vec<PreparedComponent>>, Rejected> {
     let snapshot = run.read().await;
     let resolved = match &snapshot {
@@ -157,21 +158,21 @@ async fn resolve(run: &ApplicationRun<'_>) -> Result<Option<Vec<PreparedComponen
     }
 }
 
-/// Rolls one application out: the pipeline.
+/// Rolls out one application: the pipeline.
 ///
-/// Each component's run begins with its claim, the first step of its plan: from then on, no other run can write to the
-/// component.
+/// Each component's run starts with its claim, the first step of its plan: from then on, no earlier run can write to
+/// the component.
 async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
     let components = resolve(run).await?;
-    // If nothing changes, nothing is written, the Lease included.
+    // If nothing changes, nothing is written, not even the Lease.
     if let Some(components) = components.as_ref().filter(|components| run.is_at_rest(components)) {
         return Ok(run.drive(None, components).await);
     }
     let views = run.check(components.as_deref().unwrap_or_default()).await?;
     let Acquired { leadership, has_waited } =
         run.acquire(components.as_deref().unwrap_or_default(), views).await?;
-    // Waiting in line may have taken long, and what a run under way had not written yet is not known. What changed
-    // otherwise while a free Lease was taken is found by the claim.
+    // Read everything again after queueing, which may have taken long, or if a run was in progress, whose later writes
+    // are unknown. The claim detects other changes while a free Lease was acquired.
     let is_under_way = |prepared: &PreparedComponent| {
         prepared.record.as_ref().is_some_and(|stored| stored.record.run.outcome == Outcome::Running)
     };
@@ -179,7 +180,7 @@ async fn roll_out(run: &ApplicationRun<'_>) -> Result<Outcomes, Rejected> {
     let components = components.filter(|components| !has_waited && !components.iter().any(is_under_way));
     let work = async {
         let components = run.confirm(&leadership, components).await?;
-        // What was rejected before the wait has not been checked yet.
+        // A request that was rejected before the wait has not been checked yet.
         if !is_checked {
             run.check(&components).await?;
         }

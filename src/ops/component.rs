@@ -1,4 +1,4 @@
-//! Which component an operation is about.
+//! Selects the component that an operation is about.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl ComponentSelector {
         pick(&records, self.name.as_deref(), &self.namespace).cloned()
     }
 
-    /// A request about the component alone.
+    /// A request about this component only.
     pub(super) async fn request(
         &self,
         context: &Context,
@@ -48,7 +48,7 @@ impl ComponentSelector {
     }
 }
 
-/// A request about a recorded component alone.
+/// A request about one recorded component only.
 pub(super) fn recorded_request(
     records: &[StoredRecord],
     record: &Record,
@@ -59,14 +59,14 @@ pub(super) fn recorded_request(
     RolloutRequest { passed: passed_of_application(records, record), ..request }
 }
 
-/// The steps of the workflow that components have passed beside this one.
+/// The steps of the workflow that the application's components have passed.
 pub(super) fn passed_of_application(records: &[StoredRecord], record: &Record) -> BTreeSet<String> {
     let Some(place) = &record.run.workflow else { return BTreeSet::new() };
     let beside = records.iter().filter(|stored| stored.record.application == record.application);
     passed_steps(beside.map(|stored| &stored.record.run), &place.application)
 }
 
-/// Whether a component of an application is done, and not by a rollback.
+/// Whether a component of an application is done, other than by a rollback.
 pub(super) fn is_done(records: &[StoredRecord], application: &str, component: &str) -> bool {
     let mut records = records.iter().map(|stored| &stored.record);
     let found = records.find(|record| record.application == application && record.component == component);
@@ -96,7 +96,7 @@ pub(super) fn stuck_predecessor<'a>(
     place.depends_on.iter().find(|name| !find(name).is_some_and(is_in_order))
 }
 
-/// The record of a component by its name, or of the only one.
+/// The record of a component by its name or, without a name, of the only one.
 pub(super) fn pick<'a>(
     records: &'a [StoredRecord],
     name: Option<&str>,
@@ -126,7 +126,7 @@ pub(super) fn pick<'a>(
     }
 }
 
-/// A name without the prefix that `-o name` prints.
+/// Strips the prefix that `-o name` prints.
 #[must_use]
 pub fn without_prefix(name: &str) -> &str {
     name.strip_prefix("rollout/").unwrap_or(name)
@@ -141,7 +141,7 @@ fn components_of<'a>(records: &'a [StoredRecord], application: &str) -> Vec<&'a 
         .collect()
 }
 
-/// The failure of a name that no component and no application has.
+/// The failure for a name that neither a component nor an application has.
 pub(super) fn unknown_name(name: &str, names: &[&str], namespace: &str) -> Failure {
     let failure =
         Failure::refused(format!("nothing named `{name}` has been rolled out in namespace `{namespace}`"));

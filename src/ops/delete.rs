@@ -1,8 +1,8 @@
-//! Removing what an application owns, and nothing else.
+//! Deletes the objects that an application owns, and nothing else.
 //!
-//! A removal is bound to the claims that it was decided from: where a component has been claimed since, nothing of it
-//! goes. It begins with a claim of its own, so that no run in progress can write afterwards. The run records go last
-//! but for the Leases: they name what there is, so that a removal that was killed resumes when it is rerun.
+//! A deletion is bound to the claims that it was decided from: a component that has been claimed since is not deleted.
+//! It starts with its own claim, so that no run in progress can write afterwards. The run records are deleted last,
+//! except for the Leases: they name the objects, so rerunning a deletion that was killed resumes it.
 
 mod finalizers;
 pub mod inventory;
@@ -31,35 +31,35 @@ use crate::plan::run::{LeaseScope, Outcome, Run};
 pub use crate::cluster::owned_objects::OwnedObject;
 pub use inventory::{Inventory, Scope};
 
-/// What happens during a removal.
+/// The events of a deletion.
 #[derive(Debug)]
 pub enum DeleteEvent<'a> {
-    /// Another run is waited for; its identity.
+    /// It waits for another run, with this identity.
     Waiting(&'a str),
-    /// An object is gone.
+    /// An object was deleted.
     Removed(&'a OwnedObject),
-    /// A run was superseded whose process may still have a write on its way: for how long that is waited for.
+    /// A run was superseded whose process may still have a write in flight, which the deletion waits for this long.
     Superseding(Duration),
-    /// A hook of this component, and why it did not agree or was not called.
+    /// A warning about a hook of this component, which did not accept or was not called.
     Warned(&'a str, &'a str),
-    /// An object is on its way out and stays until its finalizers are taken off.
+    /// An object is being deleted, and exists until its finalizers are removed.
     Awaited(&'a OwnedObject, &'a [String]),
 }
 
 /// Which objects may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteExtent {
-    /// Whatever is in scope.
+    /// Everything in scope.
     Scope,
-    /// What a person has seen in the inventory, and nothing that came since.
+    /// Only objects in the inventory that the user has confirmed.
     Inventory,
 }
 
-/// How long after a claim a write of the run before it may still arrive: for ten seconds its process may believe that
-/// it holds the Lease, and the write may take as long on its way.
+/// How long after a claim a write of the previous run may still arrive: its process may consider the Lease as held for
+/// ten seconds, and the write may be in flight for as long.
 const LATE_WRITES: Duration = Duration::from_secs(20);
 
-/// Under what objects are removed.
+/// The conditions under which objects are deleted.
 struct Permission<'a> {
     extent: DeleteExtent,
     lease: &'a LeaseGuard,
@@ -67,16 +67,16 @@ struct Permission<'a> {
     late_until: Option<Moment>,
 }
 
-/// How a removal ended that nothing went wrong with.
+/// How a deletion ended, if not with an error.
 #[derive(Debug)]
 pub enum Removed {
-    /// Everything is gone.
+    /// Everything was deleted.
     Everything,
-    /// A component was claimed since the removal was decided; what it was not too late for has stayed.
+    /// A component was claimed after the deletion was decided; objects that had not been deleted yet were kept.
     Overtaken(Failure),
 }
 
-/// The scope of a name: the component of that name, or else the application.
+/// The scope of a name: the component of that name or, if there is none, the application.
 ///
 /// # Errors
 /// [`FailureKind::Refused`]: the name is unknown. The server's last error.
@@ -96,7 +96,7 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
     if records().any(|record| record.application == name) || is_unfinished(context, &application).await? {
         return Ok(application);
     }
-    // Where a record is lost, the revisions still say what there is.
+    // If a record is lost, the revisions still name the component.
     let revisions = inventory::components_of_revisions(session, namespace).await?;
     if let Some((application, component)) = revisions.iter().find(|(_, component)| component == name) {
         return Ok(scope(application, Some(component)));
@@ -120,7 +120,7 @@ pub async fn take_inventories(context: &Context, scopes: &[Scope]) -> Result<Vec
     Ok(inventories)
 }
 
-/// Whether a removal that was killed at its very end has left the Lease of an application behind.
+/// Whether a deletion that was killed at its very end has left the Lease of an application behind.
 ///
 /// # Errors
 /// The server's last error.
@@ -133,7 +133,7 @@ pub async fn is_unfinished(context: &Context, scope: &Scope) -> Result<bool, Fai
     Ok(inventory::find_lease(&context.session, namespace, &key).await?.is_some())
 }
 
-/// Removes an inventory, while no other run drives its components.
+/// Deletes an inventory, while no other run drives its components.
 ///
 /// # Errors
 /// [`FailureKind::Refused`]: a right is missing, or a record cannot be read. [`FailureKind::Superseded`]: another run
@@ -157,7 +157,7 @@ pub async fn delete(
         Ok(records) => records,
         Err(overtaken) => return Ok(Removed::Overtaken(overtaken)),
     };
-    // A paused run has stopped already.
+    // A paused run writes nothing, so there is no need to wait for it.
     let is_paused = records.iter().any(|stored| stored.record.run.paused.is_some());
     let turn = if is_paused { Acquisition::TakeOver } else { Acquisition::Wait };
     let claimant = Claimant {
@@ -233,7 +233,7 @@ fn overtaken(record: &Record) -> Failure {
         .hint(format!("see `rollout status {component}`, and rerun the command if it still applies"))
 }
 
-/// Claims a component for its removal. Nothing where it was claimed since it was decided.
+/// Claims a component for its deletion. Returns `None` if it was claimed after the deletion was decided.
 async fn fence(
     session: &Session,
     namespace: &str,
@@ -251,7 +251,7 @@ async fn fence(
             session.wait_before_retry(&error).await?;
         }
         match record_store::load_record(session, namespace, &fenced.component).await? {
-            // Applied, and the answer was lost.
+            // The claim was applied, but its response was lost.
             Some(stored) if stored.record == fenced => return Ok(Some(fenced.epoch)),
             Some(stored) if stored.record.epoch == seen.record.epoch => seen = stored,
             Some(_) => return Ok(None),
@@ -260,7 +260,8 @@ async fn fence(
     }
 }
 
-/// Whether a process may have been driving a run when its component was claimed for a removal, this or an earlier one.
+/// Whether a process may have been driving a run when its component was claimed for this deletion, or for an earlier
+/// one.
 fn may_be_driven(run: &Run) -> bool {
     match run.outcome {
         Outcome::Running | Outcome::Superseded => true,
@@ -270,7 +271,7 @@ fn may_be_driven(run: &Run) -> bool {
     }
 }
 
-/// Removes what may go, one object after the other, for as long as the claims stand.
+/// Deletes the permitted objects one by one, for as long as the claims are valid.
 async fn remove_objects(
     session: &Session,
     inventory: &Inventory,
@@ -280,7 +281,7 @@ async fn remove_objects(
     let seen: BTreeSet<&str> = inventory.objects.iter().map(OwnedObject::uid).collect();
     let may_go = |owned: &&OwnedObject| extent == DeleteExtent::Scope || seen.contains(owned.uid());
     let mut finalization = Finalization::default();
-    // What a delete did not end at once, so that only the next inventory shows whether it is gone.
+    // Objects that were not gone at once, so that only the next inventory shows whether they are.
     let mut pending: Vec<OwnedObject> = Vec::new();
     loop {
         let now = inventory::take(session, &inventory.scope).await?;
@@ -300,14 +301,14 @@ async fn remove_objects(
         let (mut held, due): (Vec<&OwnedObject>, Vec<&OwnedObject>) =
             going.into_iter().partition(|owned| owned.awaits().is_some());
         pending.extend(held.iter().copied().cloned());
-        // The records name what there is, so they stay until nothing else does.
+        // The records name the other objects, so they are deleted last.
         let (records, due): (Vec<&OwnedObject>, Vec<&OwnedObject>) =
             due.into_iter().partition(|owned| owned.is_record());
         if due.is_empty() && !held.is_empty() {
             finalization.wait(session, &held, say).await?;
             continue;
         }
-        // What a superseded run creates late is found as long as the records are there.
+        // As long as the records exist, objects that a superseded run creates late are found.
         if due.is_empty()
             && let Some(late_until) = late_until.take()
         {
@@ -338,7 +339,7 @@ async fn remove_objects(
                     held.push(owned);
                     pending.push(owned.clone());
                 }
-                // What names an object stays until that is gone, so everything is listed again.
+                // An object's record must outlive it, so everything is listed again.
                 Removal::Unclear => {
                     pending.push(owned.clone());
                     break;
@@ -348,7 +349,7 @@ async fn remove_objects(
     }
 }
 
-/// Waits until the Lease is renewed, where it has run out during an outage: others may take it from then on.
+/// Waits until the Lease is valid again, if it was not renewed in time during an outage: others may have taken it.
 async fn ensure_lease(session: &Session, lease: &LeaseGuard) -> Result<(), Failure> {
     if !lease.is_valid() {
         lease.doubt();
@@ -359,7 +360,8 @@ async fn ensure_lease(session: &Session, lease: &LeaseGuard) -> Result<(), Failu
     }
 }
 
-/// Why an object may no longer go: its component or the Lease was taken. A later run may have recreated it.
+/// Why an object must no longer be deleted: its component was claimed, or the Lease was taken. A later run may have
+/// recreated the object.
 async fn overtaken_by(
     session: &Session,
     inventory: &Inventory,
@@ -370,7 +372,7 @@ async fn overtaken_by(
         let stored = match record_store::load_record(session, &inventory.scope.namespace, component).await {
             Ok(stored) => stored,
             Err(RecordError::Cluster(error)) => return Err(error),
-            // It names no claim that could have followed.
+            // An unusable record contains no later claim.
             Err(RecordError::Unusable { .. }) => None,
         };
         let other = stored.filter(|stored| {

@@ -1,7 +1,7 @@
-//! A fleet: the same operation in several clusters, one wave after the other.
+//! Fleets: the same operation in several clusters, one wave after the other.
 //!
-//! A fleet has no state of its own. What each cluster says is the state: every cluster is driven as it would be alone,
-//! so running the same fleet again finds the first waves done, and continues in the first cluster that is not.
+//! A fleet stores no state: every cluster is driven as it would be alone, so rerunning the same fleet finds the first
+//! waves done, and continues in the first cluster that is not.
 
 mod rollback;
 mod soak;
@@ -17,16 +17,16 @@ use crate::ops::apply::{self, Standing};
 use crate::ops::fleet::soak::Unready;
 use crate::report::event::EventKind;
 
-/// What is done in one cluster.
+/// The requests to one cluster.
 #[derive(Clone)]
 pub struct ClusterRequest {
-    /// The context of operations in it.
+    /// The context of operations in the cluster.
     pub context: Context,
-    /// What is asked of it; at least one request.
+    /// The requests; at least one.
     pub requests: Vec<RolloutRequest>,
 }
 
-/// Clusters that are driven side by side.
+/// Clusters that are driven concurrently.
 #[derive(Clone)]
 pub struct Wave {
     /// The clusters; at least one.
@@ -35,22 +35,22 @@ pub struct Wave {
     pub soak: Duration,
 }
 
-/// What becomes of the clusters when a component's pods do not become ready.
+/// What to do with the clusters if a component's pods do not become ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FleetFailure {
-    /// All stay as they are.
+    /// Leave all of them as they are.
     #[default]
     Hold,
-    /// The component is rolled back in its cluster.
+    /// Roll back the component in its cluster.
     UndoComponent,
-    /// What has been changed in the clusters of its wave is rolled back.
+    /// Roll back what was changed in the clusters of its wave.
     UndoWave,
-    /// What has been changed in any cluster is rolled back.
+    /// Roll back what was changed in any cluster.
     UndoAll,
 }
 
 impl FleetFailure {
-    /// What becomes of the component that failed.
+    /// What to do with the component that failed.
     #[must_use]
     pub fn in_cluster(self) -> OnFailure {
         match self {
@@ -69,7 +69,7 @@ impl FleetFailure {
         }
     }
 
-    /// Whether other clusters than the one of the component are rolled back, too.
+    /// Whether clusters other than that of the component are rolled back, too.
     #[must_use]
     pub fn is_of_a_fleet(self) -> bool {
         match self {
@@ -79,7 +79,7 @@ impl FleetFailure {
     }
 }
 
-/// How one cluster ended: its applications; none where it was not begun.
+/// The outcomes of a cluster's applications; empty if the cluster was not started.
 pub type ClusterOutcomes = Vec<ApplicationOutcome>;
 
 /// The failures of a cluster's components, in their order.
@@ -96,7 +96,7 @@ pub fn failures(outcomes: &ClusterOutcomes) -> impl Iterator<Item = &Failure> {
 /// Why a fleet stops after a wave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StopReason {
-    /// Something did not become ready.
+    /// A component failed.
     Failed,
     /// A cluster is held at a gate.
     Held,
@@ -104,10 +104,10 @@ enum StopReason {
     Interrupted,
 }
 
-/// Drives a fleet. The outcomes come in the order of the waves and clusters.
+/// Drives a fleet. The outcomes are in the order of the waves and clusters.
 ///
-/// All clusters of all waves are checked before the first write in any. A cluster alone is driven as it would be
-/// without a fleet: the checks come with its runs.
+/// All clusters of all waves are checked before the first write in any. A single cluster is driven as it would be
+/// without a fleet: the checks are part of its runs.
 pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterOutcomes>> {
     let standings = match waves {
         [Wave { clusters, .. }] if clusters.len() == 1 => Vec::new(),
@@ -122,7 +122,7 @@ pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterO
         let ended = join_all(wave.clusters.iter().map(|cluster| drive(waves, place, cluster, on_failure)));
         outcomes[place] = ended.await;
         let changed: Vec<Vec<Vec<String>>> = outcomes[..=place].iter().map(|wave| changes_of(wave)).collect();
-        // What has been begun behind a gate has passed it.
+        // A run that was started after a gate has passed it.
         let is_before_a_gate =
             standings.get(place + 1).is_some_and(|next| !next.contains(&Standing::Resumed))
                 && standings[place + 1..].iter().flatten().any(|standing| *standing != Standing::AtRest);
@@ -150,14 +150,14 @@ pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterO
     outcomes
 }
 
-/// The names of the components that a cluster's run has changed, of each application.
+/// The names of the components that the run of each cluster has changed.
 fn changes_of(wave: &[ClusterOutcomes]) -> Vec<Vec<String>> {
     let of_cluster = |applications: &ClusterOutcomes| {
         let components = applications.iter().flat_map(|application| &application.components);
         let is_changed = |end: &ComponentOutcome| match end {
             ComponentOutcome::Succeeded { changed } => *changed,
             ComponentOutcome::Held { .. } => true,
-            // It has been rolled back in its cluster.
+            // It is rolled back in its own cluster.
             ComponentOutcome::Failed(_) | ComponentOutcome::Skipped { .. } => false,
         };
         components.filter(|(_, end)| is_changed(end)).map(|(name, _)| name.clone()).collect()
@@ -165,8 +165,8 @@ fn changes_of(wave: &[ClusterOutcomes]) -> Vec<Vec<String>> {
     wave.iter().map(of_cluster).collect()
 }
 
-/// Makes sure that all clusters would accept everything that is asked of them. Says of each wave where its requests
-/// stand; or how each cluster ended, where one would not.
+/// Checks that all clusters would accept all requests. Returns the state of each wave's requests or, if a cluster would
+/// not accept them, the outcomes.
 async fn check_all(waves: &[Wave]) -> Result<Vec<Vec<Standing>>, Vec<Vec<ClusterOutcomes>>> {
     let checks = waves.iter().map(|wave| {
         join_all(wave.clusters.iter().map(|cluster| apply::check(&cluster.context, &cluster.requests)))
@@ -209,7 +209,7 @@ async fn drive(
     apply::apply(&context, &cluster.requests).await
 }
 
-/// Whether a wave ended so that the next one does not begin.
+/// Why the next wave does not start after a wave, if it does not.
 fn stop_of(wave: &[ClusterOutcomes]) -> Option<StopReason> {
     let mut ends = wave.iter().flatten().flat_map(|application| &application.components);
     let failures = || wave.iter().flat_map(failures);
@@ -223,7 +223,7 @@ fn stop_of(wave: &[ClusterOutcomes]) -> Option<StopReason> {
     }
 }
 
-/// Reports of the waves after one that their turn does not come.
+/// Reports that the waves after this one are skipped.
 fn skip_rest(waves: &[Wave], place: usize, stop: StopReason) {
     let wave = crate::plan::phrase::wave(place, waves.len());
     let reason = match stop {
@@ -245,7 +245,7 @@ fn emit(cluster: &ClusterRequest, request: &RolloutRequest, what: EventKind) {
     cluster.context.reporting_in(&request.namespace).emit(&request.application, None, what);
 }
 
-/// Reports a failure of a component, and makes it the component's outcome.
+/// Reports the failure of a component, and sets it as the component's outcome.
 fn fail(cluster: &ClusterRequest, outcomes: &mut ClusterOutcomes, component: &str, failure: &Failure) {
     for ApplicationOutcome { namespace, application, components } in outcomes {
         let context = cluster.context.reporting_in(namespace);

@@ -1,4 +1,4 @@
-//! The revisions and runs of a component, and what a revision contains.
+//! Lists the revisions and runs of a component, and the content of revisions.
 
 use std::collections::BTreeSet;
 
@@ -26,16 +26,16 @@ pub struct RevisionBody {
     pub name: String,
     /// The kind of the workload.
     pub kind: WorkloadKind,
-    /// The workload; the objects of a revision that is applied as a whole, in a list.
+    /// The workload; for a revision that is applied as a whole, a list of its objects.
     pub workload: Value,
-    /// Its objects one by one: the workload of a revision that is rolled out in batches is not among them.
+    /// Its single objects, without the workload of a revision that is rolled out in batches.
     pub objects: Vec<Value>,
     /// Whether it is applied as a whole.
     pub is_whole: bool,
 }
 
 impl RevisionBody {
-    /// What changes from this revision to another.
+    /// The difference from this revision to another.
     #[must_use]
     pub fn difference(&self, to: &Self) -> String {
         if !self.is_whole && !to.is_whole {
@@ -70,7 +70,7 @@ pub async fn history(context: &Context, component: &ComponentSelector) -> Result
     })
 }
 
-/// The workloads of revisions, each referred to by its full name, the part after the component's name, or its number.
+/// The workloads of revisions, each given by its full name, the part after the component's name, or its number.
 ///
 /// # Errors
 /// As [`ComponentSelector::load_record`]. [`FailureKind::Refused`](crate::ops::FailureKind::Refused): no such revision,
@@ -97,7 +97,7 @@ pub async fn component_names(context: &Context, namespace: &str) -> Result<Vec<(
     Ok(records.into_iter().map(|stored| (stored.record.component, stored.record.application)).collect())
 }
 
-/// The names of a component's revisions, each with its part after the component's name if it begins with that.
+/// The names of a component's revisions, each with the part after the component's name if it has that prefix.
 ///
 /// # Errors
 /// As [`ComponentSelector::load_record`].

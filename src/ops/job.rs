@@ -10,20 +10,20 @@ use crate::report::structured;
 
 /// Where the manifests are mounted.
 pub const MOUNT: &str = "/manifests";
-/// What a ConfigMap can hold, less the room that its names take (kubernetes.io, "ConfigMaps": 1 MiB).
+/// The maximum size of a ConfigMap (kubernetes.io, "ConfigMaps": 1 MiB), less some room for names.
 const MAX_BYTES: usize = 1_000_000;
 /// How long a finished Job is kept: a day.
 const KEPT_SECONDS: u32 = 86_400;
-/// How often a pod that was lost is replaced.
+/// How often a lost pod is replaced.
 const TRIES: u32 = 6;
 /// The variable that holds the index of a pod of an indexed Job (kubernetes.io, "Jobs").
 const INDEX: &str = "JOB_COMPLETION_INDEX";
-/// How much of an application's name is in other names, in characters.
+/// How much of an application's name is used in other names, in characters.
 const LONGEST_SHOWN: usize = 40;
-/// The user of the Job's pods, of no rights: `nonroot` of many images.
+/// The unprivileged user of the Job's pods, which is `nonroot` in many images.
 const USER: u32 = 65_532;
 
-/// What a Job does.
+/// The content of a Job.
 #[derive(Debug, Clone)]
 pub struct JobRequest<'a> {
     /// The namespace.
@@ -36,24 +36,24 @@ pub struct JobRequest<'a> {
     pub image: &'a str,
     /// Flags of `rollout apply`.
     pub flags: &'a [String],
-    /// The identity of its runs; `None` is one after the Job's name.
+    /// The identity of its runs; `None` means one derived from the Job's name.
     pub identity: Option<&'a str>,
-    /// How many pods share the applications; `None` is one pod for all of them.
+    /// How many pods share the applications; `None` means one pod for all.
     pub shards: Option<u16>,
-    /// What tells this Job from another of the same manifests; `None` if nothing does.
+    /// Distinguishes this Job from another with the same manifests; `None` if nothing does.
     pub run: Option<&'a str>,
-    /// What its service account may do.
+    /// The operations that its service account may perform.
     pub operations: &'a [Operation],
-    /// Exit codes with which the Job fails; with any other, its pod is replaced.
+    /// Exit codes that fail the Job; after any other, its pod is replaced.
     pub final_exit_codes: &'a [u8],
 }
 
 /// The Job, with its manifests in a ConfigMap, its service account, its Role and the binding. The Job's name is derived
-/// from the manifests, the image, the flags and the run: the same request gives the same Job. The account and its Roles
-/// are those of the applications: Jobs of other ones have others.
+/// from the manifests, the image, the flags and the run: the same request results in the same Job. The account and its
+/// Roles are named after the applications, so Jobs of different applications have different ones.
 ///
 /// # Errors
-/// [`FailureKind::Invalid`]: more than a ConfigMap holds.
+/// [`FailureKind::Invalid`]: the manifests are too large for a ConfigMap.
 pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     let bytes: usize = request.manifests.iter().map(String::len).sum();
     if bytes > MAX_BYTES {
@@ -62,7 +62,7 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     }
     let name = job_name(&request);
     let account = account_name(request.applications);
-    // Another run of the same manifests reads the same ConfigMap.
+    // Jobs with the same manifests share the ConfigMap.
     let files = format!("{account}-{}", hash(&json!(request.manifests)));
     let job = job_object(&name, &account, &files, &request);
     let documents = [manifests(&files, request.namespace, request.manifests), job];
@@ -78,7 +78,7 @@ pub fn job(request: JobRequest<'_>) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// A name that differs between Jobs, and is the same for the same request.
+/// The name of a Job, which depends only on the request.
 fn job_name(request: &JobRequest<'_>) -> String {
     let mut work = vec![json!(request.manifests), json!(request.image), json!(request.flags)];
     work.extend(request.shards.map(|shards| json!(shards)));
@@ -87,7 +87,7 @@ fn job_name(request: &JobRequest<'_>) -> String {
     format!("rollout-job-{}-{}", shortened(application), hash(&json!(work)))
 }
 
-/// A name for what Jobs of the same applications share.
+/// The name of the account and Roles that Jobs of the same applications share.
 fn account_name(applications: &[Application]) -> String {
     let names: Vec<&str> = applications.iter().map(|application| application.name.as_str()).collect();
     match names.as_slice() {
@@ -97,7 +97,7 @@ fn account_name(applications: &[Application]) -> String {
     }
 }
 
-/// The beginning of an application's name: the pods' names, and a label's value, have room for no more.
+/// An application's name, truncated to fit into the names of pods and into label values.
 fn shortened(name: &str) -> &str {
     let end = name.char_indices().nth(LONGEST_SHOWN).map_or(name.len(), |(end, _)| end);
     name[..end].trim_end_matches(['-', '.'])
@@ -120,7 +120,7 @@ fn manifests(name: &str, namespace: &str, texts: Vec<String>) -> Value {
 }
 
 fn job_object(name: &str, account: &str, files: &str, request: &JobRequest<'_>) -> Value {
-    // Kubernetes replaces what looks like this by the variable that an indexed Job gives each of its pods.
+    // Kubernetes expands this to the environment variable that an indexed Job sets in each of its pods.
     let index = format!("$({INDEX})");
     let identity = request.identity.is_none().then(|| match request.shards {
         None => format!("--identity=job/{name}"),
@@ -168,7 +168,7 @@ fn job_object(name: &str, account: &str, files: &str, request: &JobRequest<'_>) 
             spec["backoffLimit"] = json!(TRIES);
             spec["podFailurePolicy"] = rules("FailJob");
         }
-        // What one shard cannot do is no reason to stop the others.
+        // A failure of one shard must not stop the others.
         Some(shards) => {
             spec["completionMode"] = json!("Indexed");
             spec["completions"] = json!(shards);

@@ -1,4 +1,4 @@
-//! Reading manifests and the files of fleets.
+//! Reads manifests and fleet files.
 
 pub(crate) use crate::oam::manifest::names;
 pub(crate) use crate::oam::manifest::rollout::{Excess, excess};

@@ -1,8 +1,8 @@
 //! The operations of `rollout`, one file each, as functions that a program can call.
 //!
 //! An operation takes a [`Context`] (the session with the API server, the identity, the reporter, the limits) and a
-//! request. It knows no command line: no flags, no streams, no environment, no exit code. [`apply`](mod@apply) holds
-//! the pipeline that drives every run; `abort`, `scale` and `undo` are no more than requests to it.
+//! request. It does not depend on the command line: no flags, streams, environment or exit codes. [`apply`](mod@apply)
+//! contains the pipeline that drives every run; `abort`, `scale` and `undo` only create requests for it.
 //!
 //! A failure has a [`FailureKind`]. That of *the server's last error* is [`FailureKind::Refused`] if a right is
 //! missing, [`FailureKind::Denied`] if the API server rejects a write, [`FailureKind::Interrupted`] if the user stopped

@@ -1,7 +1,7 @@
-//! Pausing the run in progress.
+//! Pauses the run in progress.
 //!
 //! A pause is recorded under the claim of the run. The process that drives the run reads it from its watch, writes
-//! nothing more and records that it has stopped. If no process drives the run, the pause records that itself.
+//! nothing more and records that it has stopped. If no process drives the run, `pause` records that itself.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::ops::component::ComponentSelector;
 use crate::plan::record::Record;
 use crate::plan::run::{Outcome, Pause};
 
-/// How often the record is read until it says that the run has stopped.
+/// How often to read the record until the run has stopped.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A component by its name.
@@ -29,7 +29,7 @@ pub struct ComponentRef<'a> {
     pub component: &'a str,
 }
 
-/// What a pause did.
+/// The result of a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paused {
     /// The component whose run is paused.
@@ -46,7 +46,7 @@ pub struct Paused {
 pub async fn pause(context: &Context, component: &ComponentSelector) -> Result<Paused, Failure> {
     let session = &context.session;
     let found = component.load_record(context).await?;
-    // Whether the run has stopped is known from its Lease, so that must be readable before anything is written.
+    // The Lease shows whether the run has stopped, so check that it can be read before anything is written.
     let access = AccessReview::load(session, &component.namespace).await?;
     let purposes = [RightPurpose::Runs, RightPurpose::Workloads(found.run.spec.kind)];
     let rights = purposes.into_iter().flat_map(|purpose| permissions::rights_of(Operation::Pause, purpose));
@@ -115,7 +115,7 @@ async fn await_standstill(
         let held = lease::lease_holder(session, at.namespace, &LeaseKey::of_run(&stored.record)).await?;
         let is_driven = held.is_some_and(|(_, version)| clock.moment() < expiry.seen(version, clock));
         if !is_driven {
-            // No process is left to record it.
+            // There is no process left that would record it.
             amend_record(session, at, |record| {
                 if record.epoch == before.record.epoch && record.run.outcome == Outcome::Running {
                     record.run.outcome = Outcome::Paused;

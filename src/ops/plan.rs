@@ -1,4 +1,4 @@
-//! Planning: what applying requests would do, without a write.
+//! Plans what applying requests would do, without writing anything.
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -22,12 +22,12 @@ use crate::plan::step::{Refusal, Step};
 use crate::plan::window::{ClosedWindow, closed_window};
 use crate::report::plan::{ComponentPlan, PlannedChange, PlannedObject, PlannedRevision};
 
-/// Where a plan is made.
+/// How a plan is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DryRun {
-    /// Here, from what the cluster holds.
+    /// On the client, from the state of the cluster.
     Client,
-    /// The server also judges every object that would be created.
+    /// The server also validates every object that would be created.
     Server,
 }
 
@@ -36,9 +36,9 @@ pub enum DryRun {
 pub struct Plan {
     /// The components that can be applied, in the requests' order.
     pub components: Vec<ComponentPlan>,
-    /// What the user should know about them.
+    /// Warnings about them.
     pub warnings: Vec<String>,
-    /// Why the others cannot be.
+    /// The failures of the components that cannot be applied.
     pub rejections: Vec<Failure>,
 }
 
@@ -51,7 +51,8 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
                 let created = NewObjects::of(forecasts.iter().map(|forecast| &forecast.prepared));
                 let checks = forecasts.iter().map(|forecast| check_queries(context, &forecast.prepared));
                 let checked = join_all(checks).await;
-                // Each is dropped once it is added: with all its objects it is far larger than what is kept.
+                // Each forecast is dropped once it is added: with all its objects, it is far larger than the part that
+                // is kept.
                 for (forecast, queries) in forecasts.into_iter().zip(checked) {
                     plan.add(context, forecast, queries, dry_run, &created).await;
                 }
@@ -200,7 +201,7 @@ fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
         change: PlannedChange::Delete,
         objects: (None, None),
     });
-    // The workloads of revisions that were rolled out in batches go with the others.
+    // Workloads of revisions that were rolled out in batches are deleted like the others.
     let is_left =
         |workload: &&Workload| prepared.objects.is_some() && workload.name != prepared.desired.workload;
     let kind = prepared.desired.kind;
@@ -240,7 +241,7 @@ fn fields_of(live: &Value, body: &Value) -> Value {
     }
 }
 
-/// The object as it may be shown: without what a Secret keeps.
+/// The object as it may be printed, without the values of a Secret.
 fn without_secret_values(object: &Value) -> Value {
     let mut object = object.clone();
     if object["kind"] == "Secret" {
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_shown_without_its_values_and_with_nothing_that_it_does_not_have() {
+    fn values_of_secrets_are_masked_without_adding_fields() {
         let secret = json!({"kind": "Secret", "stringData": {"key": "word"}});
         assert_eq!(without_secret_values(&secret), json!({"kind": "Secret", "stringData": {"key": "***"}}));
         let noted = json!({"kind": "Secret", "metadata": {"annotations": {

@@ -1,4 +1,4 @@
-//! Continuing a run that is held at its gate, or an application that is held at a step of its workflow.
+//! Promotes a run that is held at its gate, or an application that is held at a step of its workflow.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::ops::{apply, resume};
 use crate::plan::record::Record;
 use crate::plan::run::Outcome;
 
-/// How far a run is promoted.
+/// How far to promote a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promotion {
     /// By one batch, to the next gate.
@@ -27,8 +27,8 @@ pub enum Promotion {
 /// Promotes a run, or the workflow of its application. Ends a pause.
 ///
 /// # Errors
-/// As [`promote_request`]. Where a pause or a step of the workflow ends: the first rejection of the request, of any
-/// kind, and the server's last error.
+/// As [`promote_request`]. If it ends a pause or a step of the workflow: also the first rejection of the request, of
+/// any kind, and the server's last error.
 pub async fn promote(
     context: &Context,
     component: &ComponentSelector,
@@ -43,11 +43,11 @@ pub async fn promote(
     Ok(apply::apply(context, &[request]).await)
 }
 
-/// What [`promote`] asks of the driver, for a plan of it.
+/// The request that [`promote`] applies, for planning it.
 ///
 /// # Errors
 /// As [`ComponentSelector::load_record`]. [`FailureKind::Refused`](crate::ops::FailureKind::Refused): a component waits
-/// for another one that is not done.
+/// for another that is not done.
 pub async fn promote_request(
     context: &Context,
     component: &ComponentSelector,
@@ -67,8 +67,8 @@ pub async fn promote_request(
     Ok(recorded_request(&records, record, namespace, intent))
 }
 
-/// A component in a workflow: the one that is named if it waits or others wait for it, or one of the named application.
-/// Without a name, there has to be one application, of which a component waits.
+/// A component in a workflow: the named one if it waits or others wait for it, or one of the named application. Without
+/// a name, there has to be a single application with a component that waits.
 fn find_in_workflow<'a>(records: &'a [StoredRecord], name: Option<&str>) -> Option<&'a Record> {
     let name = name.map(without_prefix);
     let records = || records.iter().map(|stored| &stored.record);
@@ -98,7 +98,8 @@ fn find_in_workflow<'a>(records: &'a [StoredRecord], name: Option<&str>) -> Opti
     waiting.or_else(|| name.and_then(|_| in_workflow().or_else(at_rest)))
 }
 
-/// Continues all components that wait in a workflow or have been promoted before: past the gate that they are held at.
+/// The request to promote all components that wait in a workflow, or that were promoted before, past the gate that
+/// holds them.
 fn workflow_request(
     records: &[StoredRecord],
     of: &Record,
@@ -123,7 +124,7 @@ fn workflow_request(
     };
     let gate = match promotion {
         Promotion::Full => Gate::Open,
-        // What is held after a batch continues only if the workflow is at no gate.
+        // Runs that are held after a batch continue only if no step of the workflow is promoted.
         Promotion::NextBatch if opened.is_empty() => Gate::Next,
         Promotion::NextBatch => Gate::Stay,
     };
@@ -148,8 +149,8 @@ fn workflow_request(
     Ok(RolloutRequest { components, passed, ..recorded_request(records, of, namespace, intent) })
 }
 
-/// Records what is promoted, so that a rerun after an interruption promotes nothing more: the next gate is another
-/// decision.
+/// Records the promotion, so that a rerun after an interruption does not promote past the next gate, which needs its
+/// own decision.
 async fn record_passed_gates(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
     for component in &request.components {
         let at = ComponentRef { namespace: &request.namespace, component: &component.name };

@@ -1,4 +1,4 @@
-//! Pruning: deleting components that an application had and its manifest no longer has.
+//! Prunes: deletes components that an application had but its manifest no longer has.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -36,19 +36,19 @@ pub async fn find_leftovers(context: &Context, requests: &[RolloutRequest]) -> R
     Ok(leftovers.collect())
 }
 
-/// What is pruned, decided before anything is rolled out.
+/// What to prune, as decided before anything is rolled out.
 #[derive(Debug)]
 pub struct Pruning {
     /// The inventories of the leftovers.
     pub inventories: Vec<Inventory>,
-    /// How much of them may go.
+    /// Which of their objects may be deleted.
     pub extent: DeleteExtent,
 }
 
-/// What happens while leftovers are pruned.
+/// The events of pruning.
 #[derive(Debug)]
 pub enum PruneEvent<'a> {
-    /// The application (its name) is not rolled out to its end, so nothing is pruned.
+    /// The application (its name) was not rolled out completely, so nothing is pruned.
     Incomplete(&'a str),
     /// A leftover of the application (its name) is being deleted.
     Deletion(&'a str, DeleteEvent<'a>),
@@ -56,7 +56,7 @@ pub enum PruneEvent<'a> {
     Skipped(Failure),
 }
 
-/// Prunes, once every request is rolled out to its end.
+/// Prunes, once every request is rolled out completely.
 ///
 /// # Errors
 /// As [`delete::delete`].

@@ -1,4 +1,4 @@
-//! The Roles that operations need, and their bindings to a service account, as YAML documents.
+//! Generates the Roles that operations need, and their bindings to a service account, as YAML documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ const APPLICATION_GROUP: &str = "core.oam.dev";
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
-/// Whether the Role permits to write the optional views.
+/// Whether the Role permits writing the optional views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Views {
     /// It does not.
@@ -30,46 +30,47 @@ pub enum Views {
     Shown,
 }
 
-/// What a Role is for.
+/// The purpose of a Role.
 #[derive(Debug, Clone, Copy)]
 pub struct RoleRequest<'a> {
     /// The Role's name.
     pub name: &'a str,
-    /// The namespace; `None` is that of the manifests, or whichever the Role is applied to.
+    /// The namespace; `None` means that of the manifests, or the one that the Role is applied to.
     pub namespace: Option<&'a str>,
-    /// What it permits.
+    /// The operations that it permits.
     pub operations: &'a [Operation],
-    /// Whether that includes the views.
+    /// Whether they include writing the views.
     pub views: Views,
-    /// The applications that it is for; with none, it has the rules for every kind of workload, and none for objects.
+    /// The applications that it is for; without any, it has rules for every kind of workload, and none for other
+    /// objects.
     pub applications: &'a [Application],
 }
 
 /// Where a Role is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum RoleScope {
-    /// In this namespace; `None` is whichever it is applied to.
+    /// In this namespace; `None` means the one that it is applied to.
     Namespace(Option<String>),
-    /// Outside of namespaces.
+    /// Cluster-wide.
     Cluster,
 }
 
-/// What is needed in a scope.
+/// The rights needed in a scope.
 #[derive(Debug, Default)]
 struct Needs {
-    /// Whether applications are there, and not only some of their objects.
+    /// Whether applications are in it, and not only some of their objects.
     is_home: bool,
     /// The kinds that components run as.
     kinds: BTreeSet<WorkloadKind>,
     has_services: bool,
     has_smoke_tests: bool,
     objects: Vec<ObjectRights>,
-    /// The rules of Roles among the objects: Kubernetes lets nobody grant what they do not have.
+    /// The rules of Roles among the objects: Kubernetes does not allow users to grant rights that they do not have.
     granted: Vec<Value>,
 }
 
-/// The Role, and those on objects elsewhere: in other namespaces, and a ClusterRole for objects without one. With an
-/// account, it follows, and the bindings of the Roles to it.
+/// The Role, the Roles for objects in other namespaces, and a ClusterRole for cluster-scoped objects; with `account`,
+/// also the account and the bindings.
 #[must_use]
 pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
     let RoleRequest { name, operations, .. } = request;
@@ -106,7 +107,7 @@ pub fn roles(request: RoleRequest<'_>, account: Option<&str>) -> String {
     documents.join("---\n")
 }
 
-/// What the applications need, by place.
+/// The rights that the applications need, by scope.
 fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
     let mut needs: BTreeMap<RoleScope, Needs> = BTreeMap::new();
     if request.applications.is_empty() {
@@ -115,7 +116,7 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
     }
     for application in request.applications {
         let namespace = request.namespace.or(application.namespace.as_deref());
-        // No object says it, so it may be any.
+        // No object depends on it, so any namespace will do.
         let rendered_in = namespace.unwrap_or("default");
         let home = RoleScope::Namespace(namespace.map(str::to_owned));
         let awaited = application.steps.iter().filter_map(|step| match &step.action {
@@ -158,7 +159,7 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
 }
 
 impl Needs {
-    /// What a step that waits for another application reads: its run records, or the Application of KubeVela.
+    /// Adds what a step that waits for another application reads: its run records, or the Application of KubeVela.
     fn add_reads_of_application(&mut self) {
         for (group, resource, verb) in
             [("", "configmaps", "list"), (APPLICATION_GROUP, "applications", "get")]
@@ -204,7 +205,7 @@ impl RoleScope {
         }
     }
 
-    /// What is outside of the applications' namespace is named after that namespace as well: applications of another
+    /// Objects outside the applications' namespace are also named after that namespace, since applications in another
     /// may have the same names.
     fn metadata(&self, name: &str, home: Option<&str>) -> Value {
         match (self, home) {
@@ -217,7 +218,7 @@ impl RoleScope {
         }
     }
 
-    /// The binding of its Role to an account of the namespace `home`.
+    /// The binding of its Role to an account in the namespace `home`.
     fn binding(&self, role: &str, account: &str, home: &str) -> Value {
         let role = self.metadata(role, Some(home))["name"].take();
         json!({
@@ -235,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn readme_has_the_same_role() {
+    fn the_role_in_the_readme_is_up_to_date() {
         let request = RoleRequest {
             name: "rollout",
             namespace: None,

@@ -1,4 +1,4 @@
-//! Rehearsing: applying requests in a sandbox that begins with a copy of the cluster's state.
+//! Rehearses requests: prepares a sandbox with a copy of the cluster's state, in which they can be applied.
 
 mod gates;
 mod injection;
@@ -36,32 +36,32 @@ use gates::scripted_requests;
 pub use injection::{Injections, parse_injections};
 use injection::{PodInjection, check_images};
 
-/// What pods do that nothing is injected into.
+/// The behaviour of pods without injected failures.
 const USUAL: &str = "- {image: '*', readyAfter: 50ms}";
-/// How often the copy is read until its pods are ready.
+/// How often to read the copy until its pods are ready.
 const READ_EVERY: Duration = Duration::from_millis(20);
-/// How often at most.
+/// The maximum number of reads.
 const MAX_READS: usize = 500;
 
 /// A sandbox with a copy of the cluster's state.
 pub struct Rehearsal {
     /// The context to apply the requests with.
     pub context: Context,
-    /// The requests, with the gates that have an answer here.
+    /// The requests, with only the gates that the sandbox can answer.
     pub requests: Vec<RolloutRequest>,
-    /// The sandbox. It lives as long as this does.
+    /// The sandbox, which lives as long as the rehearsal.
     pub sandbox: Sandbox,
     /// How many objects were copied.
     pub copied: usize,
-    /// What the user should know, such as quotas that the sandbox does not have.
+    /// Warnings, such as about objects that cannot be copied.
     pub warnings: Vec<String>,
 }
 
-/// Copies what the requests are about to a sandbox. Only reads the cluster.
+/// Copies the objects that the requests are about to a sandbox. Only reads the cluster.
 ///
 /// # Errors
 /// The first rejection of a request, of any kind. [`FailureKind::Invalid`](crate::ops::FailureKind::Invalid): an
-/// injection that fits nothing. The server's last error.
+/// injection that matches nothing. The server's last error.
 pub async fn rehearse(
     context: &Context,
     requests: &[RolloutRequest],
@@ -71,7 +71,7 @@ pub async fn rehearse(
     let (mut targets, mut warnings, mut objects) = (Vec::new(), Vec::new(), Vec::<Copied>::new());
     let mut images = BTreeSet::new();
     for request in requests {
-        // What only the cluster knows: objects of others, kinds that it does not serve, quotas.
+        // Check what only the cluster knows: foreign objects, kinds that it does not serve, quotas.
         match preview_request(&context.session, request).await {
             Ok(forecasts) => {
                 warnings.extend(forecasts.iter().flat_map(|forecast| forecast.warnings.iter().cloned()));
@@ -86,7 +86,7 @@ pub async fn rehearse(
             }
         }
     }
-    // What others need comes before them.
+    // Create dependencies before their dependents.
     objects.sort_by_key(|(kind, _)| apply_rank(&kind.kind));
     for request in requests {
         objects.extend(read_objects(&context.session, request).await?);
@@ -101,7 +101,7 @@ pub async fn rehearse(
     Ok(Rehearsal { warnings, requests: scripted.requests, ..copy })
 }
 
-/// A revision that a run goes to.
+/// The target revision of a run.
 struct Target {
     component: String,
     revision: String,
@@ -114,7 +114,7 @@ impl Target {
         Self { component, revision }
     }
 
-    /// Its pods, as far as they are new.
+    /// Matches its pods that are created after `since`.
     fn pods(&self, since: Timestamp) -> PodMatch {
         let labels = [(labels::COMPONENT, &self.component), (labels::REVISION, &self.revision)];
         let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
@@ -122,7 +122,7 @@ impl Target {
     }
 }
 
-/// The kubelet's rules for pods from a moment on: what is injected, and the usual after it.
+/// The kubelet's rules for pods from a moment on: the injected failures, followed by the usual behaviour.
 fn pod_rules(injections: &Injections, targets: &[Target], since: Timestamp, usual: &[Rule]) -> Vec<Rule> {
     let of = |PodInjection { rule, is_of_run }: &PodInjection| match is_of_run {
         false => vec![rule.clone()],
@@ -134,7 +134,7 @@ fn pod_rules(injections: &Injections, targets: &[Target], since: Timestamp, usua
 /// An object to copy, with its kind.
 type Copied = (ApiResource, DynamicObject);
 
-/// The objects that are applied as a whole, those of traits, and what a run would delete, as they are.
+/// The live objects that are applied as a whole, those of traits, and those that a run would delete.
 fn applied_objects(prepared: &PreparedComponent) -> impl Iterator<Item = Copied> {
     let whole = prepared.objects.iter().chain([&prepared.trait_objects]);
     whole.flat_map(|objects| {
@@ -145,7 +145,7 @@ fn applied_objects(prepared: &PreparedComponent) -> impl Iterator<Item = Copied>
     })
 }
 
-/// The images by which rules tell the pods of the target.
+/// The images by which rules identify the pods of the target.
 fn target_images(prepared: &PreparedComponent) -> impl Iterator<Item = String> {
     let objects = prepared.objects.iter().chain([&prepared.trait_objects]);
     let bodies = objects.flat_map(|objects| objects.objects.iter().map(|object| &object.body));
@@ -159,7 +159,7 @@ fn image(object: &Value) -> Option<String> {
     images.filter_map(Value::as_str).map(str::to_owned).next()
 }
 
-/// What a run of a request may see, dependents after what they depend on.
+/// The objects that a run of a request may read, dependencies first.
 async fn read_objects(session: &Session, request: &RolloutRequest) -> Result<Vec<Copied>, ClusterError> {
     let components = request.component_names();
     let mut lists = vec![
@@ -182,7 +182,7 @@ async fn read_objects(session: &Session, request: &RolloutRequest) -> Result<Vec
         let list = session.read(|| api.list(&params)).await?;
         objects.extend(list.items.into_iter().map(|object| (resource.clone(), object)));
     }
-    // A run need not be allowed to list Services, nor to see them where it exposes nothing.
+    // A run does not need the right to list Services, or to read them if it exposes nothing.
     let resource = ApiResource::erase::<Service>(&());
     let api = session.dynamic(&request.namespace, &resource);
     for component in &request.components {
@@ -204,7 +204,7 @@ async fn read_objects(session: &Session, request: &RolloutRequest) -> Result<Vec
     Ok(objects)
 }
 
-/// A sandbox with the objects, once their pods are ready; pods to come fail as injected.
+/// A sandbox with the objects, once their pods are ready; later pods fail as injected.
 async fn open_copy(
     real: &Context,
     objects: Vec<Copied>,
@@ -232,7 +232,7 @@ async fn open_copy(
         let name = format!("{} `{}`", resource.kind.to_lowercase(), object.name_any());
         match copy_object(&session, &resource, object).await {
             Ok(()) => copied += 1,
-            // A kind that the sandbox lacks, or a rule of it that the cluster does not have.
+            // The sandbox does not have the kind, or has a rule that the cluster does not have.
             Err(ClusterError::NotFound(reason) | ClusterError::Invalid(reason)) => {
                 warnings.push(format!("{name} is not in the copy: {reason}"));
             }
@@ -246,14 +246,14 @@ async fn open_copy(
         session.clock().pause(READ_EVERY).await;
     }
     sandbox.set_rules(pod_rules(injections, targets, session.clock().now(), &usual));
-    // What is asked of others must not be asked for a rehearsal.
+    // A rehearsal must not call real hooks and providers.
     let probe = Rc::new(ScriptedGates::new(injections.gates.clone()));
     let context = Context { probe: Some(probe), ..Context::new(session, real.identity.clone()) };
     Ok(Rehearsal { context, requests: Vec::new(), sandbox, copied, warnings })
 }
 
-/// Creates the copy of an object. Where its fields belong to somebody who applies it, they do so in the copy: otherwise
-/// each of them would be in conflict with the next apply.
+/// Creates the copy of an object. If its fields are owned through an apply, the copy keeps the managed fields:
+/// otherwise, each field would conflict with the next apply.
 async fn copy_object(
     session: &Session,
     resource: &ApiResource,
@@ -269,14 +269,14 @@ async fn copy_object(
     loop {
         copy.metadata.managed_fields = Some(managers.clone());
         match session.request_once(api.replace(&copy.name_any(), &params, &copy)).await {
-            // A controller has seen to it meanwhile.
+            // A controller has changed it in the meantime.
             Err(ClusterError::Conflict(_)) => copy = session.request_once(api.get(&copy.name_any())).await?,
             answer => return answer.map(drop),
         }
     }
 }
 
-/// The fields that clients wrote. Owners have other uids in the copy.
+/// The fields that clients wrote, without owners, which have different UIDs in the copy.
 fn bare(mut object: DynamicObject) -> DynamicObject {
     let seen = std::mem::take(&mut object.metadata);
     object.metadata.name = seen.name;
@@ -287,10 +287,10 @@ fn bare(mut object: DynamicObject) -> DynamicObject {
         fields.remove("status");
     }
     if let Some(spec) = object.data.get_mut("spec").and_then(Value::as_object_mut) {
-        // A Service's addresses are the cluster's to give; `None` is no address.
+        // The cluster assigns a Service's addresses; `None` is not an address.
         spec.remove("clusterIPs");
         spec.retain(|field, value| field != "clusterIP" || value == "None");
-        // A Job's selector is the cluster's to give as well, and so are the labels that it selects.
+        // The cluster also assigns a Job's selector, and the labels that it selects.
         if object.types.as_ref().is_some_and(|types| types.kind == "Job") {
             spec.remove("selector");
             let labels =
@@ -303,7 +303,7 @@ fn bare(mut object: DynamicObject) -> DynamicObject {
     object
 }
 
-/// Whether a workload has all its pods; an object of another kind has none.
+/// Whether a workload has all its pods; true for objects of other kinds.
 fn has_all_pods(object: &Value) -> bool {
     let is_workload = matches!(object["kind"].as_str(), Some("Deployment" | "StatefulSet" | "CloneSet"));
     let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
@@ -315,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_injected_comes_before_the_usual() {
+    fn injected_failures_precede_the_usual_rules() {
         let injected = parse_injections(&["web:5*=NeverReady".to_owned(), "OOMKilled".to_owned()]).unwrap();
         let target = |name: &str| Target { component: name.to_owned(), revision: format!("{name}-v2") };
         let usual = parse_rules("usual", USUAL).unwrap();

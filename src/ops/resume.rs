@@ -1,4 +1,4 @@
-//! Resuming a run that was paused or interrupted, or whose process died.
+//! Resumes a run that was paused or interrupted, or whose process died.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +15,11 @@ use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 use crate::report::text::list_literals;
 
-/// Ends a pause and drives the run, after the process that drives it if there is one. A gate stays closed.
+/// Ends a pause and drives the run, after the process that drives it, if there is one. A gate remains closed.
 ///
 /// # Errors
 /// As [`ComponentSelector::load_record`]. [`FailureKind::Refused`](crate::ops::FailureKind::Refused): the component
-/// waits for another one in the workflow. Where a pause ends: the first rejection of the request, of any kind.
+/// waits for another in the workflow. If it ends a pause: also the first rejection of the request, of any kind.
 pub async fn resume(
     context: &Context,
     component: &ComponentSelector,
@@ -45,8 +45,8 @@ pub async fn resume(
     Ok(apply::apply(context, &[request]).await)
 }
 
-/// Ends the pause of a component that waits for another one in the workflow. Nothing drives it before its turn, and
-/// paused, it would keep every manifest from being applied.
+/// Ends the pause of a component that waits for another in the workflow. Nothing drives it before its turn, and while
+/// it is paused, no manifest could be applied.
 async fn resume_before_its_turn(
     context: &Context,
     component: &ComponentSelector,
@@ -68,7 +68,7 @@ async fn resume_before_its_turn(
     Ok(vec![ApplicationOutcome { namespace, application, components: vec![(name, skipped)] }])
 }
 
-/// Ends the pause of a claim, and not one that somebody has begun of a later claim.
+/// Ends the pause of a claim, but not the pause of a later claim.
 async fn end_pause_of(
     context: &Context,
     at: ComponentRef<'_>,
@@ -82,9 +82,9 @@ async fn end_pause_of(
     amend_record(&context.session, at, end).await
 }
 
-/// Ends the pauses of a request's components, if the request can be carried out: a run that is no longer paused and
-/// that nobody may drive would be worse. The pause of a run that died before it recorded its revision ends in any case,
-/// since only another manifest can follow it.
+/// Ends the pauses of a request's components, provided that the request can be carried out: it would be worse if a run
+/// were no longer paused and could not be driven. The pause of a run that died before it recorded its revision ends in
+/// any case, since only another manifest can replace the run.
 pub(super) async fn end_pause(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
     let session = &context.session;
     let records = record_store::find_records(session, &request.namespace, &request.component_names()).await?;

@@ -1,15 +1,15 @@
-//! Scaling a component, in batches.
+//! Scales a component, in batches.
 
 use crate::driver::context::Context;
 use crate::driver::outcome::Failure;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::ops::component::ComponentSelector;
 
-/// The request to scale a component to a number of replicas, in one batch or in those of the overrides. Its revision
-/// stays.
+/// The request to scale a component to a number of replicas, in one batch or in those of the overrides. Its revision is
+/// kept.
 ///
 /// # Errors
-/// As [`ComponentSelector::load_record`]. That the component is in the middle of an upgrade is the failure of the run.
+/// As [`ComponentSelector::load_record`]. If the component is in the middle of an upgrade, applying the request fails.
 pub async fn scale_request(
     context: &Context,
     component: &ComponentSelector,

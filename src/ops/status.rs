@@ -1,4 +1,4 @@
-//! Where the components of a namespace stand, from one list per kind.
+//! Reads the status of the components of a namespace, from one list per kind.
 
 pub(in crate::ops) mod objects;
 
@@ -30,7 +30,7 @@ use crate::plan::run_status::run_status;
 use crate::report::status::ComponentStatus;
 use crate::report::text::list_literals;
 
-/// Every component of a namespace that has a run record, by name.
+/// The status of every component of a namespace that has a run record, sorted by name.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub async fn statuses(context: &Context, namespace: &str) -> Result<Vec<Componen
     Ok(statuses_of(session, namespace, records).await?)
 }
 
-/// Like [`statuses`], with the process that drives each run that is under way, or a word that none does.
+/// Like [`statuses`], with a message for each run in progress about which process drives it, or that none does.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ pub async fn statuses_with_drivers(
             Some(holder) => holder.clone(),
             None => match lease::lease_holder(session, namespace, key).await {
                 Ok(holder) => holder.map(|(identity, _)| identity),
-                // A user who may not see Leases learns nothing of who drives.
+                // Without the right to read Leases, there are no such messages.
                 Err(ClusterError::Forbidden(_)) => return Ok(items),
                 Err(error) => return Err(error.into()),
             },
@@ -126,7 +126,7 @@ async fn statuses_of(
     Ok(items)
 }
 
-/// Every workload of a namespace that carries the label of a component and is of one of the kinds, by component.
+/// The workloads of these kinds in a namespace that have the label of a component, by component.
 ///
 /// # Errors
 ///
@@ -150,7 +150,7 @@ pub(super) async fn list_workloads(
     Ok(workloads)
 }
 
-/// The components that a name selects: the one of that name, or those of the application. All of them without a name.
+/// The components that a name selects: the one of that name, or those of the application. Without a name, all of them.
 ///
 /// # Errors
 /// [`FailureKind::Refused`](crate::ops::FailureKind::Refused) if the name is unknown.
@@ -173,7 +173,7 @@ pub fn select(
     Ok(selected)
 }
 
-/// Where a component stands.
+/// The status of a component.
 #[must_use]
 pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> ComponentStatus {
     let StoredRecord { record, created, .. } = stored;
@@ -238,7 +238,7 @@ pub(super) fn explain_stuck(items: &mut [ComponentStatus], stuck: &BTreeMap<Stri
     }
 }
 
-/// What a run waits for that is held in a workflow.
+/// Describes what a run that is held in a workflow waits for.
 fn waiting_message(place: &WorkflowPlace, application: &str) -> String {
     match place.held_at() {
         Some(StepGate { step, condition: GateCondition::Promotion { message, after_seconds } }) => {

@@ -1,4 +1,4 @@
-//! Where the components of a namespace stand, followed: each kind is listed once, and watched from there.
+//! Watches the status of the components of a namespace: lists each kind once, and watches it from there.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,11 +26,11 @@ use crate::ops::status::{component_status, explain_stuck, stuck_in_workflow};
 use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::status::ComponentStatus;
 
-/// The components of a namespace, as its watches report them.
+/// The watches of a namespace's components.
 pub struct StatusWatch<'a> {
     session: &'a Session,
     namespace: &'a str,
-    /// The version of the list of records, from which their watch continues.
+    /// The version of the list of records, from which the watch of records starts.
     listed: String,
     records: RefCell<BTreeMap<String, StoredRecord>>,
     changed: Sender<()>,
@@ -39,7 +39,7 @@ pub struct StatusWatch<'a> {
 }
 
 impl<'a> StatusWatch<'a> {
-    /// Lists the run records. Nothing more is known before [`StatusWatch::feed`] is polled.
+    /// Lists the run records. Everything else is unknown until [`StatusWatch::feed`] is polled.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl<'a> StatusWatch<'a> {
                 let feeds = scopes.iter().map(|scope| watch_workloads(self.session, scope, &self.cache));
                 tokio::select! {
                     biased;
-                    // A watch that failed for good has reported that to the cache.
+                    // A watch that failed permanently has reported that to the cache.
                     _ = join_all(feeds) => return,
                     () = self.another_kind(&watched) => {}
                 }
@@ -74,11 +74,11 @@ impl<'a> StatusWatch<'a> {
         tokio::join!(hear, watch, self.find_objects(), self.objects.feed(self.session));
     }
 
-    /// Where everything stands, once each kind has been listed.
+    /// The statuses, once each kind has been listed.
     ///
     /// # Errors
     ///
-    /// Why a watch failed for good.
+    /// The error of a watch that failed permanently.
     pub async fn first(&self) -> Result<Vec<ComponentStatus>, Failure> {
         self.cache.wait_for_sync().await;
         let wanted = applied_objects(self.records.borrow().values());
@@ -86,11 +86,11 @@ impl<'a> StatusWatch<'a> {
         self.items()
     }
 
-    /// Where everything stands, by name.
+    /// The present statuses, by name.
     ///
     /// # Errors
     ///
-    /// Why a watch failed for good.
+    /// The error of a watch that failed permanently.
     pub fn items(&self) -> Result<Vec<ComponentStatus>, Failure> {
         match self.cache.failure().or_else(|| self.objects.cache.failure()) {
             Some(error) => Err(error.into()),
@@ -105,7 +105,7 @@ impl<'a> StatusWatch<'a> {
         }
     }
 
-    /// Sees every change from now on.
+    /// Subscribes to all later changes.
     pub fn changes(&self) -> Changes {
         Changes {
             workloads: self.cache.changes(),
@@ -154,13 +154,13 @@ impl<'a> StatusWatch<'a> {
         Ok(())
     }
 
-    /// Has the objects watched of which a record tells. Those of a kind whose objects are ready as soon as they exist
-    /// are read, with each change of a record until they do.
+    /// Watches the objects that the records name. Objects of a kind without a readiness rule are read instead, after
+    /// each change of a record until they exist.
     async fn find_objects(&self) {
         let mut changed = self.changed.subscribe();
         loop {
             let wanted = applied_objects(self.records.borrow().values());
-            // A kind that cannot be asked about now is asked about again with the next change.
+            // If discovery fails now, it is repeated after the next change.
             if let Ok(kinds) = find_kinds(self.session, &wanted).await {
                 let scope = |one: &ObjectRef| {
                     if !has_readiness_rule(one.group(), &one.kind) {
@@ -177,7 +177,7 @@ impl<'a> StatusWatch<'a> {
             let is_unknown = |one: &&ObjectRef| {
                 !has_readiness_rule(one.group(), &one.kind) && self.objects.cache.get(one).is_none()
             };
-            // What cannot be read now is read with the next change.
+            // Objects that cannot be read now are read after the next change.
             self.read_objects(&wanted.iter().filter(is_unknown).cloned().collect()).await.ok();
             if changed.changed().await.is_err() {
                 return;
@@ -196,7 +196,7 @@ impl<'a> StatusWatch<'a> {
     }
 }
 
-/// What there is to see.
+/// A subscription to changes of the status.
 #[derive(Debug)]
 pub struct Changes {
     workloads: Receiver<u64>,
@@ -220,7 +220,7 @@ fn by_component(records: Vec<StoredRecord>) -> BTreeMap<String, StoredRecord> {
     records.into_iter().map(|stored| (stored.record.component.clone(), stored)).collect()
 }
 
-/// The kinds of workload that the components run as; Deployments where there are none yet.
+/// The kinds of workload that the components run as, and always Deployments.
 fn kinds(records: &BTreeMap<String, StoredRecord>) -> BTreeSet<WorkloadKind> {
     let known = records.values().map(|stored| stored.record.run.spec.kind);
     known.chain([WorkloadKind::Deployment]).collect()

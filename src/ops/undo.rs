@@ -1,4 +1,4 @@
-//! Rolling a component back to an earlier revision, in batches.
+//! Rolls a component back to an earlier revision, in batches.
 
 use crate::cluster::lease::Acquisition;
 use crate::driver::context::Context;
@@ -10,17 +10,17 @@ use crate::ops::component::ComponentSelector;
 /// A rollback.
 #[derive(Debug, Clone)]
 pub struct UndoRequest {
-    /// The revision: its full name, the part after the component's name, or its number. `None` is the last one that
+    /// The revision: its full name, the part after the component's name, or its number. `None` means the last one that
     /// succeeded before the current one.
     pub to_revision: Option<String>,
-    /// How fast.
+    /// How fast to roll back.
     pub pace: UndoPace,
 }
 
-/// How fast a component is rolled back.
+/// How fast to roll back a component.
 #[derive(Debug, Clone)]
 pub enum UndoPace {
-    /// In the batches of the last run if they fit, or in these; after a run in progress.
+    /// In these batches, or in those of the last run if they fit; waits for a run in progress.
     InBatches(Overrides),
     /// In one batch, taking over from a run in progress.
     Now,
@@ -29,7 +29,7 @@ pub enum UndoPace {
 /// The request to roll a component back.
 ///
 /// # Errors
-/// As [`ComponentSelector::load_record`]. That a revision is unknown is the failure of the run.
+/// As [`ComponentSelector::load_record`]. If the revision is unknown, applying the request fails.
 pub async fn undo_request(
     context: &Context,
     component: &ComponentSelector,

@@ -1,9 +1,9 @@
-//! Waiting for components: what is waited for, and whether it has come.
+//! Decides whether components have reached an awaited state.
 
 use crate::plan::states::{BatchState, RollingState};
 use crate::report::status::ComponentStatus;
 
-/// What is waited for.
+/// The awaited state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// The pods of the current batch are ready.
@@ -14,12 +14,12 @@ pub enum Until {
     Done,
 }
 
-/// Whether the awaited state is reached.
+/// Whether the awaited state was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitState {
-    /// It is reached.
+    /// It was reached.
     Reached,
-    /// Not yet.
+    /// It was not reached yet.
     Awaited,
     /// The run has failed.
     Failed,
@@ -32,7 +32,7 @@ pub fn has_run_failed(item: &ComponentStatus) -> bool {
 }
 
 impl Until {
-    /// Whether a component is so far.
+    /// Whether a component has reached the state.
     pub fn judge(self, item: &ComponentStatus) -> WaitState {
         if item.is_held_in_workflow {
             return if self == Self::Gate { WaitState::Reached } else { WaitState::Awaited };
@@ -41,7 +41,8 @@ impl Until {
             RollingState::RolloutFailed => return WaitState::Failed,
             RollingState::RolloutSucceed => item.is_whole,
             RollingState::RollingInBatches => match item.batch_rolling_state {
-                // In this state a ready batch means that its gate is closed: otherwise the next batch has begun.
+                // In this state, a ready batch means that its gate is closed: otherwise, the next batch would have
+                // begun.
                 BatchState::Ready => self != Self::Done,
                 BatchState::Finalizing => self == Self::Ready,
                 BatchState::Initializing
@@ -55,7 +56,7 @@ impl Until {
         if reached { WaitState::Reached } else { WaitState::Awaited }
     }
 
-    /// Whether all are so far; one that has failed decides.
+    /// Whether all components have reached the state; failed as soon as one of them has failed.
     pub fn judge_all(self, items: &[ComponentStatus]) -> WaitState {
         let states = || items.iter().map(|item| self.judge(item));
         if states().any(|state| state == WaitState::Failed) {
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_once_need_not_be_there_now() {
+    fn a_succeeded_component_that_is_no_longer_whole_is_awaited() {
         let gone =
             ComponentStatus { is_whole: false, ..item(RollingState::RolloutSucceed, BatchState::Ready) };
         for until in [Until::Ready, Until::Gate, Until::Done] {
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn each_state_is_so_far_for_some() {
+    fn each_status_reaches_the_expected_states() {
         use WaitState::{Awaited, Failed, Reached};
         let cases = [
             (RollingState::Initializing, BatchState::Initializing, [Awaited, Awaited, Awaited]),
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn all_have_to_be_so_far_and_one_can_fail() {
+    fn all_components_have_to_reach_the_state_and_one_failure_suffices() {
         let (done, going) = (
             item(RollingState::RolloutSucceed, BatchState::Ready),
             item(RollingState::RollingInBatches, BatchState::Verifying),

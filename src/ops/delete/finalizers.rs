@@ -1,4 +1,4 @@
-//! The wait for objects that are being deleted and are held by finalizers.
+//! Waits for objects whose deletion is blocked by finalizers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,10 +15,10 @@ const FINALIZED_WITHIN: Duration = Duration::from_secs(60);
 /// How often the objects are read until they are gone.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The wait of one removal.
+/// The wait of one deletion.
 #[derive(Debug, Default)]
 pub(super) struct Finalization {
-    /// When it has taken too long.
+    /// When the wait has taken too long.
     deadline: Option<Moment>,
     /// The objects that were reported.
     reported: BTreeSet<String>,
@@ -28,7 +28,7 @@ impl Finalization {
     /// Waits before the objects are read again.
     ///
     /// # Errors
-    /// What is still held when time is up.
+    /// The objects that are still blocked at the deadline.
     pub(super) async fn wait(
         &mut self,
         session: &Session,

@@ -1,6 +1,6 @@
-//! What there is of an application to remove, and the claims that this is known from.
+//! Lists the objects of an application to delete, and the claims on its components at that time.
 //!
-//! Whose an object is, is decided by its labels and by a mark that only this program leaves on it.
+//! The ownership of an object is decided by its labels and by a mark that only `rollout` sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,33 +29,34 @@ use crate::ops::delete::DeleteEvent;
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
 
-/// What is to go.
+/// What to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     /// The namespace.
     pub namespace: String,
     /// The application.
     pub application: String,
-    /// One of its components; `None` is all of them.
+    /// One of its components; `None` means all of them.
     pub component: Option<String>,
 }
 
 impl Scope {
-    /// Whether a recorded component is in it.
+    /// Whether it includes a recorded component.
     fn includes(&self, record: &Record) -> bool {
         record.application == self.application
             && self.component.as_ref().is_none_or(|name| *name == record.component)
     }
 }
 
-/// The objects in a scope, and the claims on its components at that moment.
+/// The objects in a scope, and the claims on its components at that time.
 #[derive(Debug, Clone)]
 pub struct Inventory {
     /// The scope.
     pub scope: Scope,
-    /// The objects, in the order in which they go. The Leases are left out.
+    /// The objects, in the order of their deletion, without Leases.
     pub objects: Vec<OwnedObject>,
-    /// What stays: volume claims, which may hold data, and what a `garbage-collect` policy keeps for ever.
+    /// The objects that are kept: volume claims, which may hold data, and objects that a `garbage-collect` policy keeps
+    /// forever.
     pub kept: Vec<OwnedObject>,
     /// The epoch of each recorded component.
     pub epochs: BTreeMap<String, Epoch>,
@@ -65,7 +66,7 @@ pub struct Inventory {
 pub(super) const RIGHTS: &str = "ask for the Role that `rollout rbac --with-delete` prints";
 
 impl Inventory {
-    /// The newest epoch that a workload of a component is stamped with; zero where none is.
+    /// The newest epoch that a workload of a component is stamped with; zero if none is.
     pub(super) fn newest_stamp(&self, component: &str) -> Epoch {
         let stamps = self.objects.iter().filter(|owned| owned.component() == Some(component));
         stamps.filter_map(OwnedObject::stamp).max().unwrap_or(Epoch(0))
@@ -95,7 +96,7 @@ pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<Stor
     Ok(records)
 }
 
-/// The applications and components that have revisions in a namespace, but for those that only KubeVela has recorded.
+/// The applications and components that have revisions in a namespace, except those that only KubeVela has recorded.
 ///
 /// # Errors
 /// The server's last error.
@@ -126,11 +127,11 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let by_name = [equals(labels::NAME, application)];
     let is_of_component = Expression::Exists(labels::REVISION_COMPONENT.to_owned());
     let revision = ApiResource::erase::<ControllerRevision>(&());
-    // Those that KubeVela records do not name the application.
+    // Revisions of KubeVela do not name the application.
     let of_revisions = within(&[by_name[0].clone(), is_of_component], labels::REVISION_COMPONENT);
     let revisions = owned_objects::list_owned(session, namespace, &revision, &of_revisions, None).await?;
     let mut found = Vec::new();
-    // Where a record is lost, the revisions still say how the component runs.
+    // If a record is lost, the revisions still show the kind of workload.
     let bodies: Vec<StoredRevision> = revisions.iter().filter_map(OwnedObject::as_revision).collect();
     let recorded = records.iter().map(|record| record.run.spec.kind);
     let of_bodies = bodies.iter().filter_map(StoredRevision::kind);
@@ -161,7 +162,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let service = ApiResource::erase::<Service>(&());
     let services =
         owned_objects::list_owned(session, namespace, &service, &services, Some(keys::APPLIED)).await?;
-    // A Service that bears another component's name is that component's, whatever its labels say.
+    // A Service with another component's name belongs to that component, whatever its labels.
     let is_needed = |service: &OwnedObject| {
         let needs = |record: &Record| {
             let names = render::services::service_names(&record.component, record.run.spec.kind);
@@ -191,8 +192,8 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     Ok(Inventory { scope: scope.clone(), objects: found, kept, epochs })
 }
 
-/// The objects of components that are, or were, applied as a whole: those that go, what needs others first; and those
-/// that stay. Where a record is lost, the revisions still name them.
+/// The objects of components that are, or were, applied as a whole: those to delete, dependents first, and those to
+/// keep. If a record is lost, the revisions still name them.
 async fn applied_objects(
     session: &Session,
     scope: &Scope,
@@ -223,12 +224,12 @@ async fn applied_objects(
     Ok(owned.filter(is_owned).partition(|owned| !is_kept(owned)))
 }
 
-/// Whether an object stays although its application goes.
+/// Whether an object is kept when its application is deleted.
 fn is_kept(owned: &OwnedObject) -> bool {
     owned.annotation(keys::KEPT) == Some("never") || owned.to_string().starts_with("persistentvolumeclaim/")
 }
 
-/// Who owns the workloads of a kind, by component: recorded runs and revisions name them.
+/// The owners of the workloads of a kind, by component, from the names in recorded runs and revisions.
 fn owners(
     application: &str,
     kind: WorkloadKind,
@@ -275,8 +276,9 @@ pub(super) async fn find_lease(
     owned_objects::get_owned(session, namespace, ApiResource::erase::<Lease>(&()), &key.name()).await
 }
 
-/// Removes the Leases of components that are gone, and that of an application whose last component is. The component's
-/// Lease of a process that died stays held: it goes when it has expired. `say` hears what is waited for.
+/// Deletes the Leases of components that are gone, and that of an application without any components left. A
+/// component's Lease that a dead process still holds is deleted once it has expired. Calls `say` with the holders that
+/// it waits for.
 pub(super) async fn discard_leases(
     session: &Session,
     inventory: &Inventory,
@@ -295,7 +297,7 @@ pub(super) async fn discard_leases(
         let Some(seen) = find_lease(session, namespace, &key).await? else { continue };
         match lease::lease_holder(session, namespace, &key).await? {
             None => drop(owned_objects::delete_owned(session, &seen).await?),
-            // Somebody may have taken it since.
+            // The holder may be alive: wait to see whether the Lease expires.
             Some((holder, version)) if key != LeaseKey::of_application(application) => {
                 say(DeleteEvent::Waiting(&holder));
                 held.push((key, version));

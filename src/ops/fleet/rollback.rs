@@ -1,8 +1,8 @@
-//! `--on-failure undo-wave` and `undo-all`: what this command has changed in other clusters is rolled back. So is a
+//! `--on-failure undo-wave` and `undo-all`: rolls back what this command has changed in other clusters. So is a
 //! component that did not stay ready before the next wave, also with `undo`.
 //!
-//! Only what the record says that this process did: a component that another run has claimed since is left to it, and
-//! one that was as wanted before this command began stays.
+//! It rolls back only runs that the record attributes to this process: a component that another run has claimed since
+//! is left to that run, and one that was already as desired is left as it is.
 
 use futures::future::join_all;
 
@@ -46,7 +46,7 @@ pub(super) fn undone<'a>(
     clusters.filter(|(_, components)| !components.is_empty()).collect()
 }
 
-/// Rolls back components. A rollback must not wait for the one of another cluster, and so has no waves.
+/// Rolls back components. A rollback must not wait for that of another cluster, so it has no waves.
 pub(super) async fn roll_back(undone: Vec<UndoneComponents<'_>>) {
     join_all(undone.iter().map(|(cluster, components)| roll_back_cluster(cluster, components))).await;
 }
@@ -55,7 +55,7 @@ async fn roll_back_cluster(cluster: &ClusterRequest, changed: &[String]) {
     let limits = Limits { fail_fast: FailFast::Off, on_failure: OnFailure::Hold, ..cluster.context.limits };
     let context = Context { limits, ..cluster.context.clone() };
     for request in &cluster.requests {
-        // What depends on others goes before them.
+        // Dependents are rolled back before their dependencies.
         for component in request.component_names().iter().rev().filter(|name| changed.contains(name)) {
             match rollback_request(&context, request, component).await {
                 Ok(Some(rollback)) => drop(apply::apply(&context, &[rollback]).await),
@@ -66,7 +66,7 @@ async fn roll_back_cluster(cluster: &ClusterRequest, changed: &[String]) {
     }
 }
 
-/// The rollback of a component; `None` if there is none, which is reported.
+/// The request to roll back a component; `None` if there is nothing to roll back to, which is reported.
 async fn rollback_request(
     context: &Context,
     request: &RolloutRequest,
@@ -90,12 +90,12 @@ async fn rollback_request(
     };
     let overrides = Overrides::default();
     let mut rollback = RolloutRequest::of_record(&record, request.namespace.clone(), intent, overrides);
-    // A scale is about any run, unless it takes back what this one did.
+    // Bind it to the run: otherwise, a scale would apply to any run.
     rollback.components.iter_mut().for_each(|component| component.bound_to = Some(record.epoch));
     Ok(Some(rollback))
 }
 
-/// What leads to where the run began; `None` for a first release.
+/// The intent to return to the state before the run; `None` for a first release.
 fn rollback_intent(record: &Record) -> Option<Intent> {
     let (spec, kind) = (&record.run.spec, record.run.spec.kind);
     match spec.mode {

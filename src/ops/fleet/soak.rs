@@ -1,7 +1,7 @@
-//! The time for which a wave must stay ready before the next one begins.
+//! The soak time: how long a wave must stay ready before the next one starts.
 //!
-//! It counts from the end of the wave's last run, as the records have it, so a rerun does not wait for the same time
-//! again. While a component is not ready, the time does not count, and starts again when the component is.
+//! It counts from the recorded end of the wave's last run, so a rerun does not wait for the same time again. If a
+//! component becomes unready, the soak time restarts when the component is ready again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::plan::phrase::{format_duration, wave as wave_phrase};
 use crate::report::event::{EventKind, Progress};
 use crate::report::status::ComponentStatus;
 
-/// The components of a cluster in one namespace, followed.
+/// The components of a cluster in one namespace, and the watch of their status.
 struct Followed<'a> {
     cluster: usize,
     watch: StatusWatch<'a>,
@@ -82,7 +82,7 @@ fn report(wave: &Wave, what: &EventKind) {
     }
 }
 
-/// The first component of a cluster, of which a failure of the whole cluster is reported.
+/// The first component of a cluster, for which a failure of the whole cluster is reported.
 fn first_component(cluster: &ClusterRequest) -> String {
     let mut names = cluster.requests.iter().flat_map(|request| request.component_names());
     names.next().unwrap_or_default()
@@ -155,7 +155,7 @@ async fn stay_ready(wave: &Wave, point: &str) -> Result<(), Unready> {
 
 const RERUN_HINT: &str = "rerun the same command to continue with the next wave";
 
-/// When the last run of a cluster ended; `None` if the records do not say.
+/// When the last run of a cluster ended; `None` if this is not recorded.
 async fn last_end(cluster: &ClusterRequest) -> Result<Option<Timestamp>, Failure> {
     let mut last = None;
     for request in &cluster.requests {

@@ -1,5 +1,4 @@
-//! The gates of a rehearsal: smoke tests, and those that the script answers, without the time that passes at them in
-//! the cluster.
+//! The gates of a rehearsal: smoke tests, and gates that the script answers, without their delays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,14 +9,14 @@ use crate::oam::batch_gates::{BatchGates, Hook, Metric, OneBatchGates};
 use crate::plan::phrase::list_literals;
 use crate::probe::script::GateScript;
 
-/// Requests as they are rehearsed.
+/// Requests for a rehearsal.
 pub(super) struct ScriptedRequests {
     pub(super) requests: Vec<RolloutRequest>,
-    /// Which gates are left out, for the user.
+    /// Warnings about gates that are left out.
     pub(super) warnings: Vec<String>,
 }
 
-/// The requests with the gates that a script answers.
+/// The requests, with only the gates that a script answers.
 ///
 /// # Errors
 /// A script for a gate that no component has.
@@ -57,7 +56,7 @@ pub(super) fn scripted_requests(
     }
 }
 
-/// Why a script is about no gate of a kind, if it is.
+/// Describes a scripted gate of a kind that no component has, if there is one.
 fn unknown_gate<T>(kind: &str, scripted: &BTreeMap<String, T>, known: &BTreeSet<String>) -> Option<String> {
     let name = scripted.keys().find(|name| !known.contains(*name))?;
     let there = match known.is_empty() {
@@ -67,7 +66,7 @@ fn unknown_gate<T>(kind: &str, scripted: &BTreeMap<String, T>, known: &BTreeSet<
     Some(format!("`--inject {kind}/{name}=…`: there is no {kind} `{name}`: {there}"))
 }
 
-/// The gates that the script does not answer, in words.
+/// Describes the gates that the script does not answer.
 fn left_out(gates: &BatchGates, script: &GateScript) -> Vec<String> {
     let is_soaking =
         gates.soak_seconds > 0 || gates.batches.values().any(|batch| batch.soak_seconds.is_some());

@@ -1,4 +1,4 @@
-//! What is injected into a rehearsal: failures of pods, and the answers of gates.
+//! Parses what to inject into a rehearsal: failures of pods, and answers of gates.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::probe::script::{GateScript, ScriptedAnswers, ScriptedValue};
 use crate::report::text::list_literals;
 use crate::sandbox::rules::{Rule, parse_rules};
 
-/// What is injected.
+/// The failures and answers to inject.
 #[derive(Debug, Clone, Default)]
 pub struct Injections {
-    /// Failures of pods, in order: the first that fits counts.
+    /// Failures of pods; the first that matches applies.
     pub(super) pods: Vec<PodInjection>,
     /// Answers of gates.
     pub(super) gates: GateScript,
@@ -22,7 +22,7 @@ pub struct Injections {
 #[derive(Debug, Clone)]
 pub(super) struct PodInjection {
     pub(super) rule: Rule,
-    /// Whether it is about the pods that the run makes, with any image.
+    /// Whether it applies to the pods that the run creates, with any image.
     pub(super) is_of_run: bool,
 }
 
@@ -48,7 +48,7 @@ pub fn parse_injections(words: &[String]) -> Result<Injections, Failure> {
 
 fn pod_injections(word: &str) -> Result<impl Iterator<Item = PodInjection>, Failure> {
     let (image, failure) = word.rsplit_once('=').unwrap_or(("*", word));
-    // JSON's strings are YAML's.
+    // JSON strings are valid YAML.
     let text = format!("- {{image: {}, fail: {}}}\n", Value::from(image), Value::from(failure));
     let rules = parse_rules("--inject", &text)
         .map_err(|error| Failure::new(FailureKind::Invalid, format!("`--inject`: {}", error.problem)))?;
@@ -56,7 +56,7 @@ fn pod_injections(word: &str) -> Result<impl Iterator<Item = PodInjection>, Fail
     Ok(rules.into_iter().map(move |rule| PodInjection { rule, is_of_run }))
 }
 
-/// Refuses a failure of pods with an image that none has.
+/// Refuses a failure for an image that no pod has.
 pub(super) fn check_images(injections: &Injections, images: &BTreeSet<String>) -> Result<(), Failure> {
     let fits_none = |one: &&PodInjection| !images.iter().any(|image| one.rule.fits_image(image));
     let Some(unfit) = injections.pods.iter().filter(|one| !one.is_of_run).find(fits_none) else {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_answer_one_after_the_other() {
+    fn gates_give_the_injected_answers_in_order() {
         let words = [
             "metric/errors=0.01,NaN,error",
             "metric/json={\"a\":[1,2]},2",
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_injected_is_refused_with_what_can() {
+    fn invalid_injections_are_refused_with_the_expected_form() {
         let text = refusal("*=Gone");
         assert!(text.starts_with("`--inject`: ") && text.contains("NeverReady"), "{text}");
         assert_eq!(

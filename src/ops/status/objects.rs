@@ -1,4 +1,4 @@
-//! Where a component stands that is applied as a whole, by the objects that its run names.
+//! Computes the status of a component that is applied as a whole, from the objects that its run names.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub(in crate::ops) fn applied_objects<'a>(
     records.into_iter().flat_map(|stored| &stored.record.run.spec.objects).cloned().collect()
 }
 
-/// Where a component stands; `None` if it is rolled out in batches.
+/// The status of a component; `None` if it is rolled out in batches.
 pub(in crate::ops) fn status_of_objects(
     stored: &StoredRecord,
     find: impl Fn(&ObjectRef) -> Option<DynamicObject>,
