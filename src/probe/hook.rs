@@ -1,32 +1,32 @@
-//! What a hook is sent, and which answers let the run continue.
+//! Builds the requests of hooks, and decides which answers let the run continue.
 
 use serde_json::json;
 
 use crate::oam::batch_gates::{Header, HeaderValue, Hook};
 use crate::probe::{ProbeError, ProbeRequest, ProbeResponse};
 
-/// The header that names a call: it is the same for every try, also those of a process that resumes the run.
+/// The header that identifies a call, with the same value for every attempt, even by a process that resumes the run.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// What a call of a hook is about.
+/// A call of a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookCall<'a> {
-    /// The component; it is also the name of its view for kubectl.
+    /// The component, which is also the name of its view for kubectl.
     pub component: &'a str,
     /// The namespace.
     pub namespace: &'a str,
-    /// The state of the run, as the original names it.
+    /// The original's name for the state of the run.
     pub phase: &'a str,
-    /// What tells this call from all others.
+    /// Identifies this call among all others.
     pub key: String,
 }
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HookAnswer {
     /// The run may continue.
     Accepted,
-    /// It may not: the status is not one of those expected.
+    /// The run may not continue: the status is not an expected one.
     Refused(i32),
     /// There was no answer.
     Unreached(String),
@@ -49,8 +49,8 @@ pub fn hook_request(hook: &Hook, call: &HookCall<'_>) -> ProbeRequest {
     }
 }
 
-/// Judges what came back. As in the original, a status from 500 on is an error even where it is expected, and without
-/// `expectedStatus` every status up to 202 is good.
+/// Judges the response. As in the original, a status of 500 or above is an error even if it is expected, and without
+/// `expectedStatus`, every status up to 202 is accepted.
 #[must_use]
 pub fn hook_answer(hook: &Hook, answer: Result<ProbeResponse, ProbeError>) -> HookAnswer {
     let status = match answer {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_says_what_it_is_about() {
+    fn a_call_contains_the_component_and_its_phase() {
         let call =
             HookCall { component: "web", namespace: "shop", phase: "batchInitializing", key: "k".to_owned() };
         let ProbeRequest::Http { method, headers, body, .. } = hook_request(&hook(&[]), &call) else {

@@ -1,4 +1,4 @@
-//! Questions that are really asked.
+//! Sends requests over HTTP, and runs commands.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,23 +19,23 @@ use tokio::process::Command;
 use crate::oam::batch_gates::{Header, HeaderValue};
 use crate::probe::{ProbeError, ProbeRequest, ProbeResponse, Transport};
 
-/// The most that an answer may say, in bytes.
+/// The maximum size of an answer, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// How much of the end of a command's stderr is kept, in bytes: its last line is shown.
+/// How much of the end of a command's stderr is kept, in bytes; its last line is printed.
 const STDERR_BYTES: usize = 64 * 1024;
 
-/// Looks up a variable of the environment.
+/// Looks up an environment variable.
 pub type Environment = Rc<dyn Fn(&str) -> Option<String>>;
 
-/// Asks over HTTP, and by running commands.
+/// A probe that sends requests over HTTP and runs commands.
 pub struct LiveProbe {
     environment: Environment,
-    /// By scheme, host and port.
+    /// Clients by scheme, host and port.
     clients: RefCell<BTreeMap<String, Client>>,
 }
 
 impl Default for LiveProbe {
-    /// One that knows no variables.
+    /// A probe without environment variables.
     fn default() -> Self {
         Self::new(Rc::new(|_| None))
     }
@@ -57,7 +57,7 @@ impl Transport for LiveProbe {
 }
 
 impl LiveProbe {
-    /// One that looks up variables here.
+    /// A probe that looks up variables in `environment`.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
         Self { environment, clients: RefCell::default() }
@@ -102,7 +102,7 @@ impl LiveProbe {
             .parse()
             .map_err(|error| ProbeError(format!("`{origin}` is not a valid address: {error}")))?;
         let mut config = Config::new(root);
-        // Who asks decides what is tried again.
+        // The caller decides what to retry.
         config.default_retry = false;
         let client = Client::try_from(config).map_err(|error| ProbeError(cause(&error)))?;
         self.clients.borrow_mut().insert(origin, client.clone());
@@ -126,7 +126,7 @@ impl LiveProbe {
     }
 }
 
-/// The innermost cause of an error, which says more than what wraps it.
+/// The innermost cause of an error, which is more specific than the outer ones.
 fn cause(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -145,7 +145,8 @@ async fn text(body: Body) -> Result<String, ProbeError> {
     Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
 }
 
-/// Runs a command. If it is not waited for to its end, it is killed with all processes that it has started.
+/// Runs a command. If the future is dropped before the end, the command is killed with all processes that it has
+/// started.
 async fn run(command: &[String]) -> Result<ProbeResponse, ProbeError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(ProbeError("no command is given".to_owned()));
@@ -187,7 +188,7 @@ async fn run(command: &[String]) -> Result<ProbeResponse, ProbeError> {
     })
 }
 
-/// Reads to the end, and keeps the last of it.
+/// Reads a stream to its end, and keeps only its last part.
 async fn read_end(mut stream: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
     let mut end = Vec::new();
     while stream.read_buf(&mut end).await? > 0 {
@@ -198,12 +199,12 @@ async fn read_end(mut stream: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// The processes of a command that has not been waited for, so that their number is no other's. They are killed when
-/// nobody waits any longer.
+/// The process group of a command that was not waited for yet, so that its ID cannot have been reused. Dropping it
+/// kills the processes.
 struct ProcessGroup(Option<Pid>);
 
 impl ProcessGroup {
-    /// Takes note that the command has been waited for.
+    /// Records that the command was waited for.
     fn has_ended(mut self) {
         self.0 = None;
     }
@@ -212,7 +213,7 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // It may have ended by itself.
+            // The command may have ended by itself.
             kill_process_group(group, Signal::KILL).ok();
         }
     }
@@ -230,14 +231,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_answers_with_what_it_prints() {
+    async fn a_command_answers_with_its_output_and_exit_code() {
         let answer =
             LiveProbe::default().send(shell("echo 4; echo a >&2; echo b >&2; exit 3")).await.unwrap();
         assert_eq!(answer, ProbeResponse { status: 3, body: "4\n".to_owned(), stderr: "b".to_owned() });
     }
 
     #[tokio::test]
-    async fn a_command_is_not_listened_to_for_ever() {
+    async fn the_output_of_a_command_is_limited() {
         let error = LiveProbe::default().send(shell("yes")).await.unwrap_err();
         assert_eq!(error.to_string(), "`sh` printed more than 1 MiB");
         let chatty = shell("yes | head -c 4000000 >&2; echo last >&2; echo 1");
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_that_nobody_waits_for_is_killed_with_what_it_started() {
+    async fn dropping_the_future_kills_the_command_and_its_children() {
         let directory = tempfile::tempdir().unwrap();
         let pipe = directory.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -254,7 +255,7 @@ mod tests {
         let probe = LiveProbe::default();
         let answer = probe.send(shell(&format!("exec 3> '{}'; {later}", pipe.display())));
         let (started, is_started) = tokio::sync::oneshot::channel();
-        // It reads until nobody has the pipe open any longer.
+        // It reads until all processes have closed the pipe.
         let reader = tokio::task::spawn_blocking(move || {
             let mut lines = BufReader::new(File::open(pipe).unwrap()).lines().map(Result::unwrap);
             started.send(lines.next()).unwrap();

@@ -1,7 +1,7 @@
-//! What a run asks outside the cluster: hooks, and the providers of metrics.
+//! Calls hooks and providers of metrics, which are outside the cluster's API.
 //!
-//! It asks from where `rollout` runs, so a private address is as good as any. Certificates are checked, no redirect is
-//! followed, and no proxy is used. A rehearsal asks a script instead.
+//! Requests are sent from the machine that `rollout` runs on, so private addresses are allowed. Certificates are
+//! verified, redirects are not followed, and no proxy is used. In a rehearsal, a script answers instead.
 
 pub mod hook;
 mod live;
@@ -21,34 +21,34 @@ use crate::probe::provider::{metric_answer, metric_request, query_answer, query_
 
 pub use live::{Environment, LiveProbe};
 
-/// What texts of a gate may name in double braces, and what it stands for: see
+/// The placeholders that texts of a gate may contain in double braces, and their values: see
 /// [`PLACEHOLDERS`](crate::oam::batch_gates::PLACEHOLDERS).
 pub type GateValues = BTreeMap<&'static str, String>;
 
-/// Calls hooks and measures, however long that takes.
+/// Calls hooks and measures metrics, without a time limit.
 pub trait Probe {
     /// Calls a hook once.
     fn call_hook<'a>(&'a self, hook: &'a Hook, call: &'a HookCall<'_>) -> LocalBoxFuture<'a, HookAnswer>;
 
-    /// Takes one measurement. Where there is no value, it says why.
+    /// Takes one measurement. The error is the reason why there is no value.
     fn measure<'a>(
         &'a self,
         metric: &'a Metric,
         values: &'a GateValues,
     ) -> LocalBoxFuture<'a, Result<MetricValue, String>>;
 
-    /// Has the provider of a metric parse its query, without a measurement.
+    /// Has the provider of a metric parse its query, without measuring.
     fn parse_query<'a>(&'a self, metric: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery>;
 }
 
-/// What a provider says of the syntax of a query.
+/// The result of having a provider parse a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParsedQuery {
-    /// It is sound, or there is none.
+    /// The query is valid, or there is none.
     Sound,
-    /// It is not, for this reason.
+    /// The query is invalid, for this reason.
     Malformed(String),
-    /// Nothing, for this reason.
+    /// The query could not be checked, for this reason.
     Unknown(String),
 }
 
@@ -81,16 +81,16 @@ impl<T: Transport> Probe for T {
     }
 }
 
-/// Asks questions.
+/// Sends requests.
 pub trait Transport {
-    /// Asks one and waits for its answer, however long that takes.
+    /// Sends a request and waits for its answer, without a time limit.
     ///
     /// # Errors
     /// Why there is no answer.
     fn send(&self, request: ProbeRequest) -> LocalBoxFuture<'_, Result<ProbeResponse, ProbeError>>;
 }
 
-/// What is asked.
+/// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeRequest {
     /// An HTTP request.
@@ -99,9 +99,9 @@ pub enum ProbeRequest {
         method: String,
         /// The address.
         url: String,
-        /// The headers; their values are looked up when they are sent.
+        /// The headers, whose values are looked up when they are sent.
         headers: Vec<Header>,
-        /// The body; `None` is none.
+        /// The body, if any.
         body: Option<String>,
         /// Whether the body of the answer is read, or only its status.
         reads_body: bool,
@@ -113,18 +113,18 @@ pub enum ProbeRequest {
     },
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResponse {
-    /// The HTTP status, or the exit code of a command; -1 where a signal ended it.
+    /// The HTTP status, or the exit code of a command; -1 if a signal ended it.
     pub status: i32,
-    /// The body, or what the command printed on stdout.
+    /// The body, or the command's output on stdout.
     pub body: String,
-    /// What the command printed on stderr, its last line.
+    /// The last line of the command's output on stderr.
     pub stderr: String,
 }
 
-/// Why there is no answer. The text names no secret.
+/// Why there is no answer. The text contains no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct ProbeError(pub String);

@@ -1,4 +1,4 @@
-//! What a provider of metrics is asked, and what its answer says.
+//! Builds the requests to providers of metrics, and parses their answers.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::oam::batch_gates::{Header, PLACEHOLDERS, Provider, fill_in, json_poin
 use crate::plan::metric::MetricValue;
 use crate::probe::{GateValues, ParsedQuery, ProbeError, ProbeRequest, ProbeResponse};
 
-/// The question whose answer is one measurement, with these values for what its text names in braces.
+/// The request for one measurement, with these values of its placeholders.
 #[must_use]
 pub fn metric_request(provider: &Provider, values: &GateValues) -> ProbeRequest {
     match provider {
@@ -27,12 +27,12 @@ pub fn metric_request(provider: &Provider, values: &GateValues) -> ProbeRequest 
     }
 }
 
-/// The request whether a query can be parsed; `None` if the provider has no such endpoint. It is that of Prometheus
-/// which formats queries, since that is the one which is stable.
+/// The request that has a query parsed; `None` if the provider has no such endpoint. For Prometheus, it is the endpoint
+/// that formats queries, since that one is stable.
 #[must_use]
 pub fn query_request(provider: &Provider) -> Option<ProbeRequest> {
     let Provider::Prometheus { address, query, headers } = provider else { return None };
-    // The batch is a number, and may be one of the query's.
+    // The batch is a number, and may be used as one in the query.
     let value = |name: &str| if name == "batch" { "1" } else { "x" };
     let values = PLACEHOLDERS.iter().map(|name| (*name, value(name).to_owned())).collect();
     Some(prometheus_request("format_query", (address, query, headers), &values))
@@ -50,7 +50,7 @@ fn prometheus_request(
     ProbeRequest::Http { method, url, headers, body: None, reads_body: true }
 }
 
-/// What an answer says of a query's syntax.
+/// Parses the answer about a query.
 #[must_use]
 pub fn query_answer(answer: Result<ProbeResponse, ProbeError>) -> ParsedQuery {
     let answer = match answer {
@@ -67,10 +67,10 @@ pub fn query_answer(answer: Result<ProbeResponse, ProbeError>) -> ParsedQuery {
     }
 }
 
-/// What an answer says.
+/// Parses the value in an answer.
 ///
 /// # Errors
-/// Why it says nothing.
+/// Why there is no value.
 pub fn metric_answer(provider: &Provider, answer: &ProbeResponse) -> Result<MetricValue, String> {
     match provider {
         Provider::Prometheus { .. } => of_prometheus(answer),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn prometheus_is_asked_for_the_revision() {
+    fn queries_to_prometheus_contain_the_revision() {
         let values = GateValues::from([("revision", "web-v2".to_owned())]);
         let ProbeRequest::Http { url, .. } = metric_request(&prometheus(), &values) else { panic!() };
         let wanted = "http://prometheus:9090/api/v1/query?query=\
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_prometheus_are_numbers() {
+    fn answers_of_prometheus_are_parsed_as_numbers() {
         let of = |body: &str| metric_answer(&prometheus(), &answer(200, body));
         let vector = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0.5"]}]}}"#;
         assert_eq!(of(vector), Ok(MetricValue::Numbers(vec![0.5])));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn prometheus_parses_a_query_without_its_placeholders() {
+    fn queries_are_parsed_with_their_placeholders_filled_in() {
         let Some(ProbeRequest::Http { url, .. }) = query_request(&prometheus()) else { panic!() };
         let query = "sum%28rate%28x%7Brevision%3D%22x%22%7D%5B1m%5D%29%29";
         assert_eq!(url, format!("http://prometheus:9090/api/v1/format_query?query={query}"));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_into_an_answer() {
+    fn a_json_path_selects_the_value_in_an_answer() {
         let json_path = Some("{$.data[0].rate}".to_owned());
         let (url, method) = ("http://a".to_owned(), "GET".to_owned());
         let provider = Provider::Web { url, method, headers: Vec::new(), body: None, json_path };
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_says_why_it_failed() {
+    fn the_error_of_a_failed_command_contains_its_stderr() {
         let provider = Provider::Exec { command: vec!["probe".to_owned()] };
         assert_eq!(metric_answer(&provider, &answer(0, " 4\n")), Ok(MetricValue::Json(4.into())));
         let failed = metric_answer(&provider, &answer(2, ""));

@@ -1,4 +1,4 @@
-//! What hooks and metrics answer in a rehearsal: a script, by the name of the gate.
+//! Scripts the answers of hooks and metrics in a rehearsal, by the name of the gate.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,14 +12,14 @@ use crate::plan::metric::{MetricValue, number};
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer};
 use crate::probe::{GateValues, ParsedQuery, Probe, ProbeResponse};
 
-/// What a gate answers: one entry a time, and the last for ever.
+/// The answers of a gate, one after the other; the last is repeated forever.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScriptedAnswers<T> {
     answers: Vec<T>,
 }
 
 impl<T> ScriptedAnswers<T> {
-    /// Answers of a gate; `None` if there is none.
+    /// The answers of a gate; `None` if the list is empty.
     #[must_use]
     pub fn new(answers: Vec<T>) -> Option<Self> {
         (!answers.is_empty()).then_some(Self { answers })
@@ -30,10 +30,10 @@ impl<T> ScriptedAnswers<T> {
     }
 }
 
-/// A value of a metric; `Err` is why there is none.
+/// A value of a metric; `Err` is the reason why there is none.
 pub type ScriptedValue = Result<Value, String>;
 
-/// What the gates of a run answer.
+/// The answers of the gates of a run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GateScript {
     /// Values, by the name of the metric.
@@ -42,11 +42,11 @@ pub struct GateScript {
     pub hooks: BTreeMap<String, ScriptedAnswers<i32>>,
 }
 
-/// Answers by a script.
+/// A probe that answers from a script.
 #[derive(Debug)]
 pub struct ScriptedGates {
     script: GateScript,
-    /// How many answers each gate has given: hooks and metrics may share a name.
+    /// How many answers each gate has given, by kind, since a hook and a metric may share a name.
     given: RefCell<BTreeMap<(GateKind, String), usize>>,
 }
 
@@ -57,13 +57,13 @@ enum GateKind {
 }
 
 impl ScriptedGates {
-    /// Begins with the first answers.
+    /// A probe that starts with the first answers.
     #[must_use]
     pub fn new(script: GateScript) -> Self {
         Self { script, given: RefCell::default() }
     }
 
-    /// The index of the next answer.
+    /// Counts an answer, and returns its index.
     fn next(&self, kind: GateKind, name: &str) -> usize {
         let mut given = self.given.borrow_mut();
         let count = given.entry((kind, name.to_owned())).or_default();
@@ -97,7 +97,7 @@ impl Probe for ScriptedGates {
     }
 }
 
-/// A value in the form in which its provider has it: Prometheus answers a query with a list.
+/// A value in the form of its provider's answers: Prometheus answers a query with a list.
 fn measured(provider: &Provider, value: Value) -> MetricValue {
     let numbers = match (provider, &value) {
         (Provider::Prometheus { .. }, Value::Array(items)) => items.iter().map(number).collect(),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_answer_is_given_for_ever() {
+    fn the_last_answer_is_repeated() {
         let answers = ScriptedAnswers::new(vec![1, 2]).unwrap();
         assert_eq!([0, 1, 2, 9].map(|index| *answers.nth(index)), [1, 2, 2, 2]);
         assert_eq!(ScriptedAnswers::<i32>::new(Vec::new()), None);
