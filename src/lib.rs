@@ -1,10 +1,9 @@
 //! Batched rollouts for Kubernetes, driven from outside the cluster.
 //!
-//! Modules in reading order: a manifest becomes an [`oam`] application, [`plan`] decides the next
-//! step from what is observed and what is desired, [`cluster`] performs steps and watches,
-//! [`driver`] loops, [`probe`] calls hooks and measures metrics, [`report`] words and draws events, [`ops`] has a
-//! function for each command, [`cli`] is the command line, and [`sandbox`] is a Kubernetes API to try all of it without
-//! a cluster.
+//! Modules in reading order: a manifest becomes an [`oam`] application, [`plan`] decides the next step from what is
+//! observed and what is desired, [`cluster`] performs steps and watches, [`driver`] runs the control loop, [`probe`]
+//! calls hooks and measures metrics, [`report`] formats and draws events, [`ops`] has a function for each command,
+//! [`cli`] is the command line, and [`sandbox`] is a Kubernetes API for trying all of it without a cluster.
 //!
 //! # Example
 //!
