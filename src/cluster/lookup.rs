@@ -60,7 +60,7 @@ pub async fn find_objects(
     let listed = if names.len() > MAX_GETS {
         let params = ListParams::default().labels(selector);
         match session.read(|| api.list(&params)).await {
-            // Reading them one by one needs fewer rights.
+            // To read each of them takes fewer rights.
             Err(ClusterError::Forbidden(_)) => None,
             list => Some(list?.items),
         }

@@ -88,7 +88,7 @@ pub(in crate::cluster) async fn run_watch(
                         return;
                     }
                     let delay = backoff.next_delay_after(error.retry_after());
-                    // A single failure is a normal end of a connection.
+                    // One failure is the ordinary end of a connection.
                     if backoff.failures() > 1 {
                         session.notify_retry(&error.to_string(), delay);
                     }

@@ -35,7 +35,7 @@ pub struct ManifestInput {
     pub workload_metadata: Inherited,
     /// The objects of its traits; `None` if the target is not the revision that the manifest renders.
     pub outputs: Option<Vec<Value>>,
-    /// The objects of a component that is applied as a whole, with the values of its Secrets; `None` likewise.
+    /// The objects of a component that is applied as a whole, with the values of its Secrets; `None` in the same case.
     pub objects: Option<Vec<Value>>,
 }
 
@@ -333,8 +333,7 @@ pub fn other_revisions(observed: &Observed, kind: WorkloadKind, target: &str) ->
                 break;
             }
         }
-        // If no such run is known to have succeeded, for example because the record was lost, its pods may be of any
-        // revision.
+        // Where no such run is known to have succeeded, as after a record was lost, its pods may be of any revision.
     }
     if kind.is_in_place() {
         for run in runs() {

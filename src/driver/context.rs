@@ -76,20 +76,20 @@ pub enum GateTrust {
 /// What to do with a component whose pods do not become ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
-    /// It stays as it is.
+    /// Leave it as it is.
     #[default]
     Hold,
-    /// The caller rolls it back to its state before the run.
+    /// Have the caller roll it back to its state before the run.
     Undo,
 }
 
 /// What a run does at a sign that waiting will not help, such as an image that cannot be pulled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailFast {
-    /// It is reported, and the batch waits until its timeout.
+    /// Report it; the batch waits until its timeout.
     #[default]
     Off,
-    /// The run ends.
+    /// End the run.
     On,
 }
 

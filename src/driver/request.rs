@@ -88,11 +88,11 @@ pub enum Intent {
 /// What to do with a run's gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
-    /// It stays.
+    /// Leave it as it is.
     Stay,
-    /// If the run is held at it, it moves to the next batch.
+    /// If the run is held at it, move it to the next batch.
     Next,
-    /// It is removed.
+    /// Remove it.
     Open,
 }
 
@@ -188,10 +188,10 @@ pub struct Overrides {
 /// What to do with an object that exists and belongs to no application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Adoption {
-    /// It is refused.
+    /// Refuse it.
     #[default]
     Refuse,
-    /// It is taken over with all its fields.
+    /// Take it over with all its fields.
     TakeOver,
 }
 

@@ -147,7 +147,7 @@ async fn prepared(
         bound_to: Some(epoch),
         promoted_gate: None,
         respects_a_pause: true,
-        // A rollback does not wait for the workflow.
+        // It acts at once.
         workflow: None,
         ..failed.clone()
     }))

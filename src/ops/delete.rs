@@ -372,7 +372,7 @@ async fn overtaken_by(
         let stored = match record_store::load_record(session, &inventory.scope.namespace, component).await {
             Ok(stored) => stored,
             Err(RecordError::Cluster(error)) => return Err(error),
-            // An unusable record contains no later claim.
+            // It names no claim that could have followed.
             Err(RecordError::Unusable { .. }) => None,
         };
         let other = stored.filter(|stored| {

@@ -77,7 +77,7 @@ fn shape(spec: &RunSpec, goal: u32) -> Shape {
 fn is_reached(spec: &RunSpec, workload: &Workload, shape: Shape) -> bool {
     let seen = Shape::of(workload);
     let has_size = match is_smaller(spec) {
-        // It never has fewer pods than at the end, unless the object was recreated.
+        // It never has fewer pods than at the end, unless its object was deleted and created again.
         true => (spec.target_size..=shape.replicas).contains(&seen.replicas),
         false => seen.replicas >= shape.replicas,
     };

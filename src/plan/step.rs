@@ -98,7 +98,7 @@ fn begin_run(observed: &Observed, desired: &Desired) -> Step {
     };
     let action = next_action(&spec, &observed.workloads);
     let is_held = recorded.is_some_and(|run| {
-        // A gate between batches that holds the run is checked again.
+        // What holds it between the batches is asked again.
         run.outcome == Outcome::Held && run.spec == spec && run.gates.held_at.is_none()
     });
     // A run that is already held at the same gate needs no new claim to stay there.

@@ -1,5 +1,5 @@
 //! Disruption budgets. They limit evictions, and a run evicts no pods; but it may leave so few pods that none of them
-//! can be evicted any more.
+//! can be evicted.
 
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;

@@ -115,7 +115,7 @@ impl ComponentRun<'_> {
     /// Refuses to claim a component that was claimed, or paused, since the run was decided.
     pub(super) fn check_claim(&self) -> Result<(), Failure> {
         let Some(record) = self.recorded() else { return Ok(()) };
-        // A claim of this process legitimately follows the one that it is bound to.
+        // A claim of this process followed what it is bound to.
         if self.claim.sent.as_ref() != Some(record) {
             check_bound(self.prepared.bound_to, Some(record), &self.prepared.component)?;
         }
@@ -175,8 +175,8 @@ impl ComponentRun<'_> {
         self.claim.framing = Some(Framing { before: observed.record.clone(), claim: claim_step, start });
         // Every claim fences the Services, even those that do not change.
         self.prerequisites.are_pending |= self.prepared.component_services.names().next().is_some();
-        // The watch may not have delivered a workload that an earlier run created just before this claim. The workload
-        // must be found and stamped before that run gives it pods.
+        // The watch may not have delivered a workload that an earlier run created just before this claim. It must be
+        // found and stamped before that run gives it pods.
         self.refresh().await?;
         Ok(())
     }

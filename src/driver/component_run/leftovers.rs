@@ -33,7 +33,7 @@ impl ComponentRun<'_> {
         self.workloads_seen().into_iter().filter(|workload| !is_kept(workload)).collect()
     }
 
-    /// Deletes the workloads and objects that other revisions left behind, once nothing needs them any more.
+    /// Deletes the workloads and objects that other revisions left behind, once nothing needs them.
     pub(super) async fn delete_leftovers(
         &mut self,
         objects: &PreparedObjects,

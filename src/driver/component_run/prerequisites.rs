@@ -1,7 +1,7 @@
 //! What a run writes besides workloads: a new revision, the component's Services, and the objects of its traits.
 //!
-//! They are written after the claim and the stamps, when no earlier run can act any more, and before the first workload
-//! changes. If nothing else is to be done, a claim of their own fences them.
+//! They are written after the claim and the stamps, when earlier runs can no longer write, and before the first
+//! workload changes. If nothing else is to be done, a claim of their own fences them.
 
 use std::collections::BTreeMap;
 
@@ -101,8 +101,8 @@ impl ComponentRun<'_> {
                     None => return Ok(()),
                 },
             };
-            // Apply what pods need before they start. What routes traffic to pods, or scales them, follows once they
-            // are ready; what pods of other revisions may need is deleted then.
+            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready, and
+            // what pods of other revisions may need goes then.
             let is_at_end = !self.has_claimed() && !matches!(step, Step::Act(Action::Hold { .. }));
             let is_due = |object: &PreparedObject| is_at_end || object.is_needed_by_pods();
             while self.apply_trait_objects(trait_objects, is_due, epoch).await? == WriteEffect::Changed {

@@ -30,7 +30,7 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Removes the ports that only sources exposed, once no source has pods any more.
+    /// Removes the ports that only sources exposed, once no source has pods.
     pub(super) async fn trim_services(&mut self) -> Result<WriteEffect, Failure> {
         let Some(epoch) = self.claim.epoch else { return Ok(WriteEffect::Unchanged) };
         let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();

@@ -162,7 +162,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     let service = ApiResource::erase::<Service>(&());
     let services =
         owned_objects::list_owned(session, namespace, &service, &services, Some(keys::APPLIED)).await?;
-    // A Service with another component's name belongs to that component, whatever its labels.
+    // A Service that bears another component's name is that component's, whatever its labels say.
     let is_needed = |service: &OwnedObject| {
         let needs = |record: &Record| {
             let names = render::services::service_names(&record.component, record.run.spec.kind);
