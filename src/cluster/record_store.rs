@@ -208,7 +208,7 @@ pub async fn namespaces_with_records(session: &Session) -> Result<BTreeSet<Strin
     Ok(list.items.into_iter().filter_map(|object| object.metadata.namespace).collect())
 }
 
-/// Writes a claim: a new record, or the next epoch of the one that was read.
+/// Writes a claim: creates the record, or updates the one that was read with the next epoch.
 ///
 /// # Errors
 /// A conflict means that another run claimed first: read the record again.

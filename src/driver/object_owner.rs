@@ -96,7 +96,7 @@ impl ObjectOwner<'_> {
         }
     }
 
-    /// The refusal of an object of another component of the application.
+    /// Refuses an object that belongs to another component of the application.
     fn refused_sibling(&self, reason: String, live: &DynamicObject, reference: &ObjectRef) -> Failure {
         let strategy = self.policies.map(|policies| policies.garbage_strategy(&json!(live)));
         let is_kept = reference.kind == "PersistentVolumeClaim"

@@ -279,7 +279,7 @@ fn prepare_component(
     let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
     let desired = overridden(resolved.desired, &request.overrides);
     let mut foreign = parts.ownership.foreign(&snapshot.labelled(&component.name));
-    // Objects that are applied as they are have an owner of their own, whatever they are named.
+    // Objects of components that are applied as a whole have their own ownership rules, regardless of their names.
     let known_objects = parts.known_objects(&stored, known_record);
     foreign.retain(|one| !known_objects.iter().any(|reference| one.is(reference, namespace)));
     let mut warnings = resolved.warnings;

@@ -96,8 +96,8 @@ impl PreparedObjects {
         })
     }
 
-    /// The objects beside workloads that are rolled out in batches. Those workloads and the Services of exposed ports
-    /// are not leftovers: they change with the batches.
+    /// For objects of a component that is rolled out in batches: its workloads and the Services of exposed ports are
+    /// not leftovers, since they change with the batches.
     #[must_use]
     pub fn of_run_in_batches(
         mut self,
@@ -369,8 +369,8 @@ impl PreparedObject {
             && !live.data["spec"]["strategy"]["rollingUpdate"].is_null()
     }
 
-    /// Whether this still is the object that has to be deleted before it is created again. One that was applied so only
-    /// reads otherwise, such as `500m` for `0.5`.
+    /// Whether this is still the object that has to be deleted before it is recreated. If it is as applied, it only
+    /// differs in notation, such as `500m` for `0.5`.
     #[must_use]
     pub fn is_to_be_recreated(&self, live: &DynamicObject) -> bool {
         let is_it = self.before.as_ref().is_some_and(|before| before.uid() == live.uid());

@@ -82,8 +82,8 @@ pub(super) fn open_place(record: &Record) -> Option<&WorkflowPlace> {
     record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable())
 }
 
-/// The component that one in a workflow waits for and that is not done, and that no promotion continues: such as one
-/// that was rolled back. `find` knows the records of the namespace by component.
+/// The component that a component in a workflow waits for in vain, since it is not done and no promotion continues it,
+/// for example because it was rolled back. `find` returns the record of a component in the namespace.
 pub(super) fn stuck_predecessor<'a>(
     record: &'a Record,
     find: impl Fn(&str) -> Option<&'a Record>,

@@ -59,7 +59,7 @@ impl FleetFailure {
         }
     }
 
-    /// What it is called on the command line.
+    /// The flag on the command line.
     fn flag(self) -> &'static str {
         match self {
             Self::Hold => "--on-failure hold",

@@ -150,7 +150,7 @@ fn component_plan(mut forecast: PlannedComponent, now: Timestamp) -> ComponentPl
     }
 }
 
-/// How far the run has come through its gates, and the window that ends it now, if one does.
+/// The run's progress through its gates, and the closed window that holds it, if any.
 fn way_through_gates(forecast: &PlannedComponent, now: Timestamp) -> (GatePlace, Option<ClosedWindow>) {
     let claimed = forecast.steps.iter().find_map(|foreseen| {
         let Step::Claim { spec, resumes } = &foreseen.step else { return None };
@@ -213,12 +213,12 @@ fn planned_objects(forecast: &PlannedComponent) -> Vec<PlannedObject> {
     applied.chain(leftovers).chain(workloads).collect()
 }
 
-/// What a live value has of the fields of a body that is about to be applied to it: neither what the cluster has filled
-/// in, nor what others have added to a list by name.
+/// The fields of a live value that are also in the body that is about to be applied, without defaults of the cluster
+/// and items that others have added to a list by name.
 fn fields_of(live: &Value, body: &Value) -> Value {
     match (live, body) {
         (Value::Object(live), Value::Object(body)) => {
-            // The items of a list do not say what they are.
+            // The items of a list have no API version and kind.
             let field = |(name, wanted): (&String, &Value)| match live.get(name) {
                 Some(live) if !live.is_null() => Some((name.clone(), fields_of(live, wanted))),
                 _ => matches!(name.as_str(), "apiVersion" | "kind").then(|| (name.clone(), wanted.clone())),
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_live_object_is_compared_by_the_fields_that_are_applied() {
+    fn live_objects_are_compared_by_the_applied_fields() {
         let body = json!({"kind": "Deployment", "metadata": {"name": "web", "labels": {"team": "a"}}, "spec": {
             "replicas": 2,
             "containers": [{"name": "web", "image": "web:2", "args": ["one"]}],

@@ -82,7 +82,7 @@ pub async fn statuses_with_drivers(
     Ok(items)
 }
 
-/// Those of [`statuses_with_drivers`] in every namespace of the cluster, by namespace and name.
+/// Like [`statuses_with_drivers`], for all namespaces of the cluster, sorted by namespace and name.
 ///
 /// # Errors
 ///
@@ -213,7 +213,7 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
     }
 }
 
-/// What the components wait for that are held at a step and that no promotion continues, by name.
+/// Messages for the components that are held at a step and that no promotion continues, by name.
 pub(super) fn stuck_in_workflow<'a>(
     records: impl Iterator<Item = &'a Record> + Clone,
 ) -> BTreeMap<String, String> {
@@ -229,7 +229,7 @@ pub(super) fn stuck_in_workflow<'a>(
     stuck.collect()
 }
 
-/// Has those of [`stuck_in_workflow`] say what they wait for.
+/// Sets the messages of [`stuck_in_workflow`].
 pub(super) fn explain_stuck(items: &mut [ComponentStatus], stuck: &BTreeMap<String, String>) {
     for item in items {
         if let Some(message) = stuck.get(&item.component) {

@@ -101,7 +101,7 @@ pub fn closed_until(opening: Timestamp) -> String {
     format!("the window is closed until {}", moment(opening))
 }
 
-/// A moment to the minute, in UTC.
+/// A time to the minute, in UTC.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -37,8 +37,8 @@ pub fn rollback_target<'a>(
     Some(Rollback { revision, size: rollback_size(record, &revision.name, live) })
 }
 
-/// Whether the last run is a first release, which has nothing to return to. Beside objects that were applied as a
-/// whole, such as a DaemonSet, it has: they are deleted only after it.
+/// Whether the last run is a first release, which cannot be rolled back. A release that replaces objects that were
+/// applied as a whole, such as a DaemonSet, can be: they are deleted only after it.
 #[must_use]
 pub fn is_first_release(record: &Record, stored: &[StoredRevision]) -> bool {
     match record.run.spec.mode {
@@ -50,11 +50,11 @@ pub fn is_first_release(record: &Record, stored: &[StoredRevision]) -> bool {
     }
 }
 
-/// The size at which a rollback of the last run leaves this revision.
+/// The size of this revision after a rollback of the last run.
 #[must_use]
 pub fn rollback_size(record: &Record, revision: &str, live: Option<u32>) -> u32 {
     let Record { run, past, .. } = record;
-    // What is applied as a whole may have no workload that is scaled, as a DaemonSet.
+    // A component that is applied as a whole may have no workload with a size, such as a DaemonSet.
     let last = || past.iter().find(|run| run.spec.target == revision && run.spec.mode != Mode::Apply);
     let size = || match (run.spec.mode, last()) {
         (Mode::Apply, Some(last)) => last.spec.target_size,

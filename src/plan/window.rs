@@ -1,4 +1,4 @@
-//! When a window opens, and where a run ends that does not wait for it.
+//! Computes when a window opens, and where a run that does not wait for it is held.
 
 use jiff::civil::Weekday as CivilWeekday;
 use jiff::tz::TimeZone;
@@ -15,13 +15,14 @@ use crate::plan::step::Step;
 pub struct ClosedWindow {
     /// The first step of the preview that is not taken, zero-based.
     pub step: usize,
-    /// The batch that does not begin, zero-based.
+    /// The batch that does not start, zero-based.
     pub batch: usize,
     /// When the window opens.
     pub opening: Timestamp,
 }
 
-/// The window that holds a run which comes to it now; `None` where it is open, or is waited for.
+/// The closed window that holds a run when it reaches the window now; `None` if the window is open, or the run waits
+/// for it.
 #[must_use]
 pub fn closed_window(
     steps: &[PreviewStep],
@@ -35,7 +36,7 @@ pub fn closed_window(
     for (step, foreseen) in steps.iter().enumerate() {
         let Step::Act(action) = &foreseen.step else { continue };
         while let Some(point) = due_point(spec, passed, action) {
-            // A promotion passes the window of one batch.
+            // A promotion only passes the window of one batch.
             if let GatePoint::Before(batch) = point
                 && promoted_gates(place, point, spec) == 0
             {

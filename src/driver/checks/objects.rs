@@ -39,8 +39,8 @@ pub async fn check_served(session: &Session, namespace: &str, kind: WorkloadKind
     }
 }
 
-/// Workloads that carry the label of a component which does not run as their kind: of the built-in kinds, and of those
-/// of other components. Where the user may not list a kind, none of it is known.
+/// Workloads with the label of a component that does not run as their kind, of the built-in kinds and those of other
+/// components. A kind that the user may not list is skipped.
 pub async fn unwatched_workloads(session: &Session, request: &RolloutRequest) -> Vec<LabelledWorkload> {
     let mut kinds = request.kinds();
     kinds.extend([WorkloadKind::Deployment, WorkloadKind::StatefulSet]);

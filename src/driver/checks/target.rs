@@ -9,9 +9,9 @@ use crate::plan::record::Record;
 use crate::plan::run::{Mode, RunSpec};
 use crate::report::text::plural;
 
-/// Rejects a change of kind where either side is rolled out in batches: two kinds of workload cannot replace each other
-/// batch by batch. A component without a workload of its own, such as a `daemon`, counts as a Deployment: its objects
-/// are deleted once a first release beside them is complete.
+/// Refuses a change of kind if either side is rolled out in batches: two kinds of workload cannot replace each other in
+/// batches. A component without a workload of its own, such as a `daemon`, counts as a Deployment: its objects are
+/// deleted once a first release that runs in addition to them is complete.
 pub(in crate::driver) fn refuse_other_kind(
     resolved: &ResolvedTarget,
     record: Option<&Record>,
@@ -47,13 +47,13 @@ pub(in crate::driver) fn refuse_other_kind(
     }
 }
 
-/// The kind of the first object of a revision that is applied as a whole, as messages have it.
+/// The kind of the first object of a revision that is applied as a whole, as printed in messages.
 fn whole_noun(revision: &StoredRevision) -> Option<String> {
     revision.objects()?.first()?["kind"].as_str().map(str::to_lowercase)
 }
 
-/// The warning that the target's Deployment runs another image than its revision has: another client changed it. The
-/// template of a Deployment is written once, so no later step detects this.
+/// Warns that another client has changed the image of the target's Deployment. `rollout` writes the template of a
+/// Deployment once, so no later step detects this.
 pub(in crate::driver) fn image_drift(
     desired: &Desired,
     target: &StoredRevision,

@@ -37,7 +37,7 @@ use crate::report::event::{EventKind, ObjectChange, Progress};
 enum ApplyOutcome {
     /// It was written.
     Applied(ObjectChange, Box<DynamicObject>),
-    /// It was deleted, to be created again.
+    /// It was deleted, and has to be recreated.
     Deleted,
     /// It would overwrite a field that another manager owns.
     Refused(Failure),

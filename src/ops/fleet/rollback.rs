@@ -1,5 +1,5 @@
-//! `--on-failure undo-wave` and `undo-all`: rolls back what this command has changed in other clusters. So is a
-//! component that did not stay ready before the next wave, also with `undo`.
+//! `--on-failure undo-wave` and `undo-all`: rolls back what this command has changed in other clusters. With `undo`,
+//! rolls back a component that did not stay ready before the next wave.
 //!
 //! It rolls back only runs that the record attributes to this process: a component that another run has claimed since
 //! is left to that run, and one that was already as desired is left as it is.
@@ -16,12 +16,12 @@ use crate::plan::record::Record;
 use crate::plan::run::{Mode, Purpose};
 use crate::report::event::EventKind;
 
-/// What is rolled back in a cluster: the components by name, at least one.
+/// The names of the components to roll back in a cluster; at least one.
 pub(super) type UndoneComponents<'a> = (&'a ClusterRequest, Vec<String>);
 
-/// What is rolled back after a failure in the last of these waves, of what was changed: the components by name, for
-/// each wave and cluster. A component whose run has failed was rolled back by its run; `unready`, in a cluster of the
-/// wave, did not stay ready after its run.
+/// Selects what to roll back after a failure in the last of these waves. `changed` has the names of the changed
+/// components, for each wave and cluster. A component whose run has failed was rolled back by its run; `unready` is a
+/// component, with the index of its cluster, that did not stay ready after its run.
 pub(super) fn undone<'a>(
     waves: &'a [Wave],
     changed: &[Vec<Vec<String>>],

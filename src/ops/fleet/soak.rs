@@ -27,20 +27,20 @@ struct Followed<'a> {
     components: BTreeSet<String>,
 }
 
-/// A component that is not ready, or of a cluster that cannot be read.
+/// A component that is not ready, or whose cluster cannot be read.
 pub(super) struct Unready {
     /// The cluster's index in its wave.
     pub(super) cluster: usize,
     /// The component.
     pub(super) component: String,
-    /// Of kind [`FailureKind::NotReady`] where the component is not ready.
+    /// The failure, of kind [`FailureKind::NotReady`] if the component is not ready.
     pub(super) failure: Failure,
 }
 
-/// Waits until a wave has stayed ready for its time.
+/// Waits until a wave has stayed ready for its soak time.
 ///
 /// # Errors
-/// What does not stay ready.
+/// The first component that does not stay ready.
 pub(super) async fn soak(waves: &[Wave], place: usize) -> Result<(), Unready> {
     let wave = &waves[place];
     let point = format!("after {}", wave_phrase(place, waves.len()));
@@ -50,7 +50,7 @@ pub(super) async fn soak(waves: &[Wave], place: usize) -> Result<(), Unready> {
     Ok(())
 }
 
-/// What to do about a component that did not stay ready.
+/// Hints for a component that did not stay ready.
 pub(super) fn next_steps(component: &str, on_failure: FleetFailure, is_rolled_back: bool) -> Vec<String> {
     if is_rolled_back {
         return vec![format!("rolling back now (`{}`)", on_failure.flag())];
@@ -58,14 +58,14 @@ pub(super) fn next_steps(component: &str, on_failure: FleetFailure, is_rolled_ba
     vec![format!("see `rollout status {component}`"), RERUN_HINT.to_owned()]
 }
 
-/// Reports that the time of a wave begins.
+/// Reports that the soak time of a wave starts.
 fn report_soak(wave: &Wave, point: &str) {
     let time = wave.soak.try_into().unwrap_or_default();
     let on = format!("the soak time of {} {point}", format_duration(time));
     report(wave, &EventKind::Waiting { progress: Progress::default(), on });
 }
 
-/// Reports that a component is not ready: the time begins again when it is.
+/// Reports that a component is not ready, so that the soak time restarts when it is.
 fn report_unready(wave: &Wave, Unready { cluster, component, failure }: &Unready) {
     let cluster = &wave.clusters[*cluster];
     let is_its = |request: &&RolloutRequest| request.component_names().contains(component);
