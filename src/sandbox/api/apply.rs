@@ -34,14 +34,14 @@ pub(crate) enum Force {
     TakeOver,
 }
 
-/// A configuration as a client sent it, and as its kind decodes it.
+/// A configuration as sent by a client, and as decoded for its kind.
 pub(crate) struct Configuration<'a> {
     pub(crate) written: &'a Value,
     pub(crate) decoded: &'a Value,
 }
 
 impl Configuration<'_> {
-    /// What was sent, as it is decoded. Decoding fills in what the type always has, which is not applied.
+    /// The decoded fields that were sent. Decoding adds the fields that the type always has, which are not applied.
     fn given(&self) -> Value {
         let mut given = self.decoded.clone();
         retain_sent(&mut given, self.written);
@@ -59,7 +59,7 @@ fn retain_sent(decoded: &mut Value, sent: &Value) {
             for (name, value) in sent {
                 match decoded.get_mut(name) {
                     Some(decoded) => retain_sent(decoded, value),
-                    // Decoding drops what is empty.
+                    // Decoding drops empty values.
                     None if *value == json!([]) || *value == json!({}) => {
                         decoded.insert(name.clone(), value.clone());
                     }
@@ -123,7 +123,7 @@ impl Applier<'_> {
             comparison::merge(Place::root(self.kind), object, given);
         }
         if let Some(last) = own.first() {
-            // The name of the object is in every configuration, so its metadata stays.
+            // Every configuration contains the object's name, so its metadata is never pruned.
             self.prune(&mut object, &last.fields, &all, &others);
         }
         let changes = comparison::compare(self.kind, live, &object);
@@ -183,7 +183,7 @@ impl Applier<'_> {
         }
     }
 
-    /// The changes as a manager of another version sees them.
+    /// The changes, converted to another version of a manager.
     fn changes_in(&self, version: &str, live: &Value, object: &Value, own: &Comparison) -> Comparison {
         let other = registry::find_kind(version, self.kind.kind).filter(|other| *other == self.kind);
         let Some(other) = other.filter(|other| other.version != self.kind.version) else {

@@ -1,7 +1,7 @@
 //! Discovery: version, health, groups and resources.
 //!
-//! See <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>. Aggregated discovery is left
-//! out.
+//! See <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>. Aggregated discovery is not
+//! implemented.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::{Store, definition_of};
 use crate::sandbox::validation::registry;
 
-/// The kinds of the category `all`, which `kubectl get all` shows.
+/// The kinds of the category `all`, which `kubectl get all` lists.
 const EVERYBODYS: [&str; 9] = [
     "pods",
     "services",
@@ -28,7 +28,7 @@ const EVERYBODYS: [&str; 9] = [
     "horizontalpodautoscalers",
 ];
 
-/// The document at a path that is no resource.
+/// The document at a path that is not a resource.
 pub(crate) fn document(store: &Store, path: &str, verb: Verb) -> Result<Response, StatusError> {
     if verb != Verb::Get {
         return Err(StatusError::method_not_allowed());
@@ -146,7 +146,7 @@ fn resources(store: &Store, group: &str, version: &str) -> Value {
     list
 }
 
-/// The names under which clients list the kind with others.
+/// The categories of a kind, by which clients list it together with others.
 fn categories(store: &Store, kind: Kind) -> Vec<Value> {
     match kind.origin {
         Origin::Defined => {

@@ -1,13 +1,13 @@
 //! JSON patch (RFC 6902) as the API server's library implements it, which is laxer than the standard:
 //! `replace` sets a field that a map does not have, and a missing field passes a `test` for null.
 //!
-//! It works on plain JSON. A failure has no reason, as with the server.
+//! It works on plain JSON. As with the server, failures have no reason.
 
 use serde_json::Value;
 
 use crate::sandbox::object::status_error::StatusError;
 
-/// The API server's limit of operations.
+/// The API server's limit on the number of operations.
 const MAX_OPERATIONS: usize = 10_000;
 
 pub(crate) fn apply(object: &Value, patch: &Value) -> Result<Value, StatusError> {
@@ -71,7 +71,7 @@ fn act(object: &mut Value, operation: &Value) -> Option<()> {
     }
 }
 
-/// The map or list that holds the value at a path, and its key in it.
+/// The map or list that contains the value at a path, and its key in it.
 fn holder<'a>(object: &'a mut Value, path: &str) -> Option<(&'a mut Value, String)> {
     let (parent, key) = path.rsplit_once('/')?;
     let holder = object.pointer_mut(parent)?;
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_do_what_the_servers_library_does() {
+    fn operations_behave_as_in_the_servers_library() {
         let whole = |map: Value, list: Value| Some(json!({"map": map, "list": list}));
         let xy = || json!(["x", "y"]);
         for (operation, expected) in [
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_test_changes_nothing_and_names_nothing() {
+    fn a_failed_test_is_rejected_without_a_reason() {
         let patch = json!([{"op": "test", "path": "/a", "value": "z"}]);
         let failure = apply(&json!({"a": "y"}), &patch).unwrap_err();
         assert_eq!(failure.code, 422);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_operations_is_refused() {
+    fn invalid_lists_of_operations_are_rejected() {
         for patch in [json!({}), json!("text"), json!([1])] {
             assert_eq!(apply(&json!({}), &patch).unwrap_err().code, 400, "{patch}");
         }

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_queries_are_refused() {
+    fn invalid_queries_are_rejected() {
         for text in [
             "app in web",
             "app near (web)",

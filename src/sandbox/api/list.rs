@@ -1,7 +1,7 @@
 //! Lists: whole or in pages, of the present or of a past version.
 //!
-//! It decides which version of a collection a query asks for and where its pages begin and end. How old a version may
-//! be is decided by the watch cache. See
+//! It decides which version of a collection a query requests and where its pages begin and end. The watch cache decides
+//! how old a version may be. See
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks>.
 
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::watch_cache::WatchCache;
 
-/// The list that a query asks for.
+/// The list that a query requests.
 pub(crate) fn serve(
     store: &Store,
     cache: &WatchCache,
@@ -119,7 +119,7 @@ pub(crate) fn number(query: &Query, name: &str) -> Result<Option<i64>, StatusErr
     query.value(name).map(parse).transpose()
 }
 
-/// The resource version that a list asks for.
+/// The resource version that a list requests.
 fn version(query: &Query) -> Result<Option<u64>, StatusError> {
     let parse = |text: &str| {
         let refused =
@@ -134,13 +134,13 @@ fn not_a_version(text: &str) -> String {
     format!("resourceVersion: Invalid value: {text}: strconv.ParseUint: parsing {text}: invalid syntax")
 }
 
-/// The resource version that a watch or a read of one object asks for.
+/// The resource version that a watch or a read of one object requests.
 pub(crate) fn requested_version(query: &Query) -> Result<Option<u64>, StatusError> {
     let parse = |text: &str| text.parse().map_err(|_| StatusError::unreasoned(not_a_version(text)));
     query.value("resourceVersion").map(parse).transpose()
 }
 
-/// Refuses a future resource version. A server waits for it for some seconds first.
+/// Rejects a future resource version. A server first waits for it for some seconds.
 pub(crate) fn check_version_reached(store: &Store, query: &Query) -> Result<(), StatusError> {
     let Some(asked) = requested_version(query)? else { return Ok(()) };
     if asked > store.version { Err(StatusError::too_large_version(asked, store.version)) } else { Ok(()) }
@@ -161,12 +161,12 @@ fn expired(is_page: bool) -> StatusError {
 /// The position of the next page.
 struct ContinueToken {
     version: u64,
-    /// The sort key of the last object of the page before.
+    /// The sort key of the last object on the previous page.
     after: String,
 }
 
 impl ContinueToken {
-    /// The opaque text that clients send back.
+    /// The opaque token that clients send back.
     fn written(&self) -> String {
         let text = format!("{}/{}", self.version, self.after);
         text.bytes().map(|byte| format!("{byte:02x}")).collect()

@@ -1,6 +1,6 @@
-//! The patches that are merged: merge patch, and strategic merge patch as far as workloads need it.
+//! Merge patches, and strategic merge patches as far as workloads need them.
 //!
-//! They work on plain JSON and know nothing of an object except which lists are merged by key. See
+//! They work on plain JSON, and only know which lists are merged by key. See
 //! <https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/>.
 
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ pub(crate) fn merge_patch(object: &Value, patch: &Value) -> Result<Value, Status
     Ok(patched)
 }
 
-/// Applies a strategic merge patch: as a merge patch, but some lists are merged item by item.
+/// Applies a strategic merge patch: like a merge patch, but some lists are merged item by item.
 pub(crate) fn strategic_patch(object: &Value, patch: &Value) -> Result<Value, StatusError> {
     let Some(patch) = patch.as_object() else {
         return Err(StatusError::bad_request("error decoding patch: the patch is not an object"));
@@ -157,7 +157,7 @@ fn ordered(own: Vec<Value>, named: Vec<Value>, same: impl Fn(&Value, &Value) -> 
     merged
 }
 
-/// A map as Go prints it.
+/// Formats a map as Go does.
 fn written(item: &Value) -> String {
     let fields = item.as_object().into_iter().flatten();
     let fields = fields.map(|(name, value)| match value {

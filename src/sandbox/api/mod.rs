@@ -1,8 +1,8 @@
-//! The HTTP API: from a request to a response.
+//! The HTTP API: handles requests.
 //!
-//! It stands for the API server's handlers: see [Kubernetes API concepts]. `route` understands a URL, `serve`
-//! dispatches the verbs, and each further file is one of them or one of their options. What is left out is listed at
-//! [`crate::sandbox`].
+//! It stands for the API server's handlers: see [Kubernetes API concepts]. `route` parses a URL, `serve` dispatches the
+//! verbs, and each other file implements one of these or one of their options. [`crate::sandbox`] lists what is not
+//! implemented.
 //!
 //! [Kubernetes API concepts]: https://kubernetes.io/docs/reference/using-api/api-concepts/
 

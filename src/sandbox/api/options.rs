@@ -53,7 +53,7 @@ impl Options {
         Ok(Self { dry_run, field_validation })
     }
 
-    /// Turns unknown and duplicate fields into warnings, or into the message of a refusal.
+    /// Turns unknown and duplicate fields into warnings or into an error.
     pub(crate) fn handle_unknown_fields(
         &self,
         store: &mut Store,

@@ -1,4 +1,4 @@
-//! The verb PATCH in its four formats: what a patch makes of an object, and how it is refused.
+//! The verb PATCH in its four formats: applying patches to objects, and their errors.
 //!
 //! See <https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply>.
 
@@ -24,7 +24,7 @@ const PATCH_TYPES: [&str; 4] = [
     "application/apply-patch+yaml",
 ];
 
-/// Serves a PATCH, each by its format.
+/// Serves a PATCH by its format.
 pub(super) fn serve(
     store: &mut Store,
     request: &Request,
@@ -33,7 +33,7 @@ pub(super) fn serve(
 ) -> Result<(Arc<Value>, WriteOutcome), StatusError> {
     let accepted: Vec<&str> = match key.kind.origin {
         Origin::BuiltIn => PATCH_TYPES.to_vec(),
-        // How lists are merged is part of a built-in type's code; a definition does not say.
+        // Merge keys of lists are part of a built-in type's code; a definition has none.
         Origin::Custom | Origin::Defined => {
             PATCH_TYPES.into_iter().filter(|kind| !kind.contains("strategic")).collect()
         }
@@ -148,7 +148,7 @@ fn serve_apply(
     let live =
         json!({"apiVersion": decoded["apiVersion"], "kind": decoded["kind"], "metadata": {"name": key.name}});
     let mut object = applier.create(&live, &configuration)?;
-    // A new object has no version that could differ.
+    // A new object has no version to compare.
     meta::metadata(&mut object).remove("resourceVersion");
     write::create(store, kind, &key.namespace, object, options.dry_run).map(|o| (o, WriteOutcome::Created))
 }

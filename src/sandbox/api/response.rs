@@ -1,4 +1,4 @@
-//! What a request is answered with.
+//! Responses to requests.
 
 use serde_json::Value;
 

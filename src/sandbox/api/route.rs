@@ -1,6 +1,6 @@
-//! Reading a request: its verb, its resource and its options.
+//! Parses a request: its verb, its resource and its options.
 //!
-//! This module understands URLs. It must not interpret bodies or read the state.
+//! This module interprets URLs. It must not interpret bodies or read the state.
 
 use bytes::Bytes;
 use http::{Method, request::Parts};
@@ -68,7 +68,7 @@ impl Query {
         self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
     }
 
-    /// Whether an option is switched on.
+    /// Whether an option is true.
     pub(crate) fn is_on(&self, name: &str) -> bool {
         self.value(name).is_some_and(|v| v == "true" || v == "1")
     }
@@ -96,19 +96,19 @@ impl Request {
         Self { verb, target, query, content_type, body, path, user_agent }
     }
 
-    /// Who writes: the manager that the request names, or else the program that sent it.
+    /// The field manager: the one in the request, or else the program that sent it.
     pub(crate) fn manager(&self) -> String {
         let program =
             || self.user_agent.split('/').next().filter(|name| !name.is_empty()).unwrap_or("unknown");
         self.query.value("fieldManager").unwrap_or_else(program).chars().take(LONGEST_MANAGER).collect()
     }
 
-    /// The program that sent it, if it says.
+    /// The program that sent the request, if it has a user agent.
     pub(crate) fn user_agent(&self) -> Option<Arc<str>> {
         (!self.user_agent.is_empty()).then(|| Arc::from(self.user_agent.as_str()))
     }
 
-    /// The request as faults see it.
+    /// The request for faults.
     pub(crate) fn info(&self, index: usize) -> RequestInfo {
         let body: Option<Value> = serde_json::from_slice(&self.body).ok();
         let (kind, name) = match &self.target {
@@ -166,10 +166,10 @@ impl Request {
     }
 }
 
-/// The longest name of a field manager.
+/// The maximum length of a field manager's name.
 pub(crate) const LONGEST_MANAGER: usize = 128;
 
-/// The content types that the server accepts. Protobuf is named as the server names it, but not read.
+/// The content types that the server accepts. Protobuf is listed as the server lists it, but not supported.
 const OBJECT_TYPES: [&str; 3] =
     ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 

@@ -1,7 +1,7 @@
 //! Dispatch: one request, the store, one response.
 //!
-//! It decides which read or write a request is and how its result is answered. It must not know how requests arrive,
-//! nor where the store is kept.
+//! It maps a request to a read or write, and its result to a response. It must not know how requests arrive, nor where
+//! the store is saved.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -153,7 +153,7 @@ fn object_response(kind: Kind, (object, wrote): (Arc<Value>, WriteOutcome)) -> R
     Response::Json(code, kind.present(&object).into_owned())
 }
 
-/// Refuses an access review that asks about nothing.
+/// Rejects an access review without a subject of review.
 fn check_review(kind: Kind, object: &Value) -> Result<(), StatusError> {
     let asks = |field: &str| object["spec"].get(field).is_some();
     match kind.plural {
@@ -167,7 +167,7 @@ fn check_review(kind: Kind, object: &Value) -> Result<(), StatusError> {
     }
 }
 
-/// A body as its kind has it; fields that the kind does not have are judged.
+/// Decodes a body for its kind, and handles unknown fields.
 fn decode_body(
     store: &mut Store,
     kind: Kind,

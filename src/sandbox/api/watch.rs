@@ -1,6 +1,6 @@
 //! Watches: streams of changes, from a resource version or from the present.
 //!
-//! A stream holds nothing that is not in the watch cache or the store, so it can end and be reopened at any time. See
+//! A stream has no state beyond the watch cache and the store, so it can end and be reopened at any time. See
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>.
 
 use bytes::Bytes;
@@ -24,9 +24,9 @@ use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::watch_cache::{TooOld, WatchCache};
 
-/// How long after its last bookmark an idle watch sends the next, as the API server does about every minute.
+/// The interval between bookmarks of an idle watch; about that of the API server.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a watch without `timeoutSeconds` lasts: the least that the API server grants (`--min-request-timeout`).
+/// How long a watch without `timeoutSeconds` lasts: the minimum of the API server (`--min-request-timeout`).
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// An open watch.
@@ -45,12 +45,12 @@ pub(crate) struct Watch {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// It closes once everything that is ready has been sent.
+    /// It closes once all available events have been sent.
     Ending,
     Closed,
 }
 
-/// Refuses options that exclude each other.
+/// Rejects mutually exclusive options.
 fn check(query: &Query) -> Result<(), StatusError> {
     const FIELD: &str = "resourceVersionMatch";
     list::number(query, "timeoutSeconds")?;
@@ -70,7 +70,7 @@ fn check(query: &Query) -> Result<(), StatusError> {
     StatusError::check_options("ListOptions", &errors)
 }
 
-/// Opens the watch that a query asks for.
+/// Opens the watch that a query requests.
 pub(crate) fn open(
     simulation: &Arc<Simulation>,
     store: &Store,
@@ -167,8 +167,8 @@ impl Watch {
                 () = &mut self.end => self.stage = Stage::Ending,
                 () = quiet => {
                     self.bookmarks = Some(Box::pin(sleep(BOOKMARK_INTERVAL)));
-                    // A bookmark promises that every earlier event was sent. All up to this version are in the
-                    // channel by now.
+                    // A bookmark promises that every earlier event was sent, and all events up to this version are in
+                    // the channel by now.
                     let version = self.simulation.version();
                     while let Ok(change) = self.receiver.try_recv() {
                         self.ready.extend(watch_event(&self.filter, &change));
@@ -204,7 +204,7 @@ fn gone(asked: u64, oldest: u64) -> Value {
     event("ERROR", &StatusError::expired(asked, oldest).to_status())
 }
 
-/// The event that a change is for a watch. An object that begins to match is added, one that ceases to is deleted.
+/// The event of a change for a watch. An object that begins to match is added, one that no longer matches is deleted.
 fn watch_event(filter: &Filter, change: &ChangeRecord) -> Option<Value> {
     let elsewhere = filter.namespace.as_ref().is_some_and(|n| *n != change.key.namespace);
     if change.key.kind != filter.kind || elsewhere {
