@@ -1,5 +1,5 @@
-//! The volume controllers: every claim is bound at once, to a volume that is not shown, and a deleted claim stays while
-//! a pod uses it.
+//! The volume controllers: every claim is bound at once, to a volume that does not exist as an object, and a deleted
+//! claim is kept while a pod uses it.
 //!
 //! See <https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection>.
 
@@ -14,7 +14,7 @@ use crate::sandbox::store::write::{self, Part};
 use crate::sandbox::validation::claim::PROTECTION;
 use crate::sandbox::validation::registry;
 
-/// Binds a claim, or lets a deleted one go.
+/// Binds a claim, or removes the finalizer of a deleted one.
 pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(claim) = store.object(key).cloned() else { return };
     if meta::is_terminating(&claim) {
@@ -38,7 +38,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     write::modify(store, key, Part::Status, |claim| claim["status"] = status);
 }
 
-/// Queues the claims of a pod that ended or is gone.
+/// Queues the claims of a pod that has ended or was deleted.
 pub(super) fn handle_pod(store: &mut Store, key: &Key, pod: &Value) {
     for name in names(pod) {
         let claim = Key::new(registry::kind("persistentvolumeclaims"), &key.namespace, name);

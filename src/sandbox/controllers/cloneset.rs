@@ -1,9 +1,9 @@
-//! OpenKruise's CloneSet controller, release 1.8, as it acts without its webhook and node daemon.
+//! OpenKruise's CloneSet controller, release 1.8, as it behaves without its webhook and node daemon.
 //!
 //! Each sync scales or, if the size was right, updates; then it counts the pods that existed when it began.
 //! `expectation_diffs` computes how many pods to create, delete and update, `scale` and `update` act, and `in_place`
 //! changes a pod without replacing it. See <https://openkruise.io/docs/user-manuals/cloneset/>. Lifecycle hooks,
-//! priorities and scatter, image pre-download, and claims for volumes are left out.
+//! priorities and scatter, image pre-download, and claims for volumes are not implemented.
 
 mod expectation_diffs;
 mod in_place;
@@ -69,7 +69,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     // Without the webhook, `replicas` has no default, and the controller panics without it.
     let Some(strategy) = Strategy::of(&set) else { return };
     let has_selector = set["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty());
-    // It cannot decode a CloneSet whose template is no pod template, so it never sees one.
+    // It cannot decode a CloneSet whose template is not a pod template, so it never sees one.
     let Some(template) = recorded(&set["spec"]["template"]).filter(|_| has_selector) else { return };
     let Some(history) = History::of(store, key, &set, &template, &annotations(&set)) else { return };
     let members = members(store, &set, &history);
@@ -162,7 +162,7 @@ fn report(store: &mut Store, context: &SyncContext, failed: Option<SyncError>) {
     let count = |of: &dyn Fn(&Member) -> bool| context.members.iter().filter(|member| of(member)).count();
     let (replicas, updated) = (context.members.len(), count(&|m| m.updated));
     let update = meta::name(&context.history.update);
-    // Readiness does not matter here: the revision counts as current once all pods run it.
+    // Readiness is irrelevant here: the revision counts as current once all pods run it.
     let settled = updated == replicas && i64::try_from(replicas) == Ok(context.strategy.replicas);
     let current = if settled { update } else { meta::name(&context.history.current) };
     let mut status = json!({

@@ -1,7 +1,7 @@
 //! The DaemonSet controller, for the one node of the sandbox: one pod, replaced when the template changes.
 //!
-//! See <https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/>. Node selectors, affinity and taints are
-//! left out: every DaemonSet runs on the node.
+//! See <https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/>. Node selectors, affinity and taints are not
+//! implemented: every DaemonSet runs on the node.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::sandbox::store::queue::Task;
 use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
-/// The pods of a DaemonSet that run or will, by template.
+/// The pods of a DaemonSet that run or will run, by template.
 struct Pods {
     updated: Vec<Found>,
     outdated: Vec<Found>,
@@ -92,7 +92,7 @@ fn create_pod(store: &mut Store, set: &Value, revision: &str) {
     let own = own.into_iter().chain(tolerated.map(|taint| toleration(taint, "NoSchedule")));
     let given = meta::items(&spec, "/tolerations").to_vec();
     spec["tolerations"] = given.into_iter().chain(own).collect();
-    // Refused only if the generated name exists; the next sync tries again.
+    // Fails only if the generated name exists; the next sync retries.
     let pod = json!({"metadata": metadata, "spec": spec});
     write::create(store, registry::kind("pods"), meta::namespace(set), pod, DryRun::Off).ok();
 }
@@ -109,7 +109,7 @@ fn is_available(store: &mut Store, key: &Key, set: &Value, pod: &Value) -> bool 
 }
 
 fn report(store: &mut Store, key: &Key, set: &Arc<Value>, pods: &Pods) {
-    // As in the controller, the pod that counts is the oldest one of the node.
+    // As in the controller, the oldest pod on the node counts.
     let counted = pods.outdated.first().or(pods.updated.first());
     let ready = counted.is_some_and(|(_, pod)| pod::ready_since(pod).is_some());
     let available = counted.is_some_and(|(_, pod)| is_available(store, key, set, pod));

@@ -1,9 +1,9 @@
-//! The controllers of CustomResourceDefinitions: names are accepted, the kind is established, and a deleted definition
-//! takes its objects along.
+//! The controllers of CustomResourceDefinitions: names are accepted, the kind is established, and a deleted
+//! definition's objects are deleted as well.
 //!
 //! See
 //! <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#delete-a-customresourcedefinition>.
-//! Conflicts of names are left out.
+//! Conflicts of names are not implemented.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::sandbox::store::deletion::{self, CLEANUP, DeleteOptions};
 use crate::sandbox::store::objects::{Store, definition_of};
 use crate::sandbox::store::write::{self, Part};
 
-/// Establishes a definition, or deletes its objects and then lets it go.
+/// Establishes a definition, or deletes its objects and then removes its finalizer.
 pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(definition) = store.object(key).cloned() else { return };
     if meta::is_terminating(&definition) {

@@ -3,7 +3,7 @@
 //! This module finds or creates the ReplicaSets and runs the strategies; `scaling` computes sizes, `status` reports.
 //! See
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/>. It must not read pods, except to know
-//! whether old ones still run. Rollback through the API, which Kubernetes removed, is left out.
+//! whether old ones still run. Rollback through the API, which Kubernetes removed, is not implemented.
 
 mod model;
 mod scaling;
@@ -134,7 +134,7 @@ fn annotations(context: &SyncContext, revision: i64) -> Vec<(String, Value)> {
     annotations
 }
 
-/// Makes the ReplicaSet for the Deployment's template, as large as the fence lets it be.
+/// Creates the ReplicaSet for the Deployment's template, as large as its bounds allow.
 fn create_newest(store: &mut Store, context: &mut SyncContext) {
     if context.newest.is_some() {
         return;
@@ -184,7 +184,7 @@ fn create_newest(store: &mut Store, context: &mut SyncContext) {
 
 fn record_refusal(context: &mut SyncContext, failure: &StatusError, name: &str) {
     if failure.code == 409 {
-        // The name belongs to another template; another hash is tried when the count has been stored.
+        // The name belongs to another template; another hash is tried once the count has been stored.
         context.collisions += 1;
     } else {
         let message = format!("Failed to create new replica set \"{name}\": {}", failure.message());
@@ -240,7 +240,7 @@ fn recreate(store: &mut Store, context: &mut SyncContext) {
     }
 }
 
-/// Deletes the oldest of the empty ReplicaSets that the history limit leaves no room for.
+/// Deletes the oldest empty ReplicaSets beyond the history limit.
 fn clean_up(store: &mut Store, context: &SyncContext) {
     let Some(limit) = context.deployment["spec"]["revisionHistoryLimit"].as_u64() else { return };
     let mut old: Vec<&OwnedReplicaSet> =

@@ -1,6 +1,6 @@
 //! The garbage collector: dependents follow their owners.
 //!
-//! It knows owner references and the two finalizers that hold an owner back; it must not know kinds. See
+//! It knows owner references and the two finalizers that block an owner's deletion; it must not know kinds. See
 //! <https://kubernetes.io/docs/concepts/architecture/garbage-collection/>.
 
 use serde_json::Value;
@@ -24,7 +24,7 @@ enum OwnerState {
     WaitingForDependents,
 }
 
-/// Deletes an object whose owners are all gone, or removes the references to those that are.
+/// Deletes an object whose owners have all been deleted, or removes the references to those that have.
 pub(super) fn collect(store: &mut Store, key: &Key) {
     let Some(object) = store.object(key).cloned() else { return };
     let owner_states: Vec<OwnerState> =
@@ -43,8 +43,8 @@ pub(super) fn collect(store: &mut Store, key: &Key) {
     if meta::is_terminating(&object) {
         return;
     }
-    // A finalizer that a client set decides. Otherwise the dependents of a foreground deletion are deleted in the
-    // foreground as well, so that the whole tree is removed from its leaves up.
+    // A finalizer set by a client determines the propagation. Otherwise the dependents of a foreground deletion are
+    // deleted in the foreground as well, so that the whole tree is removed from its leaves up.
     let waiting = owner_states.contains(&OwnerState::WaitingForDependents);
     let has_dependents = store.owned_by(meta::uid(&object)).next().is_some();
     let propagation = if meta::has_finalizer(&object, ORPHAN) {

@@ -1,8 +1,8 @@
 //! The Job controller: creates pods until enough have succeeded or too many have failed.
 //!
 //! See <https://kubernetes.io/docs/concepts/workloads/controllers/job/>. Pods are counted as long as they exist: the
-//! finalizers by which the controller counts deleted pods, limits per index, and policies of failures and success are
-//! left out.
+//! finalizers with which the controller counts deleted pods, limits per index, and policies of failures and success are
+//! not implemented.
 
 mod pods;
 mod status;
@@ -19,7 +19,7 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::validation::registry;
 
-/// What a sync finds out about a Job.
+/// The result of a sync of a Job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Running,
@@ -73,7 +73,7 @@ fn judge(store: &mut Store, key: &Key, job: &Value, pods: &Pods, started: Timest
     }
 }
 
-/// Deletes a finished Job when its time is over. See
+/// Deletes a finished Job when its time to live has expired. See
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/>.
 fn expire(store: &mut Store, key: &Key, job: &Value, finished: Timestamp) {
     let Some(seconds) = job["spec"]["ttlSecondsAfterFinished"].as_i64() else { return };

@@ -1,7 +1,7 @@
-//! The service controller of a cloud: a Service of type `LoadBalancer` gets an address after a while.
+//! A cloud's service controller: a Service of type `LoadBalancer` gets an address after some time.
 //!
-//! See <https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer>. The rules decide when, as for a
-//! pod with the image `service/NAME`.
+//! See <https://kubernetes.io/docs/concepts/services-networking/service/#loadbalancer>. The rules decide when, as they
+//! do for a pod with the image `service/NAME`.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub(super) fn concerns(service: &Value) -> bool {
     meta::text(service, "/spec/type") == "LoadBalancer" && !has_address
 }
 
-/// Gives a Service its address when it is due.
+/// Sets the address of a Service when it is due.
 pub(super) fn sync(store: &mut Store, key: &Key) {
     let Some(service) = store.object(key).cloned() else { return };
     if !concerns(&service) {
@@ -34,7 +34,7 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
         store.queue.add(Task::LoadBalancer, key, due);
         return;
     }
-    // Of the range that RFC 5737 reserves for documentation.
+    // In the range that RFC 5737 reserves for documentation.
     let address = format!("203.0.113.{}", 1 + fnv(meta::uid(&service)) % 254);
     write::modify(store, key, Part::Status, |service| {
         service["status"]["loadBalancer"]["ingress"] = json!([{"ip": address, "ipMode": "VIP"}]);

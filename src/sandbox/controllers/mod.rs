@@ -1,9 +1,9 @@
 //! The controllers, and which of them a change concerns.
 //!
 //! They stand for kube-controller-manager and OpenKruise's manager: see [Controllers] and each file for its own
-//! document. Every controller is level-triggered: it reads the objects as they are and does what is missing.
-//! Controllers act through the same writes as clients and keep nothing between two runs. Left out are all other
-//! controllers (endpoints, autoscaling, disruption, cron jobs, nodes), and claims that a StatefulSet makes.
+//! document. Every controller is level-triggered: it compares the current objects with the desired state. Controllers
+//! write through the same functions as clients and keep no state between runs. All other controllers (endpoints,
+//! autoscaling, disruption, cron jobs, nodes) and the claims of a StatefulSet are not implemented.
 //!
 //! [Controllers]: https://kubernetes.io/docs/concepts/architecture/controller/
 
@@ -70,7 +70,7 @@ pub(crate) fn run(store: &mut Store, work: &WorkItem) {
     }
 }
 
-/// Queues everything that follows the rules, as after a change of them: pods, and Services that may get an address.
+/// Queues everything that depends on the rules after they have changed: pods, and Services that may get an address.
 pub(crate) fn enqueue_scripted(store: &mut Store) {
     for (plural, task) in [("pods", Task::Kubelet), ("services", Task::LoadBalancer)] {
         let is_scripted = |object: &Value| task == Task::Kubelet || load_balancer::concerns(object);

@@ -1,5 +1,5 @@
-//! Which objects belong to a workload: those that name it as their controller, after adopting those that its selector
-//! chooses and that have none.
+//! Which objects belong to a workload: those that it controls, after adopting those that its selector matches and that
+//! have no controller.
 //!
 //! It stands for the controllers' reference manager. See
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#non-template-pod-acquisitions>.
@@ -14,7 +14,7 @@ use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::write::{self, Part};
 
-/// An object and where it is.
+/// An object and its key.
 pub(super) type Found = (Key, Arc<Value>);
 
 /// The objects of a kind that `owner` controls, after it adopted the orphans that `is_adoptable` accepts. An owner

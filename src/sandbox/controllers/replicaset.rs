@@ -15,7 +15,7 @@ use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
 use crate::sandbox::store::write::{self, DryRun, Part};
 use crate::sandbox::validation::registry;
 
-/// How many pods one sync creates or deletes at most (`BurstReplicas` of Kubernetes).
+/// The most pods that one sync creates or deletes (`BurstReplicas` of Kubernetes).
 const BURST: usize = 500;
 
 /// Brings the pods of a ReplicaSet and its status in line with its spec.
@@ -51,7 +51,7 @@ fn create_pod(store: &mut Store, set: &Value) {
     metadata["generateName"] = json!(format!("{}-", meta::name(set)));
     metadata["ownerReferences"] = json!([meta::controller_reference(set)]);
     let pod = json!({"metadata": metadata, "spec": template["spec"]});
-    // Refused only if the generated name exists; the next sync tries again.
+    // Fails only if the generated name exists; the next sync retries.
     write::create(store, registry::kind("pods"), meta::namespace(set), pod, DryRun::Off).ok();
 }
 

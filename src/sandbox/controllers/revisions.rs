@@ -1,7 +1,7 @@
 //! The history of templates that StatefulSets and CloneSets keep in ControllerRevisions.
 //!
-//! This module finds, creates, renumbers and prunes them. As in Kubernetes, a workload takes every revision that its
-//! selector matches and that no other object controls for its own: see
+//! This module finds, creates, renumbers and prunes them. As in Kubernetes, a workload adopts every revision that its
+//! selector matches and that no other object controls: see
 //! <https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/>.
 
 use serde_json::{Value, json};
@@ -26,9 +26,9 @@ pub(super) struct History {
     owner: Arc<Value>,
     /// Oldest first.
     revisions: Vec<Arc<Value>>,
-    /// The one that the status names; `update` if that does not exist.
+    /// The revision in the status; `update` if that does not exist.
     pub(super) current: Arc<Value>,
-    /// The one with the workload's template.
+    /// The revision with the workload's template.
     pub(super) update: Arc<Value>,
     pub(super) collisions: i64,
 }
@@ -49,7 +49,7 @@ pub(super) fn template(revision: &Value) -> Value {
     template
 }
 
-/// The part of a revision's name that no other revision of the workload has.
+/// The part of a revision's name that is unique among the workload's revisions.
 pub(super) fn short(name: &str) -> &str {
     name.rsplit('-').next().unwrap_or_default()
 }

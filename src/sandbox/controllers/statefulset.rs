@@ -3,8 +3,7 @@
 //! Each sync goes up the ordinals and stops, unless pods are managed in parallel, at the first that is not available.
 //! Then it deletes condemned pods from the highest down, and then, in the same order, the first pod of another
 //! revision, as far as the partition. So a broken pod blocks its own repair, as documented under [Forced rollback].
-//! Claims for volumes and
-//! `maxUnavailable` are left out.
+//! Claims for volumes and `maxUnavailable` are not implemented.
 //!
 //! [Forced rollback]: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
 
@@ -216,7 +215,7 @@ fn create_pod(store: &mut Store, context: &SyncContext, ordinal: i64) {
     {
         volumes.splice(0..0, claims);
     }
-    // A refusal means that another object has the name; the next sync tries again.
+    // An error means that another object has the name; the next sync retries.
     write::create(store, registry::kind("pods"), &context.key.namespace, pod, DryRun::Off).ok();
 }
 

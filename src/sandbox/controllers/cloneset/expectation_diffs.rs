@@ -1,4 +1,4 @@
-//! How far the pods of a CloneSet are from its spec, and how far one sync may go. Arithmetic alone.
+//! How far the pods of a CloneSet are from its spec, and how far one sync may go. Arithmetic only.
 //!
 //! It is `calculateDiffsWithExpectation` of OpenKruise; the documented part is under [partition], [maxUnavailable]
 //! and
@@ -21,13 +21,13 @@ pub(super) struct Strategy {
     pub(super) partition: i64,
     surge: i64,
     unavailable: i64,
-    /// How many pods may be unavailable for more to be made.
+    /// How many pods may be unavailable while more are created.
     unavailable_while_scaling: i64,
     pub(super) paused: bool,
 }
 
 impl Strategy {
-    /// Resolves them; `None` without `spec.replicas`.
+    /// Resolves the numbers; `None` without `spec.replicas`.
     pub(super) fn of(set: &Value) -> Option<Self> {
         let replicas = set.pointer("/spec/replicas").and_then(Value::as_i64)?;
         let strategy = &set["spec"]["updateStrategy"];
@@ -35,7 +35,7 @@ impl Strategy {
         let surge = if paused { 0 } else { resolve(&strategy["maxSurge"], replicas, Rounding::Up) };
         let usual = json!("20%");
         let unavailable = strategy.get("maxUnavailable").unwrap_or(&usual);
-        // Without surge, an update that may take no pod away would never begin.
+        // Without surge, an update that may delete no pod would never begin.
         let rounding = if surge == 0 { Rounding::Up } else { Rounding::Down };
         let while_scaling = set.pointer("/spec/scaleStrategy/maxUnavailable");
         Some(Self {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn surging_makes_new_pods_first() {
+    fn a_surge_creates_new_pods_first() {
         let surging = strategy(5, &json!({"partition": 3, "maxSurge": 1, "maxUnavailable": 0}));
         let diffs = ExpectationDiffs::of(&surging, &members(5, 0, 0));
         assert_eq!((diffs.scale_up, diffs.scale_up_old, diffs.update), (1, 0, 2));

@@ -22,8 +22,7 @@ pub(super) fn condition(pod: &Value) -> Option<&str> {
     conditions.iter().find(|c| c["type"] == IN_PLACE_READY).map(|c| meta::text(c, "/status"))
 }
 
-/// Whether two revisions differ in images, labels and annotations alone: every other field is fixed for the life of a
-/// pod.
+/// Whether two revisions differ only in images, labels and annotations: every other field of a pod is immutable.
 pub(super) fn is_possible(old: &Value, new: &Value) -> bool {
     let (old, new) = (template(old), template(new));
     let (mut before, after) = (old["spec"].clone(), &new["spec"]);
@@ -106,7 +105,7 @@ fn change_images(pod: &mut Value, new: &Value) -> Vec<String> {
     changed
 }
 
-/// Applies the difference between two templates' labels or annotations; what others set on the pod stays.
+/// Applies the difference between two templates' labels or annotations; those that others set on the pod are kept.
 fn merge(metadata: &mut Map<String, Value>, part: &str, old: &Value, new: &Value) {
     let own = metadata.entry(part.to_owned()).or_insert_with(|| json!({}));
     let Some(own) = own.as_object_mut() else { return };
@@ -138,8 +137,8 @@ pub(super) fn refresh(store: &mut Store, key: &Key, pod: &Arc<Value>) -> bool {
     settled
 }
 
-/// Whether the containers run what the last in-place update asked for: the image ID differs from the one before, or
-/// the image is the same as the pod's.
+/// Whether the containers run the images of the last in-place update: the image ID differs from the previous one, or
+/// the image is that of the pod.
 fn is_through(pod: &Value) -> bool {
     let Some(kept) = meta::annotation(pod, STATE_ANNOTATION) else { return true };
     let kept: Value = serde_json::from_str(kept).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What one reconciliation of a Deployment works on: the Deployment, its ReplicaSets and the bounds of its strategy.
+//! The context of one reconciliation of a Deployment: the Deployment, its ReplicaSets and the bounds of its strategy.
 
 use serde_json::Value;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(super) struct SyncContext {
     /// All others, oldest first.
     pub(super) others: Vec<OwnedReplicaSet>,
     pub(super) bounds: RollingBounds,
-    /// News for the condition Progressing.
+    /// An update for the condition Progressing.
     pub(super) progress: Option<Progress>,
     /// The Deployment's revision annotation, if this sync sets it.
     pub(super) revision: Option<String>,
@@ -69,11 +69,11 @@ impl SyncContext {
 
 /// What happened to the newest ReplicaSet.
 pub(super) enum Progress {
-    /// The ReplicaSet of this name was made.
+    /// The ReplicaSet with this name was created.
     Created(String),
-    /// The ReplicaSet of this name was found.
+    /// The ReplicaSet with this name was found.
     Found(String),
-    /// None could be made.
+    /// None could be created.
     Failed(String),
 }
 
@@ -87,7 +87,7 @@ pub(super) struct RollingBounds {
 
 impl RollingBounds {
     /// Resolves `maxSurge` and `maxUnavailable`. Both can round to zero, which validation does not see; then one pod
-    /// may be unavailable, because a surge might be refused by a quota (`ResolveFenceposts` of Kubernetes).
+    /// may be unavailable, because a quota might reject a surge (`ResolveFenceposts` of Kubernetes).
     pub(super) fn of(deployment: &Value) -> Self {
         let size = meta::number(deployment, "/spec/replicas");
         let strategy = &deployment["spec"]["strategy"];

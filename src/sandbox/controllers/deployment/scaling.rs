@@ -1,6 +1,6 @@
 //! The arithmetic of a rolling update: how far each ReplicaSet may be scaled now.
 //!
-//! It uses the sizes and counts of ReplicaSets alone. See
+//! It uses only the sizes and counts of ReplicaSets. See
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment> and, for a
 //! Deployment that is resized in mid-rollout,
 //! <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#proportional-scaling>.
@@ -31,8 +31,8 @@ pub(super) fn newest_replicas(context: &SyncContext) -> i64 {
 /// spare   = available - floor                  available pods that may go
 /// ```
 ///
-/// Unavailable old pods go first, up to `most`: they serve nothing, and otherwise a broken old revision would block
-/// the update for ever. Available ones follow up to `spare`. The oldest ReplicaSet shrinks first.
+/// Unavailable old pods are deleted first, up to `most`: they serve no requests, and otherwise a broken old revision
+/// would block the update for ever. Available ones follow up to `spare`. The oldest ReplicaSet shrinks first.
 pub(super) fn shrink_others(store: &mut Store, context: &mut SyncContext) -> bool {
     let Some(newest) = context.newest.clone() else { return false };
     let floor = context.replicas() - context.bounds.max_unavailable;

@@ -62,7 +62,7 @@ fn write_status(
     })
 }
 
-/// The counts, of which zero is left out.
+/// The counts; zeros are omitted.
 pub(super) fn calculate(context: &SyncContext) -> Value {
     let sum = |field: &str| -> i64 { context.all().map(|set| set.status(field)).sum() };
     let available = sum("availableReplicas");
@@ -86,7 +86,7 @@ pub(super) fn calculate(context: &SyncContext) -> Value {
     status
 }
 
-/// Whether a status says that the rollout is complete.
+/// Whether a status shows that the rollout is complete.
 pub(super) fn is_complete(deployment: &Value, status: &Value) -> bool {
     let size = meta::number(deployment, "/spec/replicas");
     ["updatedReplicas", "replicas", "availableReplicas"].iter().all(|f| count(status, f) == size)

@@ -64,13 +64,13 @@ impl Pods {
         restarts > 0 && restarts >= limit
     }
 
-    /// Creates pods that are missing and deletes those that are too many.
+    /// Creates missing pods and deletes surplus ones.
     pub(super) fn adjust(&self, store: &mut Store, key: &Key, job: &Value) {
         let parallelism = meta::number(job, "/spec/parallelism");
         let active = i64::try_from(self.active.len()).unwrap_or(i64::MAX);
         let wanted = match job["spec"]["completions"].as_i64() {
             Some(completions) => parallelism.min(completions - self.succeeded),
-            // Any success means that the work is done: the others end by themselves.
+            // After the first success, the work is done, and the other pods end by themselves.
             None if self.succeeded > 0 => active,
             None => parallelism,
         };
@@ -134,6 +134,6 @@ fn create(store: &mut Store, job: &Value, index: i64) {
     metadata["generateName"] = json!(prefix);
     metadata["ownerReferences"] = json!([meta::controller_reference(job)]);
     let pod = json!({"metadata": metadata, "spec": spec});
-    // Refused only if the generated name exists; the next sync tries again.
+    // Fails only if the generated name exists; the next sync retries.
     write::create(store, registry::kind("pods"), meta::namespace(job), pod, DryRun::Off).ok();
 }
