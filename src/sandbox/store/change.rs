@@ -1,4 +1,4 @@
-//! Accepted changes, as the store records them and as tests read them.
+//! Accepted changes, which the store records for watches and tests.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub struct Change {
     pub at: Timestamp,
     /// Who made it.
     pub actor: Actor,
-    /// The `User-Agent` of the request; `None` where it named none, or where no request made the change.
+    /// The `User-Agent` of the request; `None` if it had none, or no request made the change.
     pub user_agent: Option<Arc<str>>,
     /// The verb.
     pub verb: Verb,

@@ -1,4 +1,4 @@
-//! Deletion: at once, or held by finalizers and a grace period.
+//! Deletion: at once, or delayed by finalizers and a grace period.
 //!
 //! Requests and controllers delete through the same function. Dependents are left to the garbage collector; this
 //! module only sets the finalizers that instruct it. See
@@ -30,7 +30,7 @@ pub(crate) struct DeleteOptions {
     pub(crate) grace: Option<i64>,
 }
 
-/// Deletes an object, or marks it as terminating if finalizers or a grace period hold it.
+/// Deletes an object, or marks it as terminating if finalizers or a grace period delay it.
 pub(crate) fn delete(
     store: &mut Store,
     key: &Key,
@@ -52,7 +52,7 @@ pub(crate) fn delete(
     }
     let mut object = (*before).clone();
     let mut finalizers: Vec<Value> = meta::items(&object, "/metadata/finalizers").to_vec();
-    // Jobs keep their pods unless the request says otherwise; the other kinds that have dependents do not.
+    // By default, the dependents of Jobs are orphaned; those of other kinds are not.
     let by_default = kind.is("jobs").then_some(Propagation::Orphan);
     if let Some(propagation) = options.propagation.or(by_default) {
         finalizers.retain(|f| f != FOREGROUND && f != ORPHAN);
@@ -102,19 +102,19 @@ pub(crate) fn delete(
     Ok((*store.put(key.clone(), object)).clone())
 }
 
-/// Deletes an object for a controller. Without preconditions this fails only for an object that is gone already, and
-/// then there is nothing to do.
+/// Deletes an object for a controller. Without preconditions, this fails only if the object no longer exists, which is
+/// ignored.
 pub(crate) fn delete_for_controller(store: &mut Store, key: &Key, options: &DeleteOptions) {
     delete(store, key, options, DryRun::Off).ok();
 }
 
-/// The finalizer that holds an owner until its dependents are deleted.
+/// The finalizer that keeps an owner until its dependents are deleted.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 
-/// The finalizer that holds an owner until its dependents are released.
+/// The finalizer that keeps an owner until its dependents are released.
 pub(crate) const ORPHAN: &str = "orphan";
 
-/// The finalizer that holds a CustomResourceDefinition until its objects are deleted.
+/// The finalizer that keeps a CustomResourceDefinition until its objects are deleted.
 pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 fn grace(kind: Kind, object: &Value, options: &DeleteOptions) -> i64 {

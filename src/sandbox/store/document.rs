@@ -1,4 +1,4 @@
-//! What the sandbox's file contains: the document, and the lines of changes behind it.
+//! The content of the sandbox's file: the document, and the lines of changes after it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub(super) struct Document {
     pub(super) sandbox: SandboxState,
 }
 
-/// What the file keeps besides the objects.
+/// The state in the file besides the objects.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct SandboxState {
@@ -102,27 +102,27 @@ impl SandboxState {
     }
 }
 
-/// One line behind the document: what a transaction has changed.
+/// One line after the document: the changes of a transaction.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ChangeLine {
-    /// Where the line begins in the file: a line that is somewhere else was put there by hand.
+    /// The offset of the line in the file; a line at another offset was moved by hand.
     pub(super) at: u64,
     pub(super) resource_version: u64,
     pub(super) issued: u64,
-    /// The objects that were put, as they are now.
+    /// The objects that were created or changed, in their new state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) objects: Vec<Value>,
-    /// Those that were removed, with the version of the removal.
+    /// The objects that were removed, with the version of the removal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) removed: Vec<(u64, ObjectReference)>,
-    /// When pods that were put were created, or last got another image.
+    /// When these objects' pods were created or last got another image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) pods_created: BTreeMap<String, Timestamp>,
-    /// Work that was queued, and work that was done, which has no time.
+    /// Work that was queued, and completed work, which has no time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) queue: Vec<QueueChange>,
-    /// The rules and the groups that are not installed, where they have changed.
+    /// The rules and the groups that are not installed, if they have changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settings: Option<Settings>,
 }
@@ -135,7 +135,7 @@ pub(super) struct QueueChange {
     at: Option<Timestamp>,
 }
 
-/// What the file keeps besides what changes with every write.
+/// The state in the file that rarely changes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Settings {
     rules: Vec<StoredRule>,

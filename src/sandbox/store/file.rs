@@ -1,9 +1,9 @@
-//! The file that keeps the sandbox between processes and shares it among them.
+//! The file that stores the sandbox between processes and shares it among them.
 //!
-//! It is one JSON document, and behind it a line for each transaction since the document was written, so that a write
-//! costs as much as it changes. The document is replaced as a whole once the lines have outgrown it, and when a process
-//! ends. All of that happens under the lock of a file beside it. This module reads and writes; it must not know what
-//! happens in between.
+//! It is one JSON document, followed by a line for each transaction since the document was written, so that the cost of
+//! a write is proportional to its changes. The document is rewritten once the lines have outgrown it, and when a
+//! process ends. All access is guarded by a lock file. This module reads and writes; it must not know what happens in
+//! between.
 
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
@@ -26,7 +26,7 @@ use crate::sandbox::validation::{defined, registry};
 /// The file and its last known state.
 #[derive(Debug)]
 pub(crate) struct DataFile {
-    /// The path as the caller gave it, for messages.
+    /// The path as specified, for messages.
     name: PathBuf,
     path: PathBuf,
     temporary: PathBuf,
@@ -34,20 +34,20 @@ pub(crate) struct DataFile {
     seen: Option<Stamp>,
     /// The bytes of the document; 0 before it is read or written.
     document: u64,
-    /// The bytes that are known: the document and the lines behind it.
+    /// The length of the known content: the document and the lines after it.
     end: u64,
     /// Whether this process has added lines.
     has_added: bool,
 }
 
-/// Lines that are no longer than this are kept, however small the document is.
+/// Up to this total length, lines are kept even if the document is smaller.
 const MAX_LINES: u64 = 256 * 1024;
 
 /// Distinguishes versions of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
-    /// How often the file was replaced, as counted in the lock file: the rest may repeat within a tick of
-    /// the file system's clock.
+    /// How often the file was replaced, as counted in the lock file: the other values may repeat within a tick of the
+    /// file system's clock.
     replaced: u64,
     inode: u64,
     size: u64,
@@ -60,26 +60,26 @@ pub(crate) struct Locked(File);
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // Closing the descriptor would not release it, as the file keeps another one to the same description.
+        // Closing the descriptor would not release the lock, since another descriptor refers to the same open file.
         flock(&self.0, FlockOperation::Unlock).ok();
     }
 }
 
-/// Objects as they were before they changed; `None` where there was none.
+/// Objects before they changed; `None` if they did not exist.
 pub(crate) type Before = BTreeMap<Key, Option<Arc<Value>>>;
 
-/// Lines behind the document, and where they end.
+/// Lines after the document, and where they end.
 struct Lines {
     lines: Vec<DecodedLine>,
     end: u64,
 }
 
-/// The lock beside a sandbox's file.
+/// The lock file of a sandbox's file.
 pub(crate) fn lock_of(path: &Path) -> PathBuf {
     with_ending(&resolve_links(path), "lock")
 }
 
-/// How many links are followed: Linux's limit.
+/// The maximum number of links that are followed, as in Linux.
 const MAX_LINKS: usize = 40;
 
 /// The file behind a path, so that all names of one file share its state and its lock. It need not exist.
@@ -157,7 +157,7 @@ impl DataFile {
         };
         let end = documents.byte_offset();
         let mut store = Store::default();
-        // The kinds of the other objects may be among them.
+        // Definitions first, since they may define the kinds of other objects.
         for definition in document.objects.iter().filter(|o| o["kind"] == "CustomResourceDefinition") {
             defined::add(definition);
         }
@@ -170,7 +170,7 @@ impl DataFile {
             store.replace(key, Some(object));
         }
         document.sandbox.restore(&mut store);
-        // A document that was written by hand may not end with a line break.
+        // A document that was written by hand may lack the line break.
         let line_break = usize::from(text[end..].starts_with('\n'));
         let document = (end + line_break) as u64;
         let Lines { lines, end } = self.read_lines(&text[end + line_break..], document, known)?;
@@ -182,8 +182,8 @@ impl DataFile {
         Ok(Some(store))
     }
 
-    /// Takes in what other processes have added since the file was last read: the objects that have changed, as they
-    /// were before. `None` where the file has to be read as a whole.
+    /// Applies the lines that other processes have added since the file was last read, and returns the changed objects
+    /// as they were before. `None` if the file must be read as a whole.
     pub(crate) fn catch_up(&mut self, store: &mut Store) -> Result<Option<Before>, SandboxError> {
         let (Some(seen), Some(stamp)) = (self.seen, self.stamp()) else { return Ok(None) };
         let is_same = stamp.replaced == seen.replaced && stamp.inode == seen.inode;
@@ -196,7 +196,7 @@ impl DataFile {
             let mut text = String::new();
             file.read_to_string(&mut text).map(|_| text)
         };
-        // What was edited by hand is read as a whole, and judged there.
+        // A file that was edited by hand is read and checked as a whole.
         let Ok(text) = read() else { return Ok(None) };
         let Ok(Lines { lines, end }) = self.read_lines(&text, self.end, store) else { return Ok(None) };
         if lines.is_empty() && !text.is_empty() && stamp.size != seen.size {
@@ -214,7 +214,7 @@ impl DataFile {
         Ok(Some(before))
     }
 
-    /// Reads the lines behind the document, which begin here. The last may be what is left of a write.
+    /// Reads the lines after the document, from the offset `begin`. The last one may be an incomplete write.
     fn read_lines(&self, text: &str, begin: u64, known: &Store) -> Result<Lines, SandboxError> {
         let mut lines = Vec::new();
         let mut at = begin;
@@ -263,7 +263,7 @@ impl DataFile {
         Ok((key, Arc::new(object)))
     }
 
-    /// Saves what a transaction has changed.
+    /// Saves the changes of a transaction.
     pub(crate) fn save(
         &mut self,
         store: &mut Store,
@@ -277,25 +277,25 @@ impl DataFile {
         let line = journal::line(self.end, store, changes, settings);
         match self.append(&line) {
             Ok(()) => Ok(()),
-            // It was removed, so there is nothing to add to.
+            // The file was removed, so no line can be added.
             Err(e) if e.kind() == io::ErrorKind::NotFound => self.replace(store),
             Err(source) => Err(SandboxError::Write { path: self.name.clone(), source }),
         }
     }
 
-    /// Replaces the document, if this process has added lines to it. One that has only read leaves the file as it is.
+    /// Rewrites the document if this process has added lines. A process that has only read does not change the file.
     pub(crate) fn compact(&mut self, store: &mut Store) -> Result<(), SandboxError> {
         if self.has_added && self.end > self.document { self.replace(store) } else { Ok(()) }
     }
 
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
         let file = File::options().write(true).open(&self.path)?;
-        // What a killed process has left of its write was not accepted.
+        // The incomplete write of a killed process was not accepted.
         if file.metadata()?.len() > self.end {
             file.set_len(self.end)?;
         }
         if let Err(error) = file.write_all_at(line, self.end) {
-            // A part of a line is useless, and takes space on a full disk.
+            // An incomplete line is useless, and takes space on a full disk.
             file.set_len(self.end).ok();
             return Err(error);
         }
@@ -319,7 +319,7 @@ impl DataFile {
             serde_json::to_writer(&mut text, &rest)?;
             text.extend_from_slice(b"}\n");
             self.create_temporary()?.write_all(&text)?;
-            // Counted first: a process killed in between only makes others read the same file again.
+            // The counter is written first: if the process is killed in between, others only reread the same file.
             self.lock.write_all_at(&(self.replaced() + 1).to_le_bytes(), 0)?;
             fs::rename(&self.temporary, &self.path)?;
             Ok(text.len() as u64)
@@ -331,17 +331,17 @@ impl DataFile {
                 Ok(())
             }
             Err(source) => {
-                // Half a document is useless, and takes space on a full disk.
+                // An incomplete document is useless, and takes space on a full disk.
                 fs::remove_file(&self.temporary).ok();
                 Err(SandboxError::Write { path: self.name.clone(), source })
             }
         }
     }
 
-    /// Creates the file that replaces the other, with the same permissions from the start, so that no one else can
-    /// read it, not even while it is incomplete.
+    /// Creates the temporary file with the permissions of the file that it will replace, so that it is never readable
+    /// by others.
     fn create_temporary(&self) -> io::Result<File> {
-        // Left behind by a killed process, or a link that someone planted.
+        // It may be left behind by a killed process, or be a planted link.
         fs::remove_file(&self.temporary).ok();
         let mut options = File::options();
         options.write(true).create_new(true);

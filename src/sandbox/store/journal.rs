@@ -1,7 +1,7 @@
-//! The lines of changes behind the document: how a transaction becomes one, and how one changes the state.
+//! The lines of changes after the document: writing one for a transaction, and applying one to the state.
 //!
-//! A line is written at once and ends with a line break. One without it is what a killed process has left of its last
-//! write, which was not accepted.
+//! A line is written in a single write and ends with a line break. A line without one is the incomplete write of a
+//! killed process, which was not accepted.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::document::{ChangeLine, ObjectReference, QueueChange, Settings};
 use crate::sandbox::store::objects::Store;
 
-/// How each line begins, so that what is left of one is recognised.
+/// The beginning of each line, by which an incomplete one is recognised.
 pub(super) const BEGINNING: &str = "{\"at\":";
 
 /// Whether rules or groups have changed.
@@ -25,7 +25,7 @@ pub(crate) enum SettingsChange {
     Kept,
 }
 
-/// The line that says what a transaction has changed, for a place in the file.
+/// The line with the changes of a transaction, for an offset in the file.
 pub(super) fn line(
     at: u64,
     store: &mut Store,
@@ -57,7 +57,7 @@ pub(super) fn line(
         queue: store.queue.take_log().iter().map(|(work, at)| QueueChange::of(work, *at)).collect(),
         settings: (settings == SettingsChange::Changed).then(|| Settings::of(store)),
     };
-    // The objects are written from where they are, without a copy of each.
+    // Serialises the objects directly, without copying them.
     let mut text = serde_json::to_string(&line).unwrap_or_default();
     text.pop();
     for (nth, object) in put.values().enumerate() {
@@ -75,13 +75,13 @@ pub(super) struct DecodedLine {
 }
 
 impl DecodedLine {
-    /// The objects that it is about.
+    /// The objects that it changes.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         let removed = self.line.removed.iter().filter_map(|(_, object)| object.key());
         self.objects.iter().map(|(key, _)| key.clone()).chain(removed)
     }
 
-    /// Makes the changes.
+    /// Applies the changes.
     pub(super) fn apply(self, store: &mut Store) {
         let Self { line, objects } = self;
         let put: BTreeSet<&Key> = objects.iter().map(|(key, _)| key).collect();

@@ -1,9 +1,9 @@
 //! Who owns which fields of an object: `metadata.managedFields`.
 //!
-//! A write that is no apply takes what it changes from all managers and gives it to its own. Objects that controllers
-//! create are not followed; the server follows them as well. See
-//! <https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>. Left out are the limit on the
-//! number of managers and the upgrade of kubectl's client-side applies.
+//! A write other than an apply transfers the ownership of the fields that it changes to its own manager. Unlike in the
+//! server, objects that controllers create have no entries. See
+//! <https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>. The limit on the number of
+//! managers and the upgrade of kubectl's client-side applies are not implemented.
 
 pub(crate) mod comparison;
 
@@ -17,7 +17,7 @@ use crate::sandbox::object::meta;
 use crate::sandbox::store::write::Part;
 use crate::sandbox::validation::registry;
 
-/// Who writes, as the entries name it.
+/// The writer of a request, as recorded in entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Writer {
     pub(crate) manager: String,
@@ -64,7 +64,7 @@ pub(crate) fn read(object: &Value) -> Vec<Entry> {
     meta::items(object, "/metadata/managedFields").iter().map(entry).collect()
 }
 
-/// Writes the entries that own something, in the server's order.
+/// Writes the entries that own fields, in the server's order.
 pub(crate) fn write(object: &mut Value, entries: &[Entry]) {
     let entries = entries.iter().filter(|entry| !entry.fields.is_empty()).map(Entry::written).collect();
     write_in_order(object, entries);
@@ -72,7 +72,7 @@ pub(crate) fn write(object: &mut Value, entries: &[Entry]) {
 
 fn write_in_order(object: &mut Value, mut entries: Vec<Value>) {
     entries.sort_by(|one, other| {
-        // The names of the operations are in their order.
+        // The operations' names sort in their order.
         let fields = ["operation", "time", "manager", "apiVersion", "subresource"];
         let key = |entry: &Value, field: &str| entry[field].as_str().unwrap_or_default().to_owned();
         fields
@@ -105,7 +105,7 @@ impl Entry {
         written
     }
 
-    /// The manager as messages name it.
+    /// The manager's name in messages.
     pub(crate) fn title(&self) -> String {
         let mut title = json!(self.manager).to_string();
         if !self.subresource.is_empty() {
@@ -118,7 +118,7 @@ impl Entry {
     }
 }
 
-/// A write: what there was, and what there is now but for what belongs to no manager.
+/// A write: the object before, and after without the fields that belong to no manager.
 pub(crate) struct Change<'a> {
     pub(crate) kind: Kind,
     pub(crate) before: &'a Value,
@@ -126,8 +126,8 @@ pub(crate) struct Change<'a> {
     pub(crate) part: Part,
 }
 
-/// The entries of an object after a write, for [`set`]; nothing if the write changes no field. `entries` are those that
-/// it had.
+/// The entries of an object after a write, for [`set`]; `None` if the write changes no field. `entries` are the
+/// previous ones.
 pub(crate) fn record(
     change: &Change<'_>,
     entries: &[Value],
@@ -140,7 +140,7 @@ pub(crate) fn record(
     };
     let version = change.kind.api_version();
     let own = change.in_version(change.kind);
-    // An entry without anything is how a client asks to forget all managers.
+    // With an empty entry, a client requests to forget all managers.
     let is_entry = |entry: &&Value| entry.get("apiVersion").is_some();
     if own.is_empty() && entries.iter().all(|entry| is_entry(&entry)) {
         return None;
@@ -165,7 +165,7 @@ pub(crate) fn record(
     }
     let is_scale = subresource == "scale";
     if is_scale && (!has_owner || meta::number(change.after, "/spec/replicas") == 0) {
-        // As the server records a size: not at all if it is zero or had no owner.
+        // Like the server, does not record a size that is zero or had no owner.
         touched = FieldSet::default();
     }
     let mine = Entry {
@@ -203,7 +203,7 @@ pub(crate) fn set(object: &mut Value, entries: Vec<Value>) {
 }
 
 impl Change<'_> {
-    /// The kind in which a manager of another version knows the object.
+    /// The object's kind in the version of another manager.
     fn other_version(&self, version: &str) -> Option<Kind> {
         let is_own = version == self.kind.version || version == self.kind.api_version();
         if is_own { None } else { registry::find_kind(version, self.kind.kind) }
@@ -218,7 +218,7 @@ impl Change<'_> {
     }
 }
 
-/// Removes the fields that belong to no manager: those of the server, and those that the request cannot write.
+/// Removes the fields that no manager owns: those of the server, and those that the request cannot write.
 pub(crate) fn strip(kind: Kind, fields: &mut FieldSet, part: Part) {
     for name in ["apiVersion", "kind"] {
         fields.children.remove(&field(name));
@@ -253,8 +253,8 @@ pub(crate) fn strip(kind: Kind, fields: &mut FieldSet, part: Part) {
     }
 }
 
-/// An object without what the server allocated for it, which it did not have when it was `given`; nothing if that is
-/// the object itself. What the object had before a change stays.
+/// An object without the fields that the server allocated, which are neither in `given` nor in `before`; `None` if
+/// nothing was given.
 pub(crate) fn without_allocated(
     kind: Kind,
     object: &Value,

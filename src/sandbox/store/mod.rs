@@ -2,8 +2,8 @@
 //!
 //! It stands for etcd, the generic registry in front of it (`k8s.io/apiserver/pkg/registry/generic`), the watch
 //! cache, and client-go's work queue: see [Kubernetes API concepts]. Requests and controllers write through the same
-//! functions. Left out are transactions over several objects, which etcd has and the API does not offer, and leases
-//! of etcd.
+//! functions. Transactions over several objects, which etcd has but the API does not offer, and etcd's leases are not
+//! implemented.
 //!
 //! [Kubernetes API concepts]: https://kubernetes.io/docs/reference/using-api/api-concepts/
 

@@ -22,11 +22,11 @@ use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::queue::WorkQueue;
 use crate::sandbox::validation::{defined, registry};
 
-/// How many deletions are remembered with their versions: a process that reloads the file publishes them to its
-/// watches.
+/// The number of deletions that are remembered with their versions, so that a process that reloads the file can publish
+/// them to its watches.
 const REMEMBERED_DELETIONS: usize = 500;
 
-/// Everything that the file keeps, and the running transaction.
+/// Everything that the file stores, and the running transaction.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
@@ -38,7 +38,7 @@ pub(crate) struct Store {
     pub(crate) version: u64,
     /// How many UIDs and generated names were issued.
     pub(crate) issued: u64,
-    /// How many were issued in dry runs.
+    /// How many UIDs and generated names were issued in dry runs.
     dry_run_issued: u64,
     pub(crate) queue: WorkQueue,
     /// When pods were created or last got another image, to the millisecond, by UID: `creationTimestamp` has whole
@@ -59,7 +59,7 @@ pub(crate) struct Store {
     pub(crate) dirty: bool,
     /// The `Warning` headers of the response.
     pub(crate) warnings: Vec<String>,
-    /// Who acts, and the program and the verb of the request.
+    /// The actor, and the program and the verb of the request.
     pub(crate) actor: Actor,
     pub(crate) user_agent: Option<Arc<str>>,
     pub(crate) verb: Verb,
@@ -141,7 +141,7 @@ impl Store {
         self.owned.get(uid).into_iter().flatten().filter_map(|key| self.objects.get_key_value(key))
     }
 
-    /// Where the object with this UID is.
+    /// The key of the object with this UID.
     pub(crate) fn with_uid(&self, uid: &str) -> Option<&Key> {
         self.by_uid.get(uid)
     }
@@ -166,7 +166,7 @@ impl Store {
         Some(before)
     }
 
-    /// Notes that an object is removed in a version, before it is.
+    /// Records the version of a removal, before the object is removed.
     pub(crate) fn note_removal(&mut self, version: u64, key: &Key) {
         if let Some(object) = self.objects.get(key) {
             self.pod_starts.remove(meta::uid(object));
@@ -260,12 +260,12 @@ impl Store {
     }
 }
 
-/// Where the definition of a kind is.
+/// The key of the definition of a kind.
 pub(crate) fn definition_of(kind: Kind) -> Key {
     Key::new(registry::kind("customresourcedefinitions"), "", &kind.resource())
 }
 
-/// Where the numbers of dry runs start: no sandbox issues as many others.
+/// The first number of dry runs: no sandbox issues as many other numbers.
 const DRY_RUN_OFFSET: u64 = 1 << 62;
 
 /// Spreads neighbouring numbers over all of `u64` (the finaliser of splitmix64).

@@ -1,18 +1,18 @@
 //! The controllers' work queue: which object is due for which controller, and when.
 //!
-//! It stands for client-go's delaying work queue. An entry is only a reason to sync; all state is in the objects, so
-//! a lost or doubled entry does no harm. The queue must not know what a sync does.
+//! It stands for client-go's delaying work queue. An entry is only a reason to sync; all state is in the objects, so a
+//! lost or duplicate entry does no harm. The queue must not know what a sync does.
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sandbox::object::key::Key;
 
-/// How long a change takes to reach a controller, which is the delay of the watch in a cluster. Without it, clients
-/// would never see a status that is behind its spec, and in a cluster they do.
+/// How long a change takes to reach a controller, like the watch delay in a cluster. Without it, clients would never
+/// observe a status that is behind its spec, as they do in a cluster.
 pub(crate) const CONTROLLER_DELAY: SignedDuration = SignedDuration::from_millis(5);
 
-/// A controller, as the file names it.
+/// A controller, by its name in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Task {
@@ -51,7 +51,7 @@ pub(crate) struct WorkQueue {
     due: BTreeMap<WorkItem, Timestamp>,
     order: BTreeSet<(Timestamp, WorkItem)>,
     grown: bool,
-    /// What has changed since it was saved; `None` where nothing is saved.
+    /// The changes since it was last saved; `None` if it is not saved.
     log: Option<BTreeSet<WorkItem>>,
 }
 
@@ -71,7 +71,7 @@ impl WorkQueue {
         self.grown = true;
     }
 
-    /// Queues an item for a time, whatever it was queued for; without a time, it is no longer queued.
+    /// Queues an item for a time, replacing its earlier time; without a time, removes it.
     pub(crate) fn set(&mut self, work: WorkItem, at: Option<Timestamp>) {
         if let Some(already) = self.due.remove(&work) {
             self.order.remove(&(already, work.clone()));
@@ -98,12 +98,12 @@ impl WorkQueue {
         Some((at, work))
     }
 
-    /// Notes from here on what changes.
+    /// Starts recording changes.
     pub(crate) fn keep_log(&mut self) {
         self.log = Some(BTreeSet::new());
     }
 
-    /// What has changed since the last call: the items, with their times where they are queued.
+    /// The changes since the last call: the items, with their times if they are queued.
     pub(crate) fn take_log(&mut self) -> Vec<(WorkItem, Option<Timestamp>)> {
         let Some(log) = &mut self.log else { return Vec::new() };
         let changed = std::mem::take(log);

@@ -1,4 +1,4 @@
-//! The last changes: where watches start, and what lists of past versions are reconstructed from.
+//! The last changes, from which watches start, and from which lists of past versions are reconstructed.
 //!
 //! It stands for the API server's watch cache. See
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes>.
@@ -13,23 +13,23 @@ use crate::sandbox::object::kind::Kind;
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::objects::Store;
 
-/// How many changes a watch can go back. A real server keeps them for minutes (etcd compacts after five); a limit by
-/// number lets a test reach it without waiting.
+/// The number of changes that are kept. A real server keeps them for minutes (etcd compacts after five); with a limit
+/// by number, tests reach it without waiting.
 const HISTORY: usize = 1_000;
 
 /// The last changes, and the watches that wait for the next.
 #[derive(Debug, Default)]
 pub(crate) struct WatchCache {
     changes: VecDeque<ChangeRecord>,
-    /// Changes up to this version are forgotten.
+    /// Changes up to this version have been forgotten.
     oldest: u64,
     watchers: Vec<UnboundedSender<ChangeRecord>>,
 }
 
-/// Objects as they were at some version.
+/// Objects at some version.
 pub(crate) type Snapshot = BTreeMap<Key, Arc<Value>>;
 
-/// The version asked for is older than this one, the oldest that can be answered.
+/// The requested version is older than this one, the oldest that is available.
 #[derive(Debug)]
 pub(crate) struct TooOld(pub(crate) u64);
 
@@ -53,7 +53,7 @@ impl WatchCache {
         Ok(self.changes.iter().filter(move |change| change.version > version))
     }
 
-    /// The objects of a kind as they were at a version: the present ones with every later change undone.
+    /// The objects of a kind at a version: the current ones with every later change undone.
     pub(crate) fn snapshot(&self, store: &Store, kind: Kind, version: u64) -> Result<Snapshot, TooOld> {
         let later: Vec<&ChangeRecord> =
             self.since(version)?.filter(|change| change.key.kind == kind).collect();

@@ -1,6 +1,6 @@
 //! Creating and changing one object: preconditions, generation, defaults, validation and finalizers.
 //!
-//! Requests and controllers write through the same functions, so the same rules bind them. It must not know about
+//! Requests and controllers write through the same functions, so the same rules apply to both. It must not know about
 //! transports. See <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions> for the
 //! precondition.
 
@@ -19,7 +19,7 @@ use crate::sandbox::store::managed_fields::{self, Change};
 use crate::sandbox::store::objects::Store;
 use crate::sandbox::validation::{metadata, zero};
 
-/// `dryRun=All`: an accepted write is answered and not stored.
+/// `dryRun=All`: an accepted write is returned but not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DryRun {
     Off,
@@ -101,7 +101,7 @@ fn create_object(
     let given = managed_fields::allocates(kind).then(|| object.clone());
     (kind.default)(&mut object);
     (kind.derive)(&mut object, None);
-    // Controllers create too many objects to follow them all.
+    // Controllers create too many objects to record the owners of all fields.
     if store.actor == Actor::Client && kind.persistence == Persistence::Stored {
         record(store, kind, Part::Main, given.as_ref(), &zero::zero(kind), &mut object);
     }
@@ -225,7 +225,7 @@ pub(crate) fn change(
     Ok(store.put(key.clone(), object))
 }
 
-/// Records who owns what a write changes. `given` is the object before it was completed.
+/// Records the owner of the fields that a write changes. `given` is the object before defaults and allocation.
 fn record(store: &Store, kind: Kind, part: Part, given: Option<&Value>, before: &Value, object: &mut Value) {
     let Some(writer) = &store.writer else { return };
     let seen = managed_fields::without_allocated(kind, object, given, before);
@@ -248,7 +248,7 @@ fn expected_version(object: &Value) -> Result<Option<u64>, StatusError> {
     }
 }
 
-/// Refuses a body whose name is not that of the URL.
+/// Rejects a body whose name differs from the URL's.
 pub(crate) fn check_name(key: &Key, object: &Value) -> Result<(), StatusError> {
     let (given, name) = (meta::name(object), &key.name);
     if given.is_empty() {
@@ -263,15 +263,14 @@ pub(crate) fn check_name(key: &Key, object: &Value) -> Result<(), StatusError> {
     Ok(())
 }
 
-/// Refuses a patched object with another name or namespace.
+/// Rejects a patched object with another name or namespace.
 pub(crate) fn check_name_and_namespace(key: &Key, object: &Value) -> Result<(), StatusError> {
     check_name(key, object)?;
     let namespace = meta::namespace(object);
     if namespace.is_empty() || namespace == key.namespace { Ok(()) } else { Err(StatusError::elsewhere()) }
 }
 
-/// Changes an object for a controller. If the change is refused, the object stays as it is, and a later sync tries
-/// again.
+/// Changes an object for a controller. If the change is rejected, the object is unchanged, and a later sync retries.
 pub(crate) fn modify(
     store: &mut Store,
     key: &Key,
@@ -284,7 +283,7 @@ pub(crate) fn modify(
     change(store, key, &before, object, part, DryRun::Off).ok()
 }
 
-/// Decodes a body as its kind.
+/// Decodes a body for its kind.
 pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Decoded, StatusError> {
     let Some(members) = body.as_object_mut() else {
         return Err(undecodable(kind, "json: cannot unmarshal a body that is not an object"));
@@ -309,7 +308,7 @@ pub(crate) fn decode(kind: Kind, mut body: Value) -> Result<Decoded, StatusError
     (kind.check)(body).map_err(|cause| undecodable(kind, &cause))
 }
 
-/// The refusal of a body that cannot be decoded as its kind.
+/// The error of a body that cannot be decoded for its kind.
 pub(crate) fn undecodable(kind: Kind, cause: &str) -> StatusError {
     let message = format!(
         "{} in version \"{}\" cannot be handled as a {}: {cause}",
@@ -318,7 +317,7 @@ pub(crate) fn undecodable(kind: Kind, cause: &str) -> StatusError {
     StatusError::bad_request(message)
 }
 
-/// Sets the namespace of the URL, or refuses a body with another one.
+/// Sets the namespace of the URL, or rejects a body with another one.
 fn set_namespace(kind: Kind, namespace: &str, object: &mut Value) -> Result<(), StatusError> {
     let given = meta::namespace(object).to_owned();
     let metadata = meta::metadata(object);
@@ -353,7 +352,7 @@ fn keep_system_fields(before: &Value, object: &mut Value) {
     }
 }
 
-/// Keeps what the server allocated for a Service and a client may omit.
+/// Keeps the fields that the server allocated for a Service and that a client may omit.
 fn keep_allocated_fields(before: &Value, object: &mut Value) {
     if object["kind"] != "Service" {
         return;
@@ -367,7 +366,7 @@ fn keep_allocated_fields(before: &Value, object: &mut Value) {
     }
 }
 
-/// Whether a change raises `metadata.generation`, which shows a controller's status to be stale until it observes it.
+/// Whether a change raises `metadata.generation`, which marks the status as stale until the controller observes it.
 fn raises_generation(kind: Kind, before: &Value, object: &Value) -> bool {
     let spec = before.get("spec") != object.get("spec");
     match kind.generation {

@@ -1,4 +1,4 @@
-//! Comparing, merging and pruning objects field by field, as their kind structures them.
+//! Compares, merges and prunes objects field by field, by the structure of their kind.
 //!
 //! It stands for `sigs.k8s.io/structured-merge-diff`. It must not know about managers.
 
@@ -9,7 +9,7 @@ use crate::sandbox::object::field_set::{FieldSet, field};
 use crate::sandbox::object::kind::Kind;
 use crate::sandbox::validation::structure::{Place, Structure, item_step};
 
-/// How one object differs from another.
+/// The differences between two objects.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Comparison {
     pub(crate) added: FieldSet,
@@ -29,7 +29,7 @@ impl Comparison {
         all
     }
 
-    /// What a writer of the second object becomes the owner of.
+    /// The fields that the writer of the second object comes to own.
     pub(crate) fn touched(&self) -> FieldSet {
         let mut touched = self.added.clone();
         touched.extend(&self.modified);
@@ -81,7 +81,7 @@ fn fields(
 
 fn value(place: Place<'_>, name: &str, before: Option<&Value>, after: Option<&Value>) -> Comparison {
     let Some(shown) = after.or(before) else { return Comparison::default() };
-    // A null stands for an empty value of the other's type.
+    // A null is an empty value of the other's type.
     let shown = before.filter(|_| shown.is_null()).unwrap_or(shown);
     let is_alike = before.zip(after).is_none_or(|(before, after)| {
         before.is_null() || after.is_null() || std::mem::discriminant(before) == std::mem::discriminant(after)
@@ -137,7 +137,7 @@ fn items(
     found
 }
 
-/// The items of a list by their steps. Of several with one key, the last counts.
+/// The items of a list by their steps. Of several with the same key, the last one counts.
 fn steps<'a>(list: Option<&'a Value>, keys: &[&str]) -> BTreeMap<String, &'a Value> {
     let items = list.and_then(Value::as_array).into_iter().flatten();
     items.map(|item| (item_step(keys, item), item)).collect()
