@@ -14,7 +14,7 @@ pub enum SandboxError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The file is not one that a sandbox wrote.
+    /// The file is not a valid sandbox file.
     #[error("the sandbox file `{}` is broken: {problem}", path.display())]
     Broken {
         /// The file.
@@ -33,7 +33,7 @@ pub enum SandboxError {
     /// The file cannot be locked.
     #[error("cannot lock the sandbox file `{}`: {source}", path.display())]
     Lock {
-        /// The file, or the lock beside it.
+        /// The file, or its lock file.
         path: PathBuf,
         /// The error of the operating system.
         source: io::Error,

@@ -1,4 +1,4 @@
-//! Events that controllers and the kubelet record about objects: one for each cause, counted.
+//! Events that controllers and the kubelet record about objects: one for each cause, with a count.
 //!
 //! It stands for client-go's event recorder with its aggregation. See
 //! <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>.
@@ -17,20 +17,20 @@ pub(crate) struct EventText {
     pub(crate) component: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
-    /// How often it has happened at least, where that is known.
+    /// The minimum count, if known.
     pub(crate) count: i64,
 }
 
 /// Which repetitions are counted in one event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Aggregate {
-    /// Those with the same reason; the event has the last message.
+    /// Repetitions with the same reason; the event has the last message.
     ByReason,
-    /// Those with the same reason and message.
+    /// Repetitions with the same reason and message.
     ByMessage,
 }
 
-/// Records a warning about an object, or counts it once more.
+/// Records a warning about an object, or increments its count.
 pub(crate) fn warn(store: &mut Store, object: &Value, text: &EventText, aggregate: Aggregate) {
     let EventText { component, reason, message, count } = text;
     let (name, namespace, uid) = (meta::name(object), meta::namespace(object), meta::uid(object));
@@ -69,7 +69,6 @@ pub(crate) fn warn(store: &mut Store, object: &Value, text: &EventText, aggregat
         "reportingComponent": component,
         "reportingInstance": "",
     });
-    // Refused only in a namespace that is being deleted or has a name that none can have: no event then, as in a
-    // cluster.
+    // Fails only in a namespace that is being deleted or has an invalid name; as in a cluster, there is then no event.
     write::create(store, kind, namespace, event, DryRun::Off).ok();
 }

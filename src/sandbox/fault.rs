@@ -1,7 +1,7 @@
-//! Faults: what a test does to the requests of one client.
+//! Faults that a test injects into the requests of one client.
 //!
-//! A fault receives each request before the sandbox does and decides whether it is served, lost or answered with an
-//! error. It must not know the sandbox's state.
+//! A fault receives each request before the sandbox and decides whether it is served, lost or answered with an error.
+//! It must not know the sandbox's state.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -12,7 +12,7 @@ pub trait Fault: Send + Sync + 'static {
     fn decide(&self, request: &RequestInfo) -> Verdict;
 }
 
-/// A request as a fault sees it.
+/// The parts of a request that a fault receives.
 #[derive(Debug, Clone)]
 pub struct RequestInfo {
     /// How many requests the client sent before this one.
@@ -21,15 +21,15 @@ pub struct RequestInfo {
     pub verb: Verb,
     /// The plural name of the resource, with its subresource: `deployments`, `pods/log`. Empty for discovery.
     pub kind: String,
-    /// The object's name, for a create the one in the body; `None` for a collection.
+    /// The object's name, from the body of a create; `None` for a collection.
     pub name: Option<String>,
     /// The path and the query.
     pub path: String,
-    /// The body, where it is JSON.
+    /// The body, if it is JSON.
     pub body: Option<Value>,
 }
 
-/// What a request or a change does.
+/// The verb of a request or a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verb {
     /// Reads one object.
@@ -77,7 +77,7 @@ pub enum WatchFault {
     CloseAfter(usize),
     /// It reports 410 Gone as an event after this many events, and closes.
     GoneAfter(usize),
-    /// It is refused with status 410 Gone.
+    /// It is rejected with status 410 Gone.
     GoneAsStatus,
     /// It stays open and sends nothing.
     Silent,

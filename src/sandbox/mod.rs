@@ -1,12 +1,12 @@
 //! An in-process Kubernetes cluster behind a real [`kube::Client`]: no port, no process, no node.
 //!
 //! It serves the kinds that applications consist of with the API server's semantics, and runs the controllers and a
-//! kubelet behind them on a clock that the caller provides. State lives in memory or in a file that several processes
-//! may share. It knows the Kubernetes API and nothing of what this crate does with it; otherwise tests on it would
-//! agree with themselves.
+//! kubelet behind them on a clock that the caller provides. The state is in memory or in a file that several processes
+//! may share. The sandbox knows only the Kubernetes API, and nothing of what this crate does with it; otherwise tests
+//! could not detect mistakes that both share.
 //!
-//! Whatever it answers is what a real API server answers, including status code, reason and message:
-//! `tests/real/conformance` sends the same requests to both and compares. It leaves out
+//! Its responses are those of a real API server, including status code, reason and message: `tests/real/conformance`
+//! sends the same requests to both and compares the responses. It does not implement
 //!
 //! * protobuf, `Table` and `PartialObjectMetadata` responses, compression, OpenAPI and aggregated discovery;
 //! * the field managers of objects that controllers create (ReplicaSets, their pods, events): the objects of clients
@@ -17,7 +17,7 @@
 //! * the schemas of CustomResourceDefinitions: their objects are kept as they are;
 //! * missing namespaces: every namespace exists, whether or not there is a Namespace object, and none contains the
 //!   objects that controllers create in a new one (`kube-root-ca.crt`, the default service account);
-//! * waiting for a future resource version: it is refused at once, as a server does after seconds;
+//! * waiting for a future resource version: it is rejected at once, as a server does after seconds;
 //! * the texts in which Go's decoders describe input that they cannot read, and warnings and rules about pods that no
 //!   rollout can trigger.
 //!
@@ -72,7 +72,7 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Options {
     /// The file that keeps the state between processes; without one it is kept in memory.
     pub file: Option<PathBuf>,
-    /// How the kubelet treats pods.
+    /// The kubelet's rules.
     pub rules: RulesSource,
     /// The clock.
     pub now: Now,
@@ -83,14 +83,13 @@ pub struct Options {
 /// Where the kubelet's rules come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RulesSource {
-    /// From the caller; they are stored in the file.
+    /// Rules from the caller, which are stored in the file.
     Given(Vec<Rule>),
-    /// From the file, which stays as it is: for commands that only read.
+    /// The rules in the file, which are kept: for commands that only read.
     Stored,
 }
 
-/// A cluster in this process. Its controllers run until the last handle is dropped; clients keep only its state
-/// alive.
+/// An in-process cluster. Its controllers run until the last handle is dropped; clients keep only its state alive.
 #[derive(Clone)]
 pub struct Sandbox {
     simulation: Arc<Simulation>,
@@ -98,7 +97,7 @@ pub struct Sandbox {
     _engine: Arc<Engine>,
 }
 
-/// The task that runs the controllers; aborted on drop, when the file becomes one document again.
+/// The task that runs the controllers. Dropping it aborts the task and compacts the file.
 struct Engine {
     controllers: JoinHandle<()>,
     simulation: Arc<Simulation>,
@@ -107,12 +106,12 @@ struct Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.controllers.abort();
-        // If the file cannot be written now, it stays as it is, and nothing is lost.
+        // If the file cannot be written now, it is unchanged, and nothing is lost.
         self.simulation.compact().ok();
     }
 }
 
-/// Whether a sandbox has used this file: each leaves a lock file beside it.
+/// Whether a sandbox has used this file: each creates a lock file next to it.
 #[must_use]
 pub fn is_sandbox_file(path: &Path) -> bool {
     file::lock_of(path).exists()
@@ -135,7 +134,7 @@ impl Sandbox {
         Ok(Self { simulation, is_persistent, _engine: Arc::new(engine) })
     }
 
-    /// Whether its state outlives this process, in a file.
+    /// Whether its state is in a file, and outlives this process.
     pub fn is_persistent(&self) -> bool {
         self.is_persistent
     }
@@ -150,8 +149,8 @@ impl Sandbox {
         kube::Client::new(Transport::new(Arc::clone(&self.simulation), Some(fault)), default_namespace)
     }
 
-    /// Waits, at most `limit`, until the controllers have finished what follows immediately from earlier writes, so
-    /// that the file is settled when its last writer exits.
+    /// Waits, for at most `limit`, until the controllers have finished the work that follows immediately from earlier
+    /// writes, so that the file is settled when its last writer exits.
     pub async fn settle(&self, limit: Duration) {
         let settled = async {
             while self.simulation.is_busy() {
@@ -171,7 +170,7 @@ impl Sandbox {
         self.simulation.history().into_iter().map(Change::from).collect()
     }
 
-    /// Makes this a cluster without OpenKruise: the CustomResourceDefinition of CloneSets is not installed.
+    /// Uninstalls OpenKruise: removes the CustomResourceDefinition of CloneSets.
     #[must_use]
     pub fn without_kruise(self) -> Self {
         // If the file cannot be written, the next request fails and reports it.
@@ -179,13 +178,13 @@ impl Sandbox {
         self
     }
 
-    /// Forgets all changes up to now, as an API server does after some minutes: watches and lists that ask for an
-    /// older version get 410 Gone.
+    /// Forgets all changes so far, as an API server does after some minutes: watches and lists that request an older
+    /// version get 410 Gone.
     pub fn forget(&self) {
         self.simulation.forget();
     }
 
-    /// Lets controllers and the kubelet do nothing for so long, as when they are restarted.
+    /// Stalls controllers and the kubelet for this long, as if they were restarted.
     pub fn stall_controllers(&self, lasting: Duration) {
         self.simulation.stall(lasting);
     }

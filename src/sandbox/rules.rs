@@ -1,8 +1,8 @@
-//! Rules for the kubelet: which image becomes ready when, and which fails how. A Service that needs a load balancer
-//! follows them as well, as if it were a pod with the image `service/NAME`: it gets its address when the pod would be
-//! ready, and never if the pod would fail.
+//! Rules for the kubelet: when pods with an image become ready, or how they fail. They apply to Services that need a
+//! load balancer as well, as if these were pods with the image `service/NAME`: a Service gets its address when the pod
+//! would be ready, and never if the pod would fail.
 //!
-//! This module reads rules and finds the one for a pod. It must not know how a pod's status is written.
+//! This module parses rules and finds the one for a pod. It must not know how a pod's status is written.
 
 pub mod pod_failure;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 use std::collections::BTreeMap;
 
-/// What happens to pods whose first container has a matching image. The first matching rule counts. A rule whose
+/// What happens to pods whose first container has a matching image. The first matching rule applies. A rule whose
 /// failure cannot happen to a pod, such as a failed mount without a volume, does not match it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -23,20 +23,20 @@ pub struct Rule {
     pub outcome: Outcome,
     /// The log of its containers.
     pub log: Option<String>,
-    /// Restricts the rule to some of these pods. Rules that are read from YAML have no restriction.
+    /// Restricts the rule to some of these pods. Rules from YAML have no restriction.
     pub only: Option<PodMatch>,
 }
 
 /// The pods that a rule applies to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PodMatch {
-    /// Those with all of these labels.
+    /// Pods with all of these labels.
     pub labels: BTreeMap<String, String>,
-    /// Those that were created or got a new image since.
+    /// Pods that were created or got a new image since then.
     pub since: Timestamp,
 }
 
-/// What rules match on.
+/// The properties of a pod that rules match.
 #[derive(Debug, Clone, Copy)]
 pub struct PodFacts<'a> {
     /// The image of its first container.
@@ -54,14 +54,14 @@ pub enum Outcome {
     Ready {
         /// This long after it was created.
         after: SignedDuration,
-        /// How long it stays ready; `None` is for ever.
+        /// How long it stays ready; `None` means for ever.
         lasting: Option<SignedDuration>,
     },
     /// It fails.
     Fail(PodFailure),
 }
 
-/// Rules that cannot be read.
+/// Rules that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {problem}")]
 pub struct RulesError {
@@ -86,12 +86,12 @@ struct Entry {
     log: Option<String>,
 }
 
-/// When a pod becomes ready that no rule matches.
+/// When a pod without a matching rule becomes ready.
 const DEFAULT_READY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
-/// Reads rules from YAML: a list, of which the first match counts.
+/// Parses rules from a YAML list; the first match applies.
 ///
-/// `name` is what messages call the file. An empty text holds no rules.
+/// `name` is the file's name in messages. An empty text contains no rules.
 pub fn parse_rules(name: &str, text: &str) -> Result<Vec<Rule>, RulesError> {
     let error = |line, column, problem: String| RulesError { file: name.to_owned(), line, column, problem };
     let entries: Option<Vec<Entry>> = serde_yaml::from_str(text).map_err(|e| {
@@ -189,7 +189,7 @@ impl StoredRule {
     }
 }
 
-/// The outcome and the log of a pod. `has` answers whether the pod has what a failure needs.
+/// The outcome and the log of a pod. `has` tells whether the pod has the prerequisite of a failure.
 pub fn outcome<'a>(
     rules: &'a [Rule],
     pod: PodFacts<'_>,
@@ -208,7 +208,7 @@ pub fn outcome<'a>(
 }
 
 impl Rule {
-    /// Whether the rule is about pods with this image.
+    /// Whether the rule matches pods with this image.
     pub fn fits_image(&self, image: &str) -> bool {
         matches(&self.image, image)
     }
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_read() {
+    fn rules_are_parsed() {
         let text = "- {image: 'web:2*', readyAfter: 20ms}\n- {image: 'web:3', fail: CrashLoopBackOff, log: 'boom'}\n- image: '*'\n  unreadyAfter: 5s\n";
         let rules = parse_rules("rules.yaml", text).unwrap();
         let found = |image: &str| outcome(&rules, pod(image), |_| false);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_passes_over_pods_to_which_its_failure_cannot_happen() {
+    fn a_rule_skips_pods_without_the_prerequisite_of_its_failure() {
         let text = "- {image: '*', fail: FailedMount}\n- {image: '*', fail: InitCrashLoopBackOff}\n- {image: '*', fail: CreateContainerConfigError}\n- {image: '*', fail: OOMKilled}\n";
         let rules = parse_rules("rules.yaml", text).unwrap();
         let found = |has: &[Prerequisite]| {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_may_be_about_new_pods_with_some_labels_only() {
+    fn a_rule_can_be_restricted_to_new_pods_with_labels() {
         let mut rules = parse_rules("rules.yaml", "- {image: '*', fail: NeverReady}\n").unwrap();
         rules[0].only = Some(only());
         let found = |tier: &str, seconds: i64| {

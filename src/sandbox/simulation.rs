@@ -1,8 +1,8 @@
 //! The state that all clients of a sandbox share, and the only way to access it: a transaction.
 //!
-//! A transaction takes the lock, loads what other processes wrote, runs all controllers that are due, acts, saves the
-//! result to the file, and only then publishes it to watches. So no watch delivers a change that is lost afterwards.
-//! This module must not know what the acts are.
+//! A transaction takes the lock, loads the writes of other processes, runs all controllers that are due, executes the
+//! caller's operation, saves the result to the file, and only then publishes it to watches. So no watch delivers a
+//! change that is lost afterwards. This module must not know the operations.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -28,7 +28,7 @@ use crate::sandbox::store::watch_cache::WatchCache;
 
 /// How often the file is checked for writes of other processes.
 const FILE_CHECK: Duration = Duration::from_millis(50);
-/// How long [`Simulation::run`] sleeps at most while nothing is due. Writes wake it.
+/// The longest sleep of [`Simulation::run`] while nothing is due. Writes wake it.
 const REST: Duration = Duration::from_secs(3_600);
 
 /// The shared state, its clock and its wake-up call.
@@ -50,14 +50,14 @@ struct State {
     cache: WatchCache,
     history: Vec<ChangeRecord>,
     file: Option<DataFile>,
-    /// The last save failed, so this state has changes that were not accepted.
+    /// The last save failed, so this state contains changes that were not accepted.
     stale: bool,
-    /// Until when controllers and the kubelet do nothing.
+    /// The time until which controllers and the kubelet are stalled.
     stalled_until: Option<Timestamp>,
 }
 
 impl State {
-    /// Whether controllers and the kubelet do nothing now.
+    /// Whether controllers and the kubelet are stalled now.
     fn is_stalled(&self, now: Timestamp) -> bool {
         self.stalled_until.is_some_and(|until| now < until)
     }
@@ -137,7 +137,7 @@ impl Simulation {
         }
         let mut store = match file.load(&state.store)? {
             Some(store) => store,
-            // What could not be saved was not accepted, and there is no earlier state.
+            // Unsaved changes were not accepted, and there is no earlier state.
             None if state.stale => Store::empty().with_rules(state.store.rules.clone()),
             None => return Ok(()),
         };
@@ -178,7 +178,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Replaces the file by one document, without the lines that transactions have added.
+    /// Replaces the file by one document that includes the lines that transactions have added.
     pub(crate) fn compact(&self) -> Result<(), SandboxError> {
         let mut guard = self.state();
         let state = &mut *guard;
@@ -193,7 +193,7 @@ impl Simulation {
         }
     }
 
-    /// Replaces the rules and has the kubelet sync every pod.
+    /// Replaces the rules and queues every pod for the kubelet.
     pub(crate) fn set_rules(&self, rules: Vec<Rule>) -> Result<(), SandboxError> {
         self.transact(Actor::Client, Verb::Get, |store, _| {
             if store.rules != rules {
@@ -242,13 +242,13 @@ impl Simulation {
         self.state().history.clone()
     }
 
-    /// Whether controllers have work that is due soon: changes of theirs follow within a few delays.
+    /// Whether controllers have work that is due soon, within a few controller delays.
     pub(crate) fn is_busy(&self) -> bool {
         let soon = (self.now)() + CONTROLLER_DELAY * 8;
         self.state().store.queue.next().is_some_and(|at| at <= soon)
     }
 
-    /// Lets controllers and the kubelet do nothing for so long.
+    /// Stalls controllers and the kubelet for this long.
     pub(crate) fn stall(&self, lasting: Duration) {
         let lasting = SignedDuration::try_from(lasting).unwrap_or(SignedDuration::MAX);
         self.state().stalled_until = (self.now)().checked_add(lasting).ok();
@@ -266,7 +266,7 @@ impl Simulation {
         }
     }
 
-    /// Runs what is due and returns how long to sleep until the next.
+    /// Runs the work that is due and returns how long to sleep until the next.
     fn run_due(&self) -> Duration {
         let (due, shared, changed) = {
             let state = self.state();
@@ -309,8 +309,7 @@ fn deliver_changes(store: &mut Store) {
     }
 }
 
-/// The changes of these objects from one state to another, as far as two states show them: several changes of one
-/// object are one.
+/// The changes of these objects between two states. Several changes of one object appear as one.
 fn differences<'a>(
     keys: impl IntoIterator<Item = &'a Key>,
     known: impl Fn(&Key) -> (Option<&'a Arc<Value>>, Option<&'a Arc<Value>>),

@@ -1,7 +1,7 @@
 //! The transport: a tower service under a real client, without a port.
 //!
-//! It reads a request, asks the client's fault about it, and sends the response. Everything happens while the
-//! request's future is polled, so a request that is dropped is either served or not, never half.
+//! It reads a request, consults the client's fault, and sends the response. Everything happens while the request's
+//! future is polled, so a dropped request is served either completely or not at all.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -169,7 +169,7 @@ fn whole(bytes: Bytes) -> Body {
 
 fn stream(watch: Watch) -> Body {
     let lines = futures::stream::unfold(watch, |mut watch| async move {
-        // Each line goes out as the one frame of a small body.
+        // Each line is sent as a single frame.
         let frame = Full::new(watch.next().await?).frame().await?;
         Some((frame.map_err(|never| match never {}), watch))
     });

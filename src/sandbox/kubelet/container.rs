@@ -79,7 +79,7 @@ pub(super) fn status(pod: &Value, container: &Value, state: PodState, now: Times
     status
 }
 
-/// Writes that a container ended for good.
+/// Sets the status of a container that has ended and is not restarted.
 pub(super) fn terminated(status: &mut Value, now: Timestamp, code: i64, reason: &str) {
     let at = meta::format_time(now);
     let id = status["containerID"].clone();
@@ -92,7 +92,7 @@ pub(super) fn terminated(status: &mut Value, now: Timestamp, code: i64, reason: 
     }});
 }
 
-/// Writes that a container crashed and waits for its restart.
+/// Sets the status of a container that has crashed and waits for its restart.
 pub(super) fn crashed(status: &mut Value, pod: &Value, crash: Crash, restarts: i64) {
     let name = meta::text(status, "/name").to_owned();
     let (pod_name, namespace, uid) = (meta::name(pod), meta::namespace(pod), meta::uid(pod));
@@ -129,9 +129,9 @@ fn is_blocked(status: &Value) -> bool {
 /// The last status of a container that ran.
 enum PreviousStatus<'a> {
     Nothing,
-    /// Of the container that should run now.
+    /// The status of the container that should run now.
     Same(&'a Value),
-    /// Of a container that was stopped for another image; its status stays visible until the new one runs.
+    /// The status of a container that was stopped for another image, which is kept until the new one runs.
     Replaced(&'a Value),
 }
 

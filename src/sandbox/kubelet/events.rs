@@ -1,4 +1,4 @@
-//! The events that go with failing pods.
+//! The events of failing pods.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::sandbox::event_recorder::{self, Aggregate, EventText};
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
 
-/// Records the events that go with a state.
+/// Records the events of a state.
 pub(super) fn record(store: &mut Store, pod: &Value, state: PodState) {
     for text in texts(pod, state) {
         event_recorder::warn(store, pod, &text, Aggregate::ByMessage);

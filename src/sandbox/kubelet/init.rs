@@ -23,13 +23,13 @@ pub(super) fn statuses(pod: &Value, state: PodState, now: Timestamp) -> Vec<Valu
     progress(pod, state).map(|(container, progress)| status(pod, container, progress, now)).collect()
 }
 
-/// The names of those that the pod's containers wait for.
+/// The names of the init containers that the pod's containers wait for.
 pub(super) fn incomplete(pod: &Value, state: PodState) -> Vec<&str> {
     let unfinished = progress(pod, state).filter(|(_, progress)| !matches!(progress, Progress::Done));
     unfinished.map(|(container, _)| meta::text(container, "/name")).collect()
 }
 
-/// They start in order, so those behind one that fails have not started.
+/// The progress of each init container. They start in order, so those after a failing one have not started.
 fn progress(pod: &Value, state: PodState) -> impl Iterator<Item = (&Value, Progress)> {
     let failing = failing_init(pod);
     let mut is_behind = false;

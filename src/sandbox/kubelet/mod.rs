@@ -1,8 +1,8 @@
-//! The scheduler and the kubelet: pods are bound, start, become ready or fail, and end.
+//! The scheduler and the kubelet: they bind pods, start them, make them ready or fail, and end them.
 //!
 //! They stand for kube-scheduler and the kubelet of a single node: see [Pod lifecycle]. The state of a pod is a pure
-//! function of its rule, its start and the clock, so nothing is lost while no process runs. Left out are containers,
-//! probes, volumes, resources and evictions: what a pod does is scripted by its rule. A pod that is not always
+//! function of its rule, its start and the clock, so nothing is lost while no process runs. Containers, probes,
+//! volumes, resources and evictions are not implemented: rules script what a pod does. A pod that is not always
 //! restarted succeeds when its rule would make it ready, and fails with `Never` when its rule makes it crash. This
 //! module must not know which controller created the pod.
 //!
@@ -58,11 +58,12 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
     let timeline = PodTimeline::of(outcome, start(store, &pod), store.now);
     let mut timeline = timeline.ending(RestartPolicy::of(&pod));
     if timeline.state == PodState::Starting && meta::text(&pod, "/status/phase") == "Running" {
-        // A pod that ran does not start again; one of its containers will, and the kubelet has not noticed yet.
+        // A pod that has run does not start again: only its container will, and the kubelet has not observed the change
+        // yet.
         timeline.state = PodState::Created;
     }
     if let Some(due) = timeline.next {
-        // Restarts that happened while no process ran were visible to nobody: skip to the last.
+        // Restarts while no process ran were not observable: skips to the last.
         let due = if matches!(timeline.state, PodState::Crashing(_) | PodState::InitCrashing(_)) {
             due.max(store.horizon)
         } else {
@@ -101,7 +102,7 @@ pub(crate) fn start(store: &Store, pod: &Value) -> jiff::Timestamp {
     exact.or_else(|| meta::time_at(pod, "/metadata/creationTimestamp")).unwrap_or(store.now)
 }
 
-/// Assigns the node. As in a cluster, this is a write of its own and does not raise the generation.
+/// Assigns the node. As in a cluster, this is a separate write and does not raise the generation.
 fn bind(store: &mut Store, key: &Key, pod: &Value) -> Arc<Value> {
     let mut bound = pod.clone();
     bound["spec"]["nodeName"] = json!(NODE);
@@ -114,23 +115,23 @@ fn end(store: &mut Store, key: &Key) {
     deletion::delete_for_controller(store, key, &options);
 }
 
-/// The outcome and the log that the rules give a pod.
+/// The outcome and the log of a pod according to the rules.
 fn rule<'a>(store: &'a Store, pod: &Value) -> (Outcome, Option<&'a str>) {
     let image = meta::text(pod, "/spec/containers/0/image");
     let facts = PodFacts { image, labels: meta::labels(pod), start: start(store, pod) };
     rules::outcome(&store.rules, facts, |prerequisite| prerequisites::has(pod, prerequisite))
 }
 
-/// Which log of a container is requested.
+/// The instance of a container whose log is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContainerInstance {
-    /// Of the running container, or the last one that ran.
+    /// The running instance, or the last one that ran.
     Current,
-    /// Of the one before, as with `kubectl logs --previous`.
+    /// The previous instance, as with `kubectl logs --previous`.
     Previous,
 }
 
-/// The log of a container, by default the first; or the server's message why there is none.
+/// The log of a container, by default the first; or the server's message that explains why there is none.
 pub(crate) fn log(
     store: &Store,
     pod: &Value,

@@ -20,7 +20,7 @@ pub(super) fn has(pod: &Value, prerequisite: Prerequisite) -> bool {
     }
 }
 
-/// The init container that fails: the first that is no sidecar.
+/// The init container that fails: the first that is not a sidecar.
 pub(super) fn failing_init(pod: &Value) -> Option<&str> {
     let all = meta::items(pod, "/spec/initContainers");
     all.iter().find(|container| !is_sidecar(container)).map(|container| meta::text(container, "/name"))

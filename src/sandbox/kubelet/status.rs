@@ -88,7 +88,7 @@ pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
     Value::Object(status)
 }
 
-/// The state of one container: an object that one environment misses does not stop the other containers.
+/// The state of one container: a missing object of its environment does not stop the other containers.
 fn of_container(container: &Value, state: PodState) -> PodState {
     let is_blocked = state == PodState::StartFailed(StartError::Environment);
     if is_blocked && prerequisites::missing(container).is_none() {
@@ -105,7 +105,7 @@ fn address(uid: &str) -> String {
     format!("10.244.{}.{}", (hash >> 8) % 256, 1 + hash % 254)
 }
 
-/// The fields that every status keeps.
+/// The fields that are carried over to every status.
 fn carried(pod: &Value) -> Map<String, Value> {
     let mut status = Map::new();
     for field in ["qosClass", "startTime"] {
@@ -143,7 +143,7 @@ fn conditions<const N: usize>(pod: &Value, conditions: [Value; N], now: Timestam
         }
         condition
     });
-    // Conditions of other writers stay.
+    // Conditions of other writers are kept.
     let foreign = before.iter().filter(|b| dated.iter().all(|own| own["type"] != b["type"])).cloned();
     Value::Array(dated.iter().cloned().chain(foreign).collect())
 }

@@ -1,4 +1,4 @@
-//! The state of a pod by now and when it changes next: a pure function of its rule and its age.
+//! The current state of a pod and when it changes next: a pure function of its rule and its age.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::sandbox::rules::Outcome;
 use crate::sandbox::rules::pod_failure::PodFailure;
 use crate::sandbox::store::queue::CONTROLLER_DELAY;
 
-/// The state of a pod at some moment.
+/// The state of a pod at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PodTimeline {
     pub(super) state: PodState,
@@ -18,7 +18,7 @@ pub(super) struct PodTimeline {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PodState {
-    /// The scheduler has not seen it yet.
+    /// The scheduler has not observed it yet.
     Created,
     Unschedulable,
     Starting,
@@ -89,7 +89,7 @@ pub(super) enum CrashReason {
     OutOfMemory,
 }
 
-/// How often a container was restarted, when and why it last ended, and how long it waits for the next restart.
+/// The restarts of a container, when and why it last ended, and how long it waits for the next restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Crash {
     pub(super) ending: CrashReason,
@@ -104,7 +104,7 @@ const INITIAL_BACK_OFF: SignedDuration = SignedDuration::from_secs(10);
 const MAX_BACK_OFF: SignedDuration = SignedDuration::from_secs(300);
 
 impl PodTimeline {
-    /// The same for a pod whose containers are not always restarted: they end when others would become ready.
+    /// Converts the state for a pod whose containers are not always restarted: they end when others would become ready.
     pub(super) fn ending(self, policy: RestartPolicy) -> Self {
         let ended = |ending| Self { state: PodState::Ended(ending), next: None };
         match (policy, self.state) {
@@ -125,7 +125,7 @@ impl PodTimeline {
             return Self { state: PodState::Created, next: Some(bound) };
         }
         let for_good = |state| Self { state, next: None };
-        // Both happen before a container starts.
+        // Both failures happen before a container starts.
         if outcome == Outcome::Fail(PodFailure::Unschedulable) {
             return for_good(PodState::Unschedulable);
         }
@@ -184,7 +184,7 @@ impl PodTimeline {
             ended += wait;
             wait = (wait + wait).min(MAX_BACK_OFF);
         }
-        // From here on all waits are equal, so they are counted by division: a pod may crash for days.
+        // From here on all waits are equal, so division yields their number, even if a pod crashes for days.
         let missed = (now.duration_since(ended).as_secs() / wait.as_secs()).max(0);
         restarts += missed;
         ended += SignedDuration::from_secs(missed * wait.as_secs());
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_never_ready_before_it_runs() {
+    fn a_pod_is_never_ready_before_it_runs() {
         assert_eq!(at(ready(0, None), 9).state, PodState::Starting);
         assert_eq!(at(ready(0, None), 10).state, PodState::Running(Probe::Passing));
     }

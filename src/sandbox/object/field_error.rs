@@ -1,4 +1,4 @@
-//! Errors of single fields, as the API server words them (`k8s.io/apimachinery/pkg/util/validation/field`).
+//! Errors of single fields, worded as by the API server (`k8s.io/apimachinery/pkg/util/validation/field`).
 
 use serde_json::Value;
 use std::fmt::{self, Display};
@@ -41,7 +41,7 @@ impl FieldError {
         Self { reason: "FieldValueTypeInvalid", ..Self::invalid(field, value, detail) }
     }
 
-    /// The field's value is not one of those known.
+    /// The field's value is not a known one.
     pub(crate) fn unsupported(field: impl Into<String>, value: &impl Display, supported: &[&str]) -> Self {
         let quoted: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
         let body = format!("Unsupported value: {value}: supported values: {}", quoted.join(", "));

@@ -7,12 +7,12 @@
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// A set of fields of an object, or of a part of one.
+/// A set of fields of an object or of a part of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FieldSet {
     /// Whether the node itself is in the set.
     pub(crate) is_member: bool,
-    /// What is below it, by step: `f:spec`, `k:{"name":"web"}`, `v:"text"`.
+    /// The nodes below it, by step: `f:spec`, `k:{"name":"web"}`, `v:"text"`.
     pub(crate) children: BTreeMap<String, Self>,
 }
 
@@ -26,7 +26,7 @@ impl FieldSet {
         !self.is_member && self.children.is_empty()
     }
 
-    /// Adds what is below a step.
+    /// Adds the nodes below a step.
     pub(crate) fn add(&mut self, step: String, below: Self) {
         if !below.is_empty() {
             self.children.entry(step).and_modify(|there| there.extend(&below)).or_insert(below);
@@ -76,7 +76,7 @@ impl FieldSet {
                 .any(|(step, below)| map.get(step).is_some_and(|fields| below.meets(fields)))
     }
 
-    /// Every member as messages write it: `.spec.containers[name="web"].image`.
+    /// Every member in the form of messages: `.spec.containers[name="web"].image`.
     pub(crate) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         self.collect_paths("", &mut paths);
@@ -92,7 +92,7 @@ impl FieldSet {
         }
     }
 
-    /// Reads FieldsV1.
+    /// Parses FieldsV1.
     pub(crate) fn read(fields: &Value) -> Self {
         let mut set = Self::default();
         for (step, below) in fields.as_object().into_iter().flatten() {
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_are_written_as_they_are_read() {
+    fn field_sets_round_trip() {
         let fields = json!({
             "f:metadata": {"f:labels": {".": {}, "f:app": {}}},
             "f:spec": {"f:replicas": {}, "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}}}},

@@ -1,12 +1,12 @@
-//! Where an object is: its kind, namespace and name.
+//! The key of an object: its kind, namespace and name.
 
 use crate::sandbox::object::kind::Kind;
 
-/// Where an object is.
+/// The key of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) kind: Kind,
-    /// Empty for kinds of the cluster.
+    /// Empty for cluster-scoped kinds.
     pub(crate) namespace: String,
     pub(crate) name: String,
 }

@@ -1,6 +1,6 @@
 //! Kinds, and how they differ from each other.
 //!
-//! It must not know which kinds there are: that is `validation::registry`.
+//! It must not know the kinds themselves, which are in `validation::registry`.
 
 use serde_json::Value;
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::sandbox::object::field_error::FieldError;
 
-/// What distinguishes a kind from others: one row of the registry.
+/// The properties of a kind: one row of the registry.
 pub(crate) struct Definition {
     pub(crate) group: &'static str,
     pub(crate) version: &'static str,
@@ -21,27 +21,27 @@ pub(crate) struct Definition {
     pub(crate) persistence: Persistence,
     /// Which parts of a change raise `metadata.generation`.
     pub(crate) generation: Generation,
-    /// Whether `status` is a subresource, written apart from the rest.
+    /// Whether `status` is a subresource, written separately.
     pub(crate) status: StatusSubresource,
     /// The rule for names.
     pub(crate) names: NameRule,
-    /// Whether a PUT may leave out the resource version.
+    /// Whether a PUT may omit the resource version.
     pub(crate) unconditional_update: UnconditionalUpdate,
     /// Whether a PUT may create a missing object.
     pub(crate) create_on_update: CreateOnUpdate,
     /// What a completed deletion returns.
     pub(crate) delete_response: DeleteResponse,
-    /// Decodes a body: refuses wrong types and drops unknown fields.
+    /// Decodes a body: rejects wrong types and drops unknown fields.
     pub(crate) check: fn(Value) -> Result<Decoded, String>,
     /// Sets defaults.
     pub(crate) default: fn(&mut Value),
-    /// Sets, after the defaults, what the server derives from the object and the one that it replaces.
+    /// Sets, after the defaults, the fields that the server derives from the object and the one that it replaces.
     pub(crate) derive: fn(&mut Value, Option<&Value>),
-    /// The same for what no field manager owns.
+    /// Like `derive`, for fields that no field manager owns.
     pub(crate) allocate: fn(&mut Value, Option<&Value>),
     /// The errors of an object, given the one that it replaces.
     pub(crate) validate: fn(&Value, Option<&Value>) -> Vec<FieldError>,
-    /// Converts an object from the version in which it is stored to this one, but for `apiVersion`.
+    /// Converts an object from the stored version to this one, except for `apiVersion`.
     pub(crate) convert: fn(Value) -> Value,
 }
 
@@ -49,9 +49,9 @@ pub(crate) struct Definition {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     BuiltIn,
-    /// By one that is installed from the start, and that the sandbox knows.
+    /// Described by a definition that is installed from the start.
     Custom,
-    /// By one that a client created.
+    /// Described by a definition that a client created.
     Defined,
 }
 
@@ -62,7 +62,7 @@ pub(crate) enum Scope {
     Cluster,
 }
 
-/// Whether objects of a kind are stored, or only answered, as reviews are.
+/// Whether objects of a kind are stored, or only returned, like reviews.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Persistence {
     Stored,
@@ -92,11 +92,11 @@ pub(crate) enum NameRule {
     /// Any text that can be one segment of a path.
     PathSegment,
     Label,
-    /// The same, with a message of its own about dots.
+    /// A label, with a separate message about dots.
     UndottedLabel,
 }
 
-/// Whether a PUT may leave out `metadata.resourceVersion`.
+/// Whether a PUT may omit `metadata.resourceVersion`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnconditionalUpdate {
     Allowed,
@@ -110,7 +110,7 @@ pub(crate) enum CreateOnUpdate {
     Allowed,
 }
 
-/// What a DELETE returns that removed the object.
+/// What a DELETE that removes the object returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeleteResponse {
     Status,
@@ -152,17 +152,17 @@ impl Kind {
         Cow::Owned(object)
     }
 
-    /// `deployment`: for all kinds here the lower-case kind.
+    /// `deployment`: the kind in lower case, for all kinds here.
     pub(crate) fn singular(self) -> String {
         self.kind.to_lowercase()
     }
 
-    /// `deployments.apps`, as messages call the resource.
+    /// `deployments.apps`, the resource in messages.
     pub(crate) fn resource(self) -> String {
         qualified(self.plural, self.group)
     }
 
-    /// `Deployment.apps`, as messages call the kind.
+    /// `Deployment.apps`, the kind in messages.
     pub(crate) fn qualified_kind(self) -> String {
         qualified(self.kind, self.group)
     }

@@ -1,6 +1,6 @@
 //! Reading and writing the metadata of objects.
 //!
-//! Small accessors that treat a missing field as the API does. They decide nothing.
+//! Small accessors that treat a missing field as the API does.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ pub(crate) fn uid(object: &Value) -> &str {
     text(object, "/metadata/uid")
 }
 
-/// `metadata.resourceVersion` as the number it is.
+/// `metadata.resourceVersion` as a number.
 pub(crate) fn version(object: &Value) -> u64 {
     text(object, "/metadata/resourceVersion").parse().unwrap_or_default()
 }
@@ -76,7 +76,7 @@ pub(crate) fn controller(object: &Value) -> Option<&Value> {
     owners(object).iter().find(|o| o["controller"] == json!(true))
 }
 
-/// The reference by which `owner` controls what it creates.
+/// The reference by which `owner` controls the objects that it creates.
 pub(crate) fn controller_reference(owner: &Value) -> Value {
     json!({
         "apiVersion": owner["apiVersion"],
@@ -101,7 +101,7 @@ pub(crate) fn metadata(object: &mut Value) -> &mut Map<String, Value> {
     object_mut(object, "metadata")
 }
 
-/// A time as the API writes it: whole seconds, UTC.
+/// Formats a time as the API does: whole seconds, UTC.
 pub(crate) fn format_time(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

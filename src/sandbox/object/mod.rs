@@ -1,5 +1,5 @@
-//! What all kinds of objects have in common: their kind and names, metadata, label selectors, quantities, and the
-//! errors that an API server reports about them.
+//! Common parts of objects of all kinds: kinds and names, metadata, label selectors, quantities, and the errors that an
+//! API server reports about them.
 //!
 //! It stands for `k8s.io/apimachinery`: see [Objects in Kubernetes] and the [API conventions]. It must not know how
 //! objects are stored, nor any rule of a single kind.

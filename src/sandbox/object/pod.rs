@@ -29,13 +29,13 @@ pub(crate) fn ready_since(pod: &Value) -> Option<Timestamp> {
         .and_then(|c| meta::time_at(c, "/lastTransitionTime"))
 }
 
-/// The order in which a controller deletes pods that are too many, lowest first: those that serve least, then those
-/// that have served for the shortest time. So scaling down disturbs as little as it can.
+/// The order in which a controller deletes surplus pods, lowest first: those that serve least, then those that have
+/// served for the shortest time, so that scaling down disrupts as little as possible.
 ///
 /// It is `ActivePodsWithRanks` of Kubernetes without the pods per node, as there is only one node. The documented
 /// part:
-/// <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset>. Equal pods go
-/// by name, so that every run deletes the same ones.
+/// <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset>. Equal pods are
+/// ordered by name, so that every run deletes the same ones.
 pub(crate) fn deletion_rank(pod: &Value, key: &Key) -> impl Ord + use<> {
     let phase = match meta::text(pod, "/status/phase") {
         "Pending" => 0,

@@ -49,7 +49,7 @@ fn rewrite(value: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Rounds amounts of resources up to whole thousandths, the finest that is stored.
+/// Rounds quantities of resources up to whole thousandths, the highest precision that is stored.
 fn round(value: &mut Value) {
     const MILLI: i128 = UNIT / 1_000;
     let nanos = value.as_str().and_then(nanos).filter(|nanos| nanos % MILLI != 0);
@@ -107,7 +107,7 @@ fn canonical(text: &str) -> Option<String> {
     }
 }
 
-/// What a suffix multiplies with, as a fraction.
+/// The factor of a suffix, as a fraction.
 fn factor(suffix: &str) -> Option<(Form, (i128, i128))> {
     if let Some(at) = BINARY.iter().position(|s| *s == suffix) {
         return Some((Form::Binary, (1 << (10 * (at + 1)), 1)));
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities_are_kept_in_one_form() {
+    fn quantities_are_stored_in_canonical_form() {
         for (given, kept) in [
             ("0.5", "500m"),
             ("1000m", "1"),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_not_quantities() {
+    fn invalid_quantities_are_rejected() {
         for text in [
             "",
             "Mi",

@@ -96,7 +96,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn selectors_of_objects_know_expressions() {
+    fn selectors_support_match_expressions() {
         let selector = json!({"matchLabels": {"app": "web"}, "matchExpressions": [
             {"key": "tier", "operator": "NotIn", "values": ["back"]},
             {"key": "old", "operator": "DoesNotExist"},

@@ -1,6 +1,6 @@
-//! Refusals as the API server words them: a `Status` with a code, a reason, a message and details.
+//! Errors worded as by the API server: a `Status` with a code, a reason, a message and details.
 //!
-//! This module decides the wording only, not when a request is refused. See
+//! This module decides only the wording, not when a request is rejected. See
 //! <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/>.
 
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::kind::Kind;
 
-/// A request that was refused.
+/// The error of a rejected request.
 #[derive(Debug, Clone)]
 pub(crate) struct StatusError {
     pub(crate) code: u16,
@@ -18,7 +18,7 @@ pub(crate) struct StatusError {
 }
 
 impl StatusError {
-    /// The `Status` object that a client sees.
+    /// The `Status` object that a client receives.
     pub(crate) fn to_status(&self) -> Value {
         let mut status = json!({
             "kind": "Status",
@@ -42,19 +42,19 @@ impl StatusError {
         &self.message
     }
 
-    /// 404: there is no such object.
+    /// 404: the object does not exist.
     pub(crate) fn not_found(kind: Kind, name: &str) -> Self {
         let message = format!("{} \"{name}\" not found", kind.resource());
         Self { code: 404, reason: "NotFound", message, details: Some(details(name, kind.group, kind.plural)) }
     }
 
-    /// 404: there is no such resource or subresource.
+    /// 404: the resource or subresource does not exist.
     pub(crate) fn no_such_resource() -> Self {
         let message = "the server could not find the requested resource".to_owned();
         Self { code: 404, reason: "NotFound", message, details: Some(json!({})) }
     }
 
-    /// 405: the resource has no such verb.
+    /// 405: the resource does not support the verb.
     pub(crate) fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource".to_owned();
         Self { code: 405, reason: "MethodNotAllowed", message, details: Some(json!({})) }
@@ -115,7 +115,7 @@ impl StatusError {
         Self::conflict(kind, name, kind.kind, &cause)
     }
 
-    /// 409: an applied object names a UID and does not exist.
+    /// 409: an applied object has a UID but does not exist.
     pub(crate) fn uid_of_nothing(kind: Kind, name: &str, given: &str) -> Self {
         let cause = format!(
             "uid mismatch: the provided object specified uid {given}, and no existing object was found"
@@ -161,7 +161,7 @@ impl StatusError {
         Self::invalid_of(&kind.qualified_kind(), kind.group, kind.kind, name, errors)
     }
 
-    /// 422: a PUT needs the resource version. As with the server, the resource stands in place of the kind.
+    /// 422: a PUT needs the resource version. As with the server, the resource takes the place of the kind.
     pub(crate) fn version_required(kind: Kind, name: &str) -> Self {
         let problem = FieldError {
             field: "metadata.resourceVersion".to_owned(),
@@ -177,14 +177,14 @@ impl StatusError {
         Self::invalid_of("Scale.autoscaling", "autoscaling", "Scale", name, &[problem])
     }
 
-    /// 422: an access review asks about nothing, or about two things at once.
+    /// 422: an access review has no attributes, or two kinds of them.
     pub(crate) fn nothing_to_review(group: &str) -> Self {
         let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
         let problem = FieldError::invalid("spec.resourceAttributes", &Value::Null, detail);
         Self::invalid_of(&format!(".{group}"), group, "", "", &[problem])
     }
 
-    /// Refuses options with errors.
+    /// Rejects options with errors.
     pub(crate) fn check_options(kind: &str, errors: &[FieldError]) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self::invalid_options(kind, errors)) }
     }
@@ -203,7 +203,7 @@ impl StatusError {
     fn invalid_of(qualified: &str, group: &str, kind: &str, name: &str, errors: &[FieldError]) -> Self {
         let mut texts: Vec<String> = Vec::new();
         for text in errors.iter().map(FieldError::text) {
-            // The message has each text once; `causes` has all.
+            // The message contains each text once; `causes` contains all.
             if !texts.contains(&text) {
                 texts.push(text);
             }
@@ -232,12 +232,12 @@ impl StatusError {
         Self { code: 413, reason: "RequestEntityTooLarge", message, details: None }
     }
 
-    /// 500: a resource version is no number. The API server gives no reason.
+    /// 500: a resource version is not a number. The API server gives no reason.
     pub(crate) fn no_version(text: &str) -> Self {
         Self::unreasoned(format!("strconv.ParseUint: parsing {}: invalid syntax", Value::from(text)))
     }
 
-    /// 500: an error for which the API server has no reason.
+    /// 500: an error for which the API server gives no reason.
     pub(crate) fn unreasoned(message: String) -> Self {
         Self { code: 500, reason: "", message, details: None }
     }
@@ -265,13 +265,13 @@ impl StatusError {
         }
     }
 
-    /// 410: a watch asks for a version that is too old.
+    /// 410: a watch requests a version that is too old.
     pub(crate) fn expired(asked: u64, oldest: u64) -> Self {
         let message = format!("too old resource version: {asked} ({oldest})");
         Self { code: 410, reason: "Expired", message, details: None }
     }
 
-    /// 410: a list asks for a version that is too old.
+    /// 410: a list requests a version that is too old.
     pub(crate) fn expired_list(message: &str) -> Self {
         Self { code: 410, reason: "Expired", message: message.to_owned(), details: None }
     }

@@ -1,4 +1,4 @@
-//! The failures that a rule can script, and what each needs of a pod.
+//! The failures that a rule can script, and their prerequisites.
 
 /// Why a pod never becomes ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl PodFailure {
         Self::ALL.into_iter().find(|failure| failure.name() == name)
     }
 
-    /// What a pod must have for it; `None` if it can happen to every pod.
+    /// Its prerequisite; `None` if it can happen to every pod.
     #[must_use]
     pub fn prerequisite(self) -> Option<Prerequisite> {
         match self {

@@ -1,8 +1,7 @@
 //! HorizontalPodAutoscalers: defaults, rules, and the older of their two versions.
 //!
-//! Objects are stored in version 2. Version 1 knows one metric, the use of processors; whatever else an object has is
-//! kept in annotations there. See
-//! <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#api-object>.
+//! Objects are stored in version 2. Version 1 has one metric, CPU utilization, and stores all others in annotations.
+//! See <https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#api-object>.
 
 use k8s_openapi::api::autoscaling::v1;
 use serde_json::{Map, Value, json};
@@ -13,7 +12,7 @@ use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::kind::Decoded;
 use crate::sandbox::object::meta;
 
-/// The annotations of version 1 for what it has no fields for.
+/// The annotations of version 1 for data without a field.
 const KEPT: [(&str, &str); 2] = [
     ("metrics", "autoscaling.alpha.kubernetes.io/metrics"),
     ("behavior", "autoscaling.alpha.kubernetes.io/behavior"),
@@ -196,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_older_version_keeps_what_it_does_not_know() {
+    fn version_1_keeps_unknown_fields_in_annotations() {
         let memory = json!({"type": "Resource", "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 70}}});
         let object = json!({
             "apiVersion": "autoscaling/v2",

@@ -65,8 +65,7 @@ pub(crate) fn validate(object: &Value, before: Option<&Value>) -> Vec<FieldError
     errors
 }
 
-/// The fields of a spec that cannot change any more, of a claim that was `before`. The name of the volume and the class
-/// may be set once.
+/// The immutable fields of a claim's spec. The name of the volume and the class are mutable while `before` lacks them.
 fn fixed(object: &Value, before: &Value) -> Value {
     let mut spec = object["spec"].clone();
     if let Some(map) = spec.as_object_mut() {

@@ -67,7 +67,7 @@ fn ports(path: &str, ports: &[Value]) -> Vec<FieldError> {
     errors
 }
 
-/// The complaint about a port's protocol.
+/// The error of a port's protocol.
 pub(super) fn protocol(path: &str, port: &Value) -> Option<FieldError> {
     let known = ["SCTP", "TCP", "UDP"];
     let good = known.contains(&meta::text(port, "/protocol"));

@@ -1,4 +1,4 @@
-//! CronJobs: defaults and rules, of which the syntax of schedules is the largest.
+//! CronJobs: defaults and rules, including the syntax of schedules.
 //!
 //! See <https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#schedule-syntax>.
 
@@ -10,7 +10,7 @@ use super::workload::not_negative;
 use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::meta;
 
-/// The longest name: a Job gets it with eleven more characters.
+/// The maximum length of a name, to which a Job's name adds eleven characters.
 const LONGEST_NAME: usize = 52;
 
 pub(crate) fn default(object: &mut Value) {
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_are_understood() {
+    fn schedules_are_validated() {
         for (text, problem) in [
             ("*/5 0-6 1,15 jan-MAR mon", ""),
             ("0 0 * * 7", "end of range (7) above maximum (6): 7"),

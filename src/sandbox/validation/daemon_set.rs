@@ -9,7 +9,7 @@ use super::workload::{not_negative, workload};
 use crate::sandbox::object::field_error::{FieldError, GoSyntax};
 use crate::sandbox::object::meta;
 
-/// Counts the templates that a DaemonSet had.
+/// Counts the templates that a DaemonSet has had.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 pub(crate) fn default(object: &mut Value) {

@@ -1,8 +1,8 @@
 //! Kinds that clients define by a CustomResourceDefinition.
 //!
 //! A definition that is stored becomes a row of the registry, once for all sandboxes of the process; whether a sandbox
-//! serves it depends on the definitions in its store. Objects are kept as they are: schemas are not checked, nothing is
-//! pruned, and versions differ in `apiVersion` only.
+//! serves it depends on the definitions in its store. Objects are stored unchanged: schemas are not checked, nothing is
+//! pruned, and versions differ only in `apiVersion`.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::sandbox::object::kind::{
 };
 use crate::sandbox::object::meta;
 
-/// The rows, the newest last. They are few, and live as long as the process.
+/// The rows, the newest last. They are few, and are never freed.
 static ROWS: RwLock<Vec<&'static Row>> = RwLock::new(Vec::new());
 
 struct Row {
@@ -58,7 +58,7 @@ fn add_version(spec: &Value, version: &Value, stored_version: &str) {
     let is_same = |known: &Kind| {
         known.plural == plural && known.scope == scope && known.status == status && known.short_names == short
     };
-    // A kind that the sandbox knows by itself stays as it is.
+    // A built-in kind cannot be redefined.
     if known.is_some_and(|known| known.origin != Origin::Defined || is_same(&known)) {
         return;
     }
@@ -88,7 +88,7 @@ fn keep(text: &str) -> &'static str {
     text.to_owned().leak()
 }
 
-/// Decodes the metadata, and keeps the rest in the version in which it is stored.
+/// Decodes the metadata, and converts the rest to the stored version.
 fn check(mut object: Value) -> Result<Decoded, String> {
     let mut decoded = typed::check::<ObjectMeta>(object["metadata"].take())?;
     object["metadata"] = decoded.object;

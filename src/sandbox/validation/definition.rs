@@ -1,4 +1,4 @@
-//! CustomResourceDefinitions: defaults and rules. Schemas are kept and not checked.
+//! CustomResourceDefinitions: defaults and rules. Schemas are stored but not checked.
 //!
 //! See
 //! <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/>.

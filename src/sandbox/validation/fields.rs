@@ -1,4 +1,4 @@
-//! Duplicate and unknown fields of a body: what `fieldValidation` is about.
+//! Duplicate and unknown fields of a body, for `fieldValidation`.
 //!
 //! See <https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation>.
 
@@ -117,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_last_of_two_fields_counts() {
+    fn the_last_of_duplicate_fields_counts() {
         let (value, complaints) = read(br#"{"a": {"b": 1, "b": 2}, "c": [{"d": 1, "d": null}]}"#).unwrap();
         assert_eq!(value, json!({"a": {"b": 2}, "c": [{"d": null}]}));
         assert_eq!(complaints, ["duplicate field \"a.b\"", "duplicate field \"c[0].d\""]);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_fields_are_unknown() {
+    fn dropped_fields_are_reported_as_unknown() {
         let given = json!({"a": 1, "b": [{"c": 1, "d": 2}], "e": null});
         assert_eq!(unknown(&given, &json!({"a": 1, "b": [{"d": 2}]})), ["unknown field \"b[0].c\""]);
     }

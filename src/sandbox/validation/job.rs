@@ -82,7 +82,7 @@ pub(crate) fn validate(object: &Value, before: Option<&Value>) -> Vec<FieldError
     errors
 }
 
-/// The errors in a template of pods that end.
+/// The errors in a template of pods that run to completion.
 pub(super) fn pod_template(path: &str, template: &Value) -> Vec<FieldError> {
     let labels = template.pointer("/metadata/labels").and_then(Value::as_object);
     let mut errors = names::labels(&format!("{path}.labels"), labels);

@@ -1,11 +1,10 @@
-//! What an object of each kind must look like: which kinds there are, how a body is decoded, what is filled in, and
-//! what is refused.
+//! The kinds: decoding, defaults and validation of their objects.
 //!
 //! It stands for the API server's scheme, defaulting and validation, and for the schema of a
-//! CustomResourceDefinition. See [the API reference] for the fields and [custom resources] for CloneSets. Left out
-//! are the rules that no rollout can meet, and admission. Only autoscalers have two versions.
+//! CustomResourceDefinition. See [the API reference] for the fields and [custom resources] for CloneSets. Admission,
+//! and rules that no rollout can trigger, are not implemented. Only autoscalers have two versions.
 //!
-//! Each validating function returns all errors, in the order and the words of the server.
+//! Each validating function returns all errors, in the server's order and wording.
 //!
 //! [the API reference]: https://kubernetes.io/docs/reference/kubernetes-api/
 //! [custom resources]: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/

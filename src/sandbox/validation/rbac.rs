@@ -11,7 +11,7 @@ use crate::sandbox::object::meta;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// The server always writes the rules, also those that there are none of.
+/// The server always writes the rules, even if there are none.
 pub(crate) fn default_role(object: &mut Value) {
     if object.get("rules").is_none() {
         object["rules"] = Value::Null;
@@ -43,7 +43,7 @@ pub(crate) fn cluster_role(object: &Value, _before: Option<&Value>) -> Vec<Field
     })
 }
 
-/// The errors in the rules of a role. `misplaced` is the error of URLs where there can be none.
+/// The errors in the rules of a role. `misplaced` is the error for URLs where they are not allowed.
 fn rules(object: &Value, misplaced: fn(&str, &Value) -> FieldError) -> Vec<FieldError> {
     let is_namespaced = object["kind"] == "Role";
     let mut errors = Vec::new();

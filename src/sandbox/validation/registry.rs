@@ -1,7 +1,7 @@
 //! The registry of kinds: what the sandbox serves.
 //!
-//! A further kind is one more row in a table, and a controller if something should act on it. CustomResourceDefinitions
-//! add kinds at run time. This module must not know how objects are stored or changed.
+//! To add a kind, add a row to a table, and a controller if needed. CustomResourceDefinitions add kinds at run time.
+//! This module must not know how objects are stored or changed.
 
 mod core;
 mod policies;
@@ -17,7 +17,7 @@ pub(crate) fn find_resource(group: &str, version: &str, plural: &str) -> Option<
     all_kinds().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)
 }
 
-/// The kind called `kind` in `apiVersion`.
+/// The kind named `kind` in `api_version`.
 pub(crate) fn find_kind(api_version: &str, kind: &str) -> Option<Kind> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     all_kinds().find(|known| known.group == group && known.version == version && known.kind == kind)
@@ -32,12 +32,12 @@ fn built_in() -> impl Iterator<Item = Kind> {
     [core::TABLE, workloads::TABLE, policies::TABLE].into_iter().flatten().map(Kind::of)
 }
 
-/// The kind with a plural name that the code knows.
+/// The built-in kind with this plural name.
 pub(crate) fn kind(plural: &'static str) -> Kind {
     built_in().find(|kind| kind.plural == plural).expect("controllers name kinds of the tables")
 }
 
-/// What most rows have in common.
+/// The defaults of most rows.
 pub(super) const PLAIN: Definition = Definition {
     group: "",
     version: "v1",

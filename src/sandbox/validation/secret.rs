@@ -11,7 +11,7 @@ use crate::sandbox::object::field_error::FieldError;
 use crate::sandbox::object::kind::Decoded;
 use crate::sandbox::object::meta;
 
-/// Decodes a Secret. `stringData` is written into `data`, and never read back.
+/// Decodes a Secret. `stringData` is moved into `data`, and never returned.
 pub(crate) fn check(object: Value) -> Result<Decoded, String> {
     let mut decoded = typed::check::<Secret>(object)?;
     let texts = decoded.object.as_object_mut().and_then(|object| object.remove("stringData"));

@@ -1,8 +1,8 @@
-//! How the values of a kind are structured for their owners: what is owned as a whole, and what in parts.
+//! The structure of a kind for field ownership: which values are owned as a whole, and which in parts.
 //!
 //! It stands for the markers `x-kubernetes-list-type`, `x-kubernetes-list-map-keys` and `x-kubernetes-map-type` of the
-//! server's OpenAPI document. For built-in kinds, the name of a field nearly always decides. Of custom resources, maps
-//! are owned in parts and lists as a whole, as without a schema. See
+//! server's OpenAPI document. For built-in kinds, this nearly always depends only on the name of a field. In custom
+//! resources, maps are owned in parts and lists as a whole, as without a schema. See
 //! <https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy>.
 
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use crate::sandbox::object::kind::{Kind, Origin};
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     kind: Kind,
-    /// The field that it is the value of, or whose list it is in. Empty for the object itself.
+    /// The field whose value it is, or whose list it is in. Empty for the object itself.
     name: &'a str,
     naming: Naming,
 }
@@ -35,7 +35,7 @@ pub(crate) enum Structure<'a> {
     Fields(Place<'a>),
     /// Item by item; these fields identify an item.
     Items(&'static [&'static str], Place<'a>),
-    /// Item by item, each as a whole. Without fields that identify them, they are texts.
+    /// Item by item, each as a whole. Without identifying fields, the items are strings.
     WholeItems(&'static [&'static str]),
 }
 
@@ -107,7 +107,7 @@ impl Place<'_> {
         }
     }
 
-    /// The place that a field leads to, if its value is structured.
+    /// The place of a field, if its value is structured.
     pub(crate) fn field(self, name: &str) -> Place<'_> {
         let is_custom = self.kind.origin != Origin::BuiltIn;
         let is_schemaless = match self.kind.origin {
@@ -143,10 +143,10 @@ impl Place<'_> {
         match self.naming {
             Naming::Unknown | Naming::Map => false,
             Naming::Record => match name {
-                // Of a node affinity, the terms; of a quota, the scopes.
+                // The terms of a node affinity, and the scopes of a quota.
                 "required" | "requiredDuringSchedulingIgnoredDuringExecution" | "scopeSelector" => true,
                 "scaleTargetRef" => self.kind.version == "v1",
-                // Of the backend of an Ingress.
+                // The backend of an Ingress.
                 "resource" => self.kind.is("ingresses"),
                 "data" => self.kind.is("controllerrevisions"),
                 name => WHOLE.contains(&name),
@@ -154,7 +154,7 @@ impl Place<'_> {
         }
     }
 
-    /// The fields that identify the items of a list, none for a set of texts; nothing if it is owned as a whole.
+    /// The fields that identify the items of a list, none for a set of strings; `None` if it is owned as a whole.
     fn list(self, name: &str) -> Option<&'static [&'static str]> {
         let is_metadata = self.name == "metadata";
         match name {
@@ -196,7 +196,7 @@ pub(crate) fn item_step(keys: &[&str], item: &Value) -> String {
     }
     let mut key = Map::new();
     for field in keys {
-        // Ports are of TCP unless they name another protocol.
+        // The default protocol of ports is TCP.
         let missing = if *field == "protocol" { Value::from("TCP") } else { Value::Null };
         key.insert((*field).to_owned(), item.get(*field).cloned().unwrap_or(missing));
     }

@@ -1,6 +1,6 @@
-//! Decoding of built-in kinds: refuses what the kind's type cannot hold and drops unknown fields.
+//! Decodes built-in kinds: rejects values of wrong types and drops unknown fields.
 //!
-//! This is what decoding and encoding an object does in the API server. It must not know any rule beyond types.
+//! This corresponds to decoding and encoding in the API server. It must not know any rule beyond types.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +10,7 @@ use crate::sandbox::object::kind::Decoded;
 use crate::sandbox::object::quantity;
 use crate::sandbox::validation::fields;
 
-/// Accepts any object as it is.
+/// Accepts any object unchanged.
 pub(crate) fn anything(object: Value) -> Result<Decoded, String> {
     Ok(Decoded { object, unknown: Vec::new() })
 }
@@ -25,7 +25,7 @@ pub(crate) fn check<T: DeserializeOwned + Serialize>(object: Value) -> Result<De
     Ok(Decoded { object: plain, unknown })
 }
 
-/// As [`check`], for Leases: the server reads their times with exactly six fractional digits.
+/// Like [`check`], for Leases: the server reads their times with exactly six fractional digits.
 pub(crate) fn check_lease<T: DeserializeOwned + Serialize>(object: Value) -> Result<Decoded, String> {
     for field in ["acquireTime", "renewTime"] {
         let time = object.get("spec").and_then(|spec| spec.get(field)).and_then(Value::as_str);
@@ -42,7 +42,7 @@ fn has_six_digits(time: &str) -> bool {
     end == 6
 }
 
-/// As [`check`], for kinds with pods, whose quantities the server rewrites in canonical form.
+/// Like [`check`], for kinds with pods, whose quantities the server rewrites in canonical form.
 pub(crate) fn check_workload<T: DeserializeOwned + Serialize>(mut object: Value) -> Result<Decoded, String> {
     quantity::canonicalise(&mut object)?;
     let is_selected = object.pointer("/spec/selector").is_some_and(|selector| !selector.is_null());

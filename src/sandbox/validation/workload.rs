@@ -11,7 +11,7 @@ pub(crate) fn replica_set(object: &Value, before: Option<&Value>) -> Vec<FieldEr
     workload("replicaset", &object["spec"], before.map(|b| &b["spec"]))
 }
 
-/// The rules of a spec; `word` is what messages call the kind.
+/// The rules of a spec; `word` is the kind's name in messages.
 pub(super) fn workload(word: &str, spec: &Value, before: Option<&Value>) -> Vec<FieldError> {
     let mut errors: Vec<FieldError> = not_negative("replicas", &spec["replicas"]).into_iter().collect();
     let selector = &spec["selector"];
@@ -48,7 +48,7 @@ pub(super) fn workload(word: &str, spec: &Value, before: Option<&Value>) -> Vec<
     errors
 }
 
-/// The errors in a workload's selector by itself.
+/// The errors in a workload's selector alone.
 fn selector(selector: &Value) -> Vec<FieldError> {
     let labels = selector.get("matchLabels").and_then(Value::as_object);
     let mut errors = names::labels("spec.selector.matchLabels", labels);

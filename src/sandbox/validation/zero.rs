@@ -1,4 +1,4 @@
-//! Objects without anything, as the server encodes them: with the fields that it never leaves out.
+//! Empty objects as the server encodes them: with the fields that it never omits.
 //!
 //! A writer of a new object does not own the existence of these fields, since they were there before.
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::object::kind::{Kind, Origin};
 
-/// An object of a kind without anything.
+/// An empty object of a kind.
 pub(crate) fn zero(kind: Kind) -> Value {
     if kind.origin != Origin::BuiltIn {
         return json!({});

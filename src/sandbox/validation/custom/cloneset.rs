@@ -15,10 +15,10 @@ pub(crate) fn check(object: Value) -> Result<Decoded, String> {
     checked(object, PARTS)
 }
 
-/// What the definition's schema refuses. Without Kruise's webhook the template is not validated.
+/// The errors against the definition's schema. Without Kruise's webhook, the template is not validated.
 pub(crate) fn validate(object: &Value, _before: Option<&Value>) -> Vec<FieldError> {
     let mut errors = schema_errors("", PARTS, object);
-    // The server reads the size once more for `/scale`.
+    // The server parses the size again for `/scale`.
     if let Some(size) = object.pointer("/spec/replicas").filter(|size| !size.is_i64()) {
         let (text, kind) = match size {
             Value::String(text) => (text.clone(), "string"),

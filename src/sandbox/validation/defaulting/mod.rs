@@ -1,4 +1,4 @@
-//! Defaults: what the API server sets when a client omits it, kind by kind.
+//! Defaults that the API server sets for omitted fields, by kind.
 //!
 //! Defaults apply to every write, so they must not change a field that is set.
 
@@ -137,7 +137,7 @@ pub(crate) fn access_review(object: &mut Value) {
     object["status"] = json!({"allowed": true});
 }
 
-/// A review with one rule that allows everything.
+/// Sets one rule that allows everything.
 pub(crate) fn rules_review(object: &mut Value) {
     let all = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
     object["spec"] = json!({});

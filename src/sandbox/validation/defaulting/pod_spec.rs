@@ -129,7 +129,7 @@ fn default_downward(source: &mut Value) {
     }
 }
 
-/// Sets requests from limits, and returns the QoS class; `so_far` is that of the containers before. See
+/// Sets requests from limits, and returns the QoS class; `so_far` is that of the previous containers. See
 /// <https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/>.
 pub(super) fn default_requests(container: &mut Value, so_far: &'static str) -> &'static str {
     let limits = container.pointer("/resources/limits").and_then(Value::as_object).cloned();

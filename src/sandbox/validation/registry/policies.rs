@@ -1,4 +1,4 @@
-//! The kinds about traffic, sizes, rights and the API itself.
+//! The kinds for traffic, sizes, permissions and the API itself.
 
 use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview};
 use k8s_openapi::api::autoscaling::v2;
@@ -33,7 +33,7 @@ const AUTOSCALER: Definition = Definition {
 
 pub(super) static TABLE: &[Definition] = &[
     Definition { version: "v2", check: typed::check_workload::<v2::HorizontalPodAutoscaler>, ..AUTOSCALER },
-    // The same objects in an older version.
+    // An older version of the same objects.
     Definition { check: autoscaler::check_v1, convert: autoscaler::to_v1, ..AUTOSCALER },
     Definition {
         group: "policy",

@@ -1,4 +1,4 @@
-//! The kinds that run pods, and what they keep.
+//! The kinds that run pods, and ControllerRevisions.
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
