@@ -1,7 +1,7 @@
 //! The Kubernetes API that a scenario runs on: the sandbox, or a real control plane.
 //!
-//! A scenario needs a client, a way to script the kubelet, the server's own history and a clock, and nothing else. So
-//! the same scenarios and checks run on the sandbox with paused time and on a real control plane.
+//! A scenario needs only a client, a way to script the kubelet, the server's own history and a clock. So the same
+//! scenarios and checks run on the sandbox with paused time and on a real control plane.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,41 +21,41 @@ pub(crate) trait Backend {
     /// The scenario's own namespace.
     fn namespace(&self) -> &str;
 
-    /// The clock of whatever runs here.
+    /// The clock of the processes.
     fn clock(&self) -> &Clock;
 
-    /// A client whose requests go their usual way.
+    /// A client without faults.
     fn client(&self) -> Client;
 
-    /// A client whose requests meet what a process's tap says.
+    /// A client whose requests pass through a process's tap.
     fn tapped(&self, tap: Arc<Tap>) -> Client;
 
-    /// Replaces the pod rules, also for existing pods.
+    /// Replaces the pod rules, including those of existing pods.
     fn set_pod_rules(&self, rules: &str);
 
-    /// Lets controllers do nothing for so long, where this backend can.
+    /// Stalls controllers for this long, if the backend supports it.
     fn stall_controllers(&self, _lasting: Duration) {}
 
-    /// What the server has accepted, in its order.
+    /// The changes that the server has accepted, in order.
     fn history(&self) -> Vec<Change>;
 
-    /// Every object as it is now.
+    /// All objects in their current state.
     fn objects(&self) -> Vec<Value>;
 
-    /// Waits until the history has everything that has been answered.
+    /// Waits until the history contains every change that was acknowledged.
     fn catch_up(&self) -> LocalBoxFuture<'_, ()>;
 
-    /// Lets everything happen that follows from what was done.
+    /// Waits until the controllers have handled all changes.
     fn settle(&self) -> LocalBoxFuture<'_, ()>;
 }
 
-/// The cluster in this process, whose time is paused.
+/// The in-process cluster, with paused time.
 pub(crate) struct SandboxBackend {
     sandbox: Sandbox,
     clock: Clock,
 }
 
-/// Long enough for everything that follows a run to have happened.
+/// Long enough for controllers to handle all changes of a run.
 const SETTLED: Duration = Duration::from_secs(90);
 
 impl SandboxBackend {

@@ -1,4 +1,4 @@
-//! A running command: its stderr line by line, and signals to it.
+//! A running command: reads its stderr line by line, and sends it signals.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{ChildStderr, Command, Stdio};
@@ -22,7 +22,7 @@ impl Child {
         Self { process, reader, said: String::new() }
     }
 
-    /// Reads until a line has this text.
+    /// Reads until a line contains this text.
     pub(crate) fn until(&mut self, text: &str) -> &mut Self {
         loop {
             assert!(self.line(), "`{text}` was never said:\n{}", self.said);
@@ -32,7 +32,7 @@ impl Child {
         }
     }
 
-    /// Reads so many lines; whether there were as many.
+    /// Reads this many lines; returns whether there were as many.
     pub(crate) fn lines(&mut self, count: usize) -> bool {
         (0..count).all(|_| self.line())
     }
@@ -61,14 +61,14 @@ impl Child {
         self
     }
 
-    /// Waits for the end, which must have this code.
+    /// Waits for the end, and asserts the exit code.
     pub(crate) fn end_with(self, code: i32) -> CommandOutput {
         let ran = self.end();
         assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);
         ran
     }
 
-    /// Stops it, and returns once all of its threads stand still; whether it has not ended before.
+    /// Stops it with a signal, and returns once all of its threads are stopped; `false` if it has ended before.
     pub(crate) fn stop(&mut self) -> bool {
         self.signal(Signal::STOP);
         let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;

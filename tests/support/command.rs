@@ -25,21 +25,21 @@ pub(crate) enum Command {
     Resume,
     Promote,
     PromoteFull,
-    /// Of the application, which is held at a step of its workflow.
+    /// Promotes the application, which is held at a step of its workflow.
     PromoteWorkflow,
     Abort,
-    /// To so many pods, one at a time.
+    /// Scales to this many pods, in batches of one.
     Scale(u32),
     Undo,
     UndoNow,
     UndoTo(&'static str),
-    /// Of the whole application.
+    /// Deletes the whole application.
     Delete,
     DeleteComponent,
 }
 
 impl Command {
-    /// Whether rerunning it does more, since a rerun cannot be told from a second command.
+    /// Whether a rerun does more, because it cannot be distinguished from a second command.
     pub(crate) fn goes_further(self) -> bool {
         match self {
             Self::Promote | Self::Undo | Self::UndoNow => true,
@@ -61,7 +61,7 @@ impl Command {
         cluster.perform(process, work).await
     }
 
-    /// Does what it says, with a failure before its run as one of the component.
+    /// Performs the command. A failure before its run counts as one of the component.
     pub(crate) async fn perform_all(self, context: &Context) -> Vec<(String, ComponentOutcome)> {
         match self.perform(context).await {
             Ok(ends) => ends,

@@ -1,6 +1,7 @@
-//! Words that move cursors, paint, retitle, reorder, hide, break lines or command a CI system.
+//! Texts that move cursors, change colours or titles, reorder or hide text, break lines or contain commands to CI
+//! systems.
 
-/// More than five hundred of them.
+/// More than five hundred texts.
 pub(crate) fn corpus() -> Vec<String> {
     let mut all = Vec::new();
     let ranges = [

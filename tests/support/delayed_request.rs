@@ -17,8 +17,8 @@ enum Delayed {
     Response,
 }
 
-/// Delays the first matching request, or its response, until it is released. A request then arrives even if nobody
-/// waits for the response any more.
+/// Delays the first matching request, or its response, until it is released. The request then arrives even if its
+/// caller no longer waits for the response.
 #[derive(Clone)]
 pub(crate) struct DelayedRequest {
     delayed: Delayed,
@@ -34,7 +34,7 @@ impl DelayedRequest {
         Self::on(Delayed::Request, is_such)
     }
 
-    /// Delays the response of the request, which has been applied.
+    /// Delays the response of the request, after it has been applied.
     pub(crate) fn of_answer(is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static) -> Self {
         Self::on(Delayed::Response, is_such)
     }

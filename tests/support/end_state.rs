@@ -1,11 +1,11 @@
-//! The end state, without what differs from run to run.
+//! The end state, without fields that differ from run to run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-/// Fields that are never the same twice, or not in two namespaces. A Deployment's generation moves with its stamp,
-/// too, and whether its ReplicaSet's name is taken depends on when the collector has taken an earlier one's.
+/// Fields that differ between runs or namespaces. A Deployment's generation also changes with its stamp, and its
+/// collision count depends on when an earlier ReplicaSet was garbage-collected.
 const UNSTABLE: [&str; 13] = [
     "uid",
     "resourceVersion",
@@ -22,7 +22,7 @@ const UNSTABLE: [&str; 13] = [
     "clusterIPs",
 ];
 
-/// The end state: objects by kind and name, pods as numbers.
+/// The end state: objects by kind and name, with pods as numbers.
 pub(crate) fn normalised(objects: &[Value]) -> BTreeMap<String, Value> {
     let hashes = Hashes::of(objects);
     let mut state = BTreeMap::new();
@@ -33,7 +33,7 @@ pub(crate) fn normalised(objects: &[Value]) -> BTreeMap<String, Value> {
         match kind {
             "Event" | "Namespace" | "Node" => {}
             "Pod" => *pods.entry(hashes.out_of(&format!("Pod {}", pod(object)))).or_default() += 1,
-            // A run that died after its last effect leaves its name on the Lease, which expires by itself.
+            // A run that died after its last effect still holds the Lease, which expires by itself.
             "Lease" => drop(state.insert(format!("Lease {name}"), Value::Null)),
             _ => {
                 let name = hashes.out_of(name);
@@ -85,7 +85,7 @@ fn stable(object: &Value, hashes: &Hashes<'_>) -> Value {
     object
 }
 
-/// A record without who and when. Earlier runs count by what they did.
+/// A record without identities and times.
 fn record(text: &str) -> Value {
     let record: Value = serde_json::from_str(text).unwrap();
     let done = |run: &Value| json!({"spec": run["spec"], "outcome": run["outcome"]});
@@ -111,12 +111,12 @@ fn without_unstable(value: &Value, hashes: &Hashes<'_>) -> Value {
     }
 }
 
-/// Panics with every difference.
+/// Panics and prints all differences.
 pub(crate) fn check(reference: &BTreeMap<String, Value>, objects: &[Value]) {
     assert_equal(reference, &normalised(objects));
 }
 
-/// Panics with every difference between two ends.
+/// Panics and prints all differences between two end states.
 pub(crate) fn assert_equal(wanted: &BTreeMap<String, Value>, found: &BTreeMap<String, Value>) {
     let mut all = Vec::new();
     differences("", &json!(wanted), &json!(found), &mut all);

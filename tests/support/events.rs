@@ -1,16 +1,16 @@
-//! An event of every kind and shape. Both the library's own tests and those from outside include this file.
+//! Sample events of every kind and shape. Unit tests and integration tests both include this file.
 
 use jiff::SignedDuration;
 
 use super::event::{Event, EventKind, ObjectChange, Progress};
 use super::{Mode, Phase, Purpose, Side};
 
-/// An event of every kind, in an order that could happen.
+/// Events of every kind, in a plausible order.
 pub(crate) fn every_event() -> Vec<Event> {
     every_event_with(str::to_owned)
 }
 
-/// The same with other words where words may stand.
+/// The same events, with their texts replaced.
 pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
     let progress = Progress { batch: 0, batches: 2, target_size: 5, upgraded: 2, ready: 1, source: 3 };
     let done = Progress { batch: 1, batches: 2, target_size: 5, upgraded: 5, ready: 5, source: 0 };
@@ -18,7 +18,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
     let started =
         |action, from: &[&str], original_size, target_size, goals: &[u32], resumed| EventKind::RunStarted {
             action,
-            // The runs that are resumed go back.
+            // Resumed runs are rollbacks.
             purpose: if resumed { Purpose::Undo } else { Purpose::Forward },
             from: from.iter().map(|name| word(name)).collect(),
             to: word("web-v2"),

@@ -1,4 +1,4 @@
-//! What may happen to a process's requests, its death included.
+//! Faults of a process's requests, including the death of the process.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,19 +10,19 @@ use rollout::sandbox::fault::{Fault, RequestInfo, Verb, Verdict};
 use serde_json::json;
 use tokio::sync::Notify;
 
-/// What becomes of a request.
+/// The fate of a request.
 pub(crate) enum Fate {
-    /// What the server or the network makes of it.
+    /// The verdict of the server or the network.
     Verdict(Verdict),
     /// The process dies before the request is applied.
     DeathBefore,
-    /// The process dies when it is applied and not answered.
+    /// The process dies after the request is applied, before the response.
     DeathUnanswered,
-    /// The process dies after the answer, before another request.
+    /// The process dies after the response, before another request.
     DeathAfter,
 }
 
-/// The request goes its usual way.
+/// The request is served as usual.
 pub(crate) const PASS: Fate = Fate::Verdict(Verdict::Pass);
 
 /// The server has no leader.
@@ -32,7 +32,7 @@ pub(crate) fn no_leader() -> Fate {
 
 type Script = Box<dyn Fn(&RequestInfo) -> Fate + Send + Sync>;
 
-/// A request and when it was made.
+/// A request and the time when it was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) at: Duration,
@@ -55,14 +55,14 @@ impl Request {
 pub(crate) fn is_write(seen: &RequestInfo) -> bool {
     match seen.verb {
         Verb::Get | Verb::List | Verb::Watch => false,
-        // A question; nothing is kept.
+        // Reviews are not stored.
         Verb::Create if seen.kind.ends_with("reviews") => false,
         Verb::Create | Verb::Patch if seen.path.contains("dryRun=All") => false,
         Verb::Create | Verb::Update | Verb::Patch | Verb::Delete => true,
     }
 }
 
-/// Whether a request may change something that a run is about. The Lease is its own affair.
+/// Whether a request may change something other than the Lease.
 pub(crate) fn is_effect(seen: &RequestInfo) -> bool {
     is_write(seen) && seen.kind != "leases"
 }
@@ -85,7 +85,7 @@ impl Tap {
         })
     }
 
-    /// Has requests noted with the time on this clock.
+    /// Sets the clock for the times of requests.
     pub(crate) fn attach(&self, clock: &Clock) {
         *self.clock.lock().unwrap() = Some(clock.clone());
     }
@@ -99,12 +99,12 @@ impl Tap {
         self.death.notified().await;
     }
 
-    /// Has the process die now.
+    /// Makes the process die now.
     pub(crate) fn kill(&self) {
         self.death.notify_one();
     }
 
-    /// Notes a request and says what becomes of it.
+    /// Records a request and decides its fate.
     pub(crate) fn fate(&self, seen: &RequestInfo) -> Fate {
         let clock = self.clock.lock().unwrap().clone();
         let at = clock.map_or(Duration::ZERO, |clock| clock.elapsed().unsigned_abs());
@@ -113,7 +113,7 @@ impl Tap {
     }
 }
 
-/// On the sandbox a request is served while it is decided about, so the death is signalled before the response.
+/// The sandbox serves a request as soon as its fate is decided, so the death is signalled before the response.
 impl Fault for Tap {
     fn decide(&self, seen: &RequestInfo) -> Verdict {
         let verdict = match self.fate(seen) {
@@ -127,7 +127,7 @@ impl Fault for Tap {
     }
 }
 
-/// A failed answer as the API server gives it.
+/// An error response in the form of the API server's.
 pub(crate) fn status(code: u16, reason: &str, message: &str) -> Response<Bytes> {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
@@ -142,14 +142,14 @@ pub(crate) fn answer(code: u16, content_type: &str, body: &str) -> Response<Byte
     answer.body(Bytes::from(body.to_owned())).unwrap()
 }
 
-/// An overloaded server's plain text, which asks to come back later.
+/// An overloaded server's plain text with `Retry-After`.
 pub(crate) fn too_many_requests(seconds: u64) -> Response<Bytes> {
     let mut answer = answer(429, "text/plain", "Too many requests, please try again later.\n");
     answer.headers_mut().insert("retry-after", seconds.to_string().parse().unwrap());
     answer
 }
 
-/// An overloaded server's `Status`, which asks to come back later.
+/// An overloaded server's `Status` with `Retry-After`.
 pub(crate) fn too_many_requests_status(seconds: u64) -> Response<Bytes> {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 429,
@@ -161,12 +161,12 @@ pub(crate) fn too_many_requests_status(seconds: u64) -> Response<Bytes> {
     answer
 }
 
-/// What the API server says to a JSON Patch whose `test` failed.
+/// The API server's response to a JSON patch whose `test` failed.
 pub(crate) fn test_failed() -> Response<Bytes> {
     status(422, "Invalid", "the server rejected our request due to an error in our request")
 }
 
-/// A proxy's page, which no client can read.
+/// A proxy's HTML page, which the client cannot parse.
 pub(crate) fn page(code: u16) -> Response<Bytes> {
     answer(code, "text/html", "<html>\n<body><h1>Service Unavailable</h1></body></html>\n")
 }

@@ -1,4 +1,4 @@
-//! Workloads that carry the labels of a component and belong to somebody else.
+//! Workloads with the labels of a component that belong to others.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::random::Rng;
 use super::rules::world::{FOREIGN, is_foreign};
 use super::test_cluster::TestCluster;
 
-/// A workload of somebody else's, which may carry anything that a component's carries, but never all of it.
+/// A foreign workload, which may have any of the marks of a component's workload, but never all of them.
 pub(crate) fn plant(rng: &mut Rng, index: u64) -> Value {
     let kind = *rng.pick(&["Deployment", "StatefulSet"]);
     let names = ["web-copy", "a-copy", "web-v1-canary", "web-blue"];
@@ -44,7 +44,7 @@ pub(crate) fn plant(rng: &mut Rng, index: u64) -> Value {
     json!({"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec})
 }
 
-/// What is somebody else's, without what controllers write.
+/// The foreign workloads, without the fields that controllers write.
 pub(crate) fn foreign(cluster: &TestCluster) -> Vec<Value> {
     let mut objects: Vec<Value> = cluster.all_objects().into_iter().filter(is_foreign).collect();
     for object in &mut objects {

@@ -1,7 +1,7 @@
-//! Random histories: manifests in any order, processes killed anywhere, pods that fail and are corrected. Whatever
-//! happened, running the last manifest again ends as it says.
+//! Random histories: manifests in any order, processes killed anywhere, pods that fail and are corrected. In every
+//! case, rerunning the last manifest leads to the state that it describes.
 //!
-//! A history follows from its seed, so that a failure can be played again, on either backend.
+//! A history is determined by its seed, so that a failure can be reproduced on either backend.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +20,10 @@ use super::scenario::{allowances, dying_at_effect, impatient, kinds, process};
 use super::test_cluster::TestCluster;
 use super::{end_state, invariants, preconditions};
 
-/// Everything that happens, and the manifest that is wanted in the end.
+/// All acts, and the final manifest.
 pub(crate) struct History {
     pub(crate) seed: u64,
-    /// Whether each act has come to rest before the next begins.
+    /// Whether each act has settled before the next begins.
     pub(crate) is_calm: bool,
     pub(crate) acts: Vec<Act>,
     pub(crate) last: Vec<Component>,
@@ -32,7 +32,7 @@ pub(crate) struct History {
 pub(crate) enum Act {
     /// A manifest is applied; its process may die at one of its effects.
     Apply { manifest: Vec<Component>, death: Option<Death> },
-    /// The pods of these images fail from now on; all others get ready.
+    /// The pods of these images fail from now on; all others become ready.
     Fail(Vec<String>),
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Death {
     pub(crate) moment: Moment,
 }
 
-/// The moments of a request at which a process can die.
+/// The moments at which a process can die during a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Moment {
     Before,
@@ -60,20 +60,20 @@ impl Moment {
     }
 }
 
-/// What came of a history.
+/// The outcome of a history.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// By act, how its components ended and what was done; the last entry is about the last manifest.
+    /// For each act, how its components ended and what was changed; the last entry is for the last manifest.
     pub(crate) acts: Vec<ActResult>,
     pub(crate) end: BTreeMap<String, Value>,
 }
 
-/// What came of an act.
+/// The outcome of an act.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ActResult {
     pub(crate) ends: Vec<(String, &'static str)>,
     pub(crate) trace: Vec<String>,
-    /// Whether its process died at a delete. Whether that was accepted depends on a status that somebody was writing.
+    /// Whether its process died at a delete, whose acceptance depends on concurrent writes of the status.
     pub(crate) died_deleting: bool,
 }
 
@@ -99,8 +99,8 @@ fn rules(failing: &[String]) -> String {
 }
 
 impl History {
-    /// Whether it goes alike on every backend: nothing depends on how fast pods get ready, nor on which of two
-    /// components was quicker when their process died.
+    /// Whether it is the same on every backend: nothing depends on how fast pods become ready, nor on which of two
+    /// components was faster when their process died.
     pub(crate) fn is_comparable(&self) -> bool {
         let is_even = |act: &Act| match act {
             Act::Fail(_) => false,
@@ -109,7 +109,7 @@ impl History {
         self.is_calm && self.acts.iter().all(is_even)
     }
 
-    /// Plays it on a cluster whose pods follow [`RULES`]; a failure prints the seed and all that happened.
+    /// Plays it on a cluster whose pods follow [`RULES`]; a failure prints the seed and all acts.
     pub(crate) async fn play(&self, cluster: &TestCluster) -> Outcome {
         match AssertUnwindSafe(self.happen(cluster)).catch_unwind().await {
             Ok(outcome) => outcome,
@@ -168,7 +168,7 @@ impl History {
         ActResult { ends: kinds(&run), trace: invariants::trace(&cluster.history(), from), died_deleting }
     }
 
-    /// Applies the last manifest until it is done, and makes sure that nothing is left of anything else.
+    /// Applies the last manifest until it is done, and asserts that nothing else is left.
     async fn end(&self, cluster: &TestCluster) -> ActResult {
         let from = cluster.mark().await;
         let manifest = request_for(&self.last);
@@ -195,7 +195,7 @@ impl History {
     }
 }
 
-/// Whether a run ended in a way that such a history has in it.
+/// Whether a run ended in a way that such a history permits.
 fn is_legitimate(run: &Run, failing: &[String]) {
     for (_, end) in run.ends.iter().flatten() {
         let is_legitimate = match end {
@@ -203,7 +203,7 @@ fn is_legitimate(run: &Run, failing: &[String]) {
             | ComponentOutcome::Held { .. }
             | ComponentOutcome::Skipped { .. } => true,
             ComponentOutcome::Failed(failure) => match failure.kind {
-                // Batches that do not fit what an earlier death has left, or a revision that it has prevented.
+                // Batches that do not fit the state after an earlier death, or a revision that it has prevented.
                 FailureKind::Refused => true,
                 FailureKind::NotReady => !failing.is_empty(),
                 FailureKind::Invalid

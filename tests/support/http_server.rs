@@ -1,4 +1,4 @@
-//! An API server on a port of this machine: a sandbox behind HTTP, or whatever a test answers in its place.
+//! An API server on a local port: a sandbox behind HTTP, with responses that a test can replace.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use rollout::sandbox::rules::parse_rules;
 use rollout::sandbox::{Options, RulesSource, Sandbox};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedRequest {
     pub(crate) method: Method,
@@ -21,7 +21,7 @@ pub(crate) struct ReceivedRequest {
     pub(crate) headers: HeaderMap,
 }
 
-/// An answer in the place of the sandbox's: code, content type, body.
+/// A response that replaces the sandbox's: code, content type, body.
 pub(crate) type Answer = (u16, &'static str, String);
 
 type Meddle = Arc<dyn Fn(&ReceivedRequest) -> Option<Answer> + Send + Sync>;
@@ -33,7 +33,7 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Serves a sandbox whose pods follow these rules; what `meddle` answers takes the place of its answers.
+    /// Serves a sandbox whose pods follow these rules; responses of `meddle` replace those of the sandbox.
     pub(crate) fn open(
         rules: &str,
         meddle: impl Fn(&ReceivedRequest) -> Option<Answer> + Send + Sync + 'static,
@@ -77,7 +77,7 @@ async fn serve(
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let (client, meddle, noted) = (sandbox.client("default"), meddle.clone(), noted.clone());
-        // A client that goes away in the middle of an answer is none of the server's business.
+        // Errors are ignored: the client may go away in the middle of a response.
         tokio::spawn(async move { drop(answer(&stream, &client, &*meddle, &noted).await) });
     }
 }
@@ -117,14 +117,14 @@ async fn answer(
     Ok(())
 }
 
-/// A whole request; `None` where the client went away, or speaks something else.
+/// A whole request; `None` if the client went away, or uses another protocol.
 async fn read(stream: &TcpStream) -> io::Result<Option<Request<Vec<u8>>>> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             break at;
         }
-        // TLS begins with no letter.
+        // TLS does not begin with a letter.
         if !more(stream, &mut bytes).await? || !bytes[0].is_ascii_alphabetic() {
             return Ok(None);
         }
@@ -148,7 +148,7 @@ async fn read(stream: &TcpStream) -> io::Result<Option<Request<Vec<u8>>>> {
     Ok(request.body(bytes.split_off(end + 4)).ok())
 }
 
-/// Reads on; `false` at the end.
+/// Reads more; `false` at the end.
 async fn more(stream: &TcpStream, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut piece = [0; 4096];
     loop {

@@ -1,4 +1,4 @@
-//! Checks the server's history. What a client believes does not count.
+//! Checks invariants of the server's history, independently of what clients observe.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(crate) fn check(history: &[Change], from: usize, allowances: &[Allowance]) {
     }
 }
 
-/// Objects without our mark, and those that controllers own, are nobody's business.
+/// Checks that a client changes only objects with the marks of `rollout`, and none that controllers own.
 fn hands_off(change: &Change) -> Result<(), String> {
     if change.name == BYSTANDER {
         return Err("a bystander was touched".to_owned());
@@ -66,12 +66,12 @@ fn hands_off(change: &Change) -> Result<(), String> {
     }
 }
 
-/// Watches over one component.
+/// Checks one component.
 struct Judge {
     allowance: Allowance,
     floor: u32,
     ceiling: u32,
-    /// The highest epoch that a size was changed or a source deleted under.
+    /// The highest epoch that has changed a size or deleted a source.
     acted: u64,
     /// The sign of the size changes, by epoch and workload.
     directions: BTreeMap<(u64, String), bool>,
@@ -80,7 +80,7 @@ struct Judge {
 impl Judge {
     fn new(allowance: Allowance, world: &World) -> Self {
         let name = &allowance.component;
-        // Pods that an earlier write has given up may still be ready for a moment.
+        // Pods that an earlier write removes may still be ready for a moment.
         let (wanted, ready) = (world.wanted(name), world.kept_ready(name));
         let (out, surge) =
             if allowance.decrease_first { (allowance.largest, 0) } else { (0, allowance.largest) };
@@ -104,8 +104,8 @@ impl Judge {
         } else {
             reachable(world, &name, world.ready_pods(&name))?;
         }
-        // How many pods a rolling update of the controller's own takes down is the controller's affair: it goes by
-        // counts that may be a moment old. A write must leave enough.
+        // Changes of the controller are not checked, since its rolling update uses counts that may be slightly stale.
+        // Writes of clients must leave enough pods.
         let is_judged = !self.allowance.is_plain || change.actor == Actor::Client;
         if is_judged && world.ready(&name) < self.floor {
             return Err(format!("{} pods of `{name}` serve, fewer than {}", world.ready(&name), self.floor));
@@ -126,8 +126,8 @@ impl Judge {
         self.check_direction(change)
     }
 
-    /// A component that is applied as a whole: every write is of the claim that the record has, and what is no longer
-    /// rendered goes only when the pods of the workload that is are ready.
+    /// Checks a component that is applied as a whole: every write belongs to the recorded claim, and objects that are
+    /// no longer rendered are deleted only once the pods of the rendered workload are ready.
     fn check_whole(&self, world: &World, change: &Change) -> Result<(), String> {
         let is_record = change.kind == "configmaps" && change.name.starts_with("rollout-");
         if change.actor != Actor::Client || is_record || change.kind == "controllerrevisions" {
@@ -137,7 +137,7 @@ impl Judge {
         let recorded = world.recorded(name);
         if change.verb != Verb::Delete {
             let written = change.after.as_deref().and_then(epoch);
-            // Only whose its fields are has changed.
+            // Only the ownership of fields has changed.
             if let (Some(before), Some(after)) = (&change.before, &change.after)
                 && content(before) == content(after)
                 && epoch(before) == written
@@ -191,7 +191,7 @@ impl Judge {
         Ok(())
     }
 
-    /// No further pod of an in-place workload goes to a template before those that were let are ready.
+    /// Checks that no further pod of an in-place workload is updated before the earlier ones are ready.
     fn check_gate(&self, world: &World, change: &Change) -> Result<(), String> {
         let (Some(before), Some(after)) = (&change.before, &change.after) else {
             return Ok(());
@@ -225,7 +225,7 @@ impl Judge {
     }
 }
 
-/// What was done to workloads, revisions and Services by clients, in words; one component after the other.
+/// The changes of workloads, revisions and Services by clients as text, by component.
 pub(crate) fn trace(history: &[Change], from: usize) -> Vec<String> {
     let clients = history.iter().skip(from).filter(|change| change.actor == Actor::Client);
     let mut trace: Vec<(&str, String)> = clients
@@ -255,7 +255,7 @@ fn deed(change: &Change) -> Option<String> {
             (shape(before) != shape(after))
                 .then(|| format!("{name} {} -> {} {image}", words(before), words(after)))
         }
-        // A claim leaves its stamp on Services that stay as they are.
+        // A claim stamps Services that do not change otherwise.
         ("services", Some(before), Some(after))
             if change.verb != Verb::Delete
                 && before["spec"] == after["spec"]
@@ -268,7 +268,7 @@ fn deed(change: &Change) -> Option<String> {
         {
             None
         }
-        // Its name ends in a hash of when the run started.
+        // A Job's name ends in a hash of the start of the run.
         ("jobs", before, _) => {
             let deed = if before.is_none() { "made" } else { "deleted" };
             Some(format!("{} {deed} (jobs)", name.rsplit_once('-').map_or(name.as_str(), |(test, _)| test)))
@@ -279,14 +279,14 @@ fn deed(change: &Change) -> Option<String> {
     }
 }
 
-/// What an object says, without what each write leaves on it.
+/// The content of an object, without the metadata that each write changes.
 fn content(object: &Value) -> Value {
     let mut content = object.clone();
     content["metadata"] = object["metadata"]["labels"].clone();
     content
 }
 
-/// Panics unless nothing is left but the targets, with what belongs to them.
+/// Panics unless only the targets and their objects are left.
 pub(crate) fn check_no_orphans(objects: &[Value], targets: &[(&str, &str)]) {
     let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let uids: Vec<&Value> = objects.iter().map(|object| &object["metadata"]["uid"]).collect();

@@ -1,9 +1,9 @@
-//! The manifest builder, and what a manifest allows a run to do.
+//! The manifest builder, and the limits that a manifest sets for a run.
 
 use rollout::driver::request::{Overrides, RolloutRequest};
 use rollout::oam::manifest::{Source, parse_manifest};
 
-/// The namespace of manifests that name none; a test cluster uses its own.
+/// The namespace of manifests without one; a test cluster uses its own.
 pub(crate) const NAMESPACE: &str = "default";
 
 /// One component of a manifest.
@@ -11,7 +11,7 @@ pub(crate) const NAMESPACE: &str = "default";
 pub(crate) struct Component {
     pub(crate) name: String,
     pub(crate) size: u32,
-    /// The revision that it goes to.
+    /// The target revision.
     pub(crate) target: String,
     pub(crate) revision: Option<String>,
     pub(crate) kind: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Component {
     is_plain: bool,
     traits: Vec<String>,
     depends_on: Option<String>,
-    /// The steps of the workflow right before its own.
+    /// The workflow steps immediately before its own.
     gates: Vec<&'static str>,
     /// The gates between its batches.
     batch_gates: Vec<&'static str>,
@@ -36,12 +36,12 @@ pub(crate) struct Component {
     team: Option<&'static str>,
 }
 
-/// The component `web` in a version and a size, in one batch.
+/// The component `web` with a version and a size, in one batch.
 pub(crate) fn web(version: u32, size: u32) -> Component {
     component("web", version, size)
 }
 
-/// A component in a version and a size, in one batch.
+/// A component with a version and a size, in one batch.
 pub(crate) fn component(name: &str, version: u32, size: u32) -> Component {
     Component {
         name: name.to_owned(),
@@ -88,7 +88,7 @@ impl Component {
         self
     }
 
-    /// Of this type instead of a `webservice`.
+    /// With this type instead of `webservice`.
     pub(crate) fn of(mut self, kind: &'static str) -> Self {
         self.kind = kind;
         self
@@ -123,7 +123,7 @@ impl Component {
         self
     }
 
-    /// After one more step of the workflow, in which the components come one after the other.
+    /// Behind another workflow step; the workflow applies the components in sequence.
     pub(crate) fn behind(mut self, step: &'static str) -> Self {
         self.gates.push(step);
         self
@@ -135,7 +135,7 @@ impl Component {
         self
     }
 
-    /// Without the dependency on a component, if it has it.
+    /// Removes the dependency on a component, if it has one.
     pub(crate) fn forget_dependency(&mut self, name: &str) {
         self.depends_on.take_if(|on| on == name);
     }
@@ -144,25 +144,25 @@ impl Component {
         self.property(format!("ports: [{{port: {port}, expose: true}}]"))
     }
 
-    /// With its Service of this type.
+    /// With a Service of this type.
     pub(crate) fn expose_type(mut self, kind: &'static str) -> Self {
         self.expose_type = Some(kind);
         self.property(format!("exposeType: {kind}"))
     }
 
-    /// The type of its Service, where it names one.
+    /// The type of its Service, if it specifies one.
     pub(crate) fn service_type(&self) -> Option<&'static str> {
         self.expose_type
     }
 
-    /// With an Ingress of this host to its port 80, which it does not expose.
+    /// With an Ingress for this host to its port 80, which it does not expose.
     pub(crate) fn behind_host(mut self, host: &'static str) -> Self {
         self.host = Some(host);
         self.property("ports: [{name: hidden, port: 80}]")
             .with_trait(format!("{{type: gateway, properties: {{domain: {host}, http: {{/: 80}}}}}}"))
     }
 
-    /// The host of its Ingress, where it has one.
+    /// The host of its Ingress, if it has one.
     pub(crate) fn host(&self) -> Option<&'static str> {
         self.host
     }
@@ -184,18 +184,18 @@ impl Component {
         self.property(format!("env: [{{name: {first}, value: x}}, {{name: {second}, value: x}}]"))
     }
 
-    /// The first of its variables, where it has some.
+    /// Its first variable, if it has any.
     pub(crate) fn first_variable(&self) -> Option<&'static str> {
         self.first_variable
     }
 
-    /// Whether its batches tolerate that no pod is ready.
+    /// Whether its batches pass without any ready pod.
     pub(crate) fn tolerates_everything(&self) -> bool {
         !self.batches.is_empty() && self.max_unavailable >= self.size
     }
 
-    /// The sizes of its batches of percentages: each rounded up, and the rest in the last. `None` where they are
-    /// counts, or leave nothing for the last.
+    /// The sizes of its percentage batches: each rounded up, and the rest in the last. `None` if they are counts, or
+    /// leave nothing for the last.
     pub(crate) fn sizes_of_batches(&self) -> Option<Vec<u32>> {
         let share = |batch: &String| -> Option<u32> {
             let percent: u32 = batch.strip_suffix('%')?.parse().ok()?;
@@ -208,30 +208,30 @@ impl Component {
         Some(sizes)
     }
 
-    /// Whether it waits for another component.
+    /// The component that it depends on, if any.
     pub(crate) fn dependency(&self) -> Option<&str> {
         self.depends_on.as_deref()
     }
 
-    /// With one more line among its properties.
+    /// With another line in its properties.
     pub(crate) fn property(mut self, line: impl Into<String>) -> Self {
         self.properties.push(line.into());
         self
     }
 
-    /// Without the `rollout` trait: it is applied as a whole, in its size.
+    /// Without the `rollout` trait: it is applied as a whole, with its size.
     pub(crate) fn plain(self) -> Self {
         let size = self.size;
         self.of_any_size().with_trait(format!("{{type: scaler, properties: {{replicas: {size}}}}}"))
     }
 
-    /// The same, of the size that it has.
+    /// Applied as a whole without a size, so that the existing size is kept.
     pub(crate) fn of_any_size(mut self) -> Self {
         self.is_plain = true;
         self.unnamed()
     }
 
-    /// With one more trait.
+    /// With another trait.
     pub(crate) fn with_trait(mut self, text: impl Into<String>) -> Self {
         self.traits.push(text.into());
         self
@@ -245,13 +245,13 @@ impl Component {
         ))
     }
 
-    /// With one more line among the properties of its `rollout` trait.
+    /// With another line in the properties of its `rollout` trait.
     pub(crate) fn rollout(mut self, line: impl Into<String>) -> Self {
         self.rollout.push(line.into());
         self
     }
 
-    /// What its workload is called in the end.
+    /// The final name of its workload.
     pub(crate) fn workload_name(&self) -> String {
         if self.kind == "k8s-objects" {
             return format!("{}-objects", self.name);
@@ -290,7 +290,7 @@ impl Component {
         self.traits.iter().any(|text| text.starts_with(&format!("{{type: {kind},")))
     }
 
-    /// How many pods its workload has in the end, where it has a workload that has a size.
+    /// The final number of pods of its workload, if that has a size.
     pub(crate) fn workload_size(&self) -> Option<u32> {
         match self.kind {
             "daemon" | "task" => None,
@@ -299,13 +299,13 @@ impl Component {
         }
     }
 
-    /// Whether it runs as a workload that has the size that the manifest says.
+    /// Whether its workload has the size in the manifest.
     pub(crate) fn is_sized(&self) -> bool {
         !["daemon", "task", "k8s-objects"].contains(&self.kind)
     }
 
-    /// The object that shows which version of it is applied, where it has no size: its kind and name, where it shows
-    /// that, and how.
+    /// If it has no size, the object that shows the applied version: its kind, its name, the path of the value, and the
+    /// value.
     pub(crate) fn shown_version(&self) -> (&'static str, String, &'static str, String) {
         let image = "/spec/template/spec/containers/0/image";
         match self.kind {
@@ -336,7 +336,7 @@ impl Component {
         format!("{name} {image} x{size} [{batches}] -{max_unavailable} {rollout}")
     }
 
-    /// What a run of it may do.
+    /// The limits of its run.
     pub(crate) fn allowance(&self) -> Allowance {
         let sizes = self.batches.iter().map(|batch| match batch.strip_suffix('%') {
             Some(percent) => (percent.parse::<u32>().unwrap() * self.size).div_ceil(100),
@@ -347,11 +347,11 @@ impl Component {
             size: self.size,
             largest: sizes.max().unwrap_or(self.size),
             tolerated: self.max_unavailable,
-            // Where a pod makes way for another one in its place, a batch is down before it is up.
+            // If pods are replaced in place, a batch goes down before it comes up.
             decrease_first: self.decrease_first || self.kind != "webservice",
             is_plain: self.is_plain,
         };
-        // Its controller replaces the pods: a quarter of a Deployment's may be missing, one of a StatefulSet's.
+        // The controller replaces the pods: a quarter of a Deployment's may be missing, or one of a StatefulSet's.
         let missing = if self.kind == "statefulset" { 1 } else { self.size / 4 };
         match self.is_plain {
             true => Allowance { tolerated: missing, decrease_first: false, ..allowance },
@@ -393,7 +393,7 @@ impl Component {
     }
 }
 
-/// What a run may do to one component.
+/// The limits of a run for one component.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowance {
     pub(crate) component: String,
@@ -432,17 +432,17 @@ pub(crate) fn shop(revision: &str, image: &str) -> String {
     application("shop", &[web(1, 3).revision(&format!("web-{revision}")).image(image).batches(&["1", "2"])])
 }
 
-/// What a manifest of the application `shop` with these components asks for.
+/// The request for a manifest of the application `shop` with these components.
 pub(crate) fn request_for(components: &[Component]) -> RolloutRequest {
     request_of(&application("shop", components))
 }
 
-/// What a manifest of another application with these components asks for.
+/// The request for a manifest of another application with these components.
 pub(crate) fn request_for_application(name: &str, components: &[Component]) -> RolloutRequest {
     request_of(&application(name, components))
 }
 
-/// The manifest of the application `shop` with components as they are written in the list.
+/// The manifest of the application `shop` with these entries as components.
 pub(crate) fn shop_of_entries(components: &[&str]) -> String {
     let entries: String = components.iter().map(|component| format!("    - {component}\n")).collect();
     let head =
@@ -450,7 +450,7 @@ pub(crate) fn shop_of_entries(components: &[&str]) -> String {
     format!("{head}{entries}")
 }
 
-/// What it asks for.
+/// The request for this manifest.
 pub(crate) fn request_for_entries(components: &[&str]) -> RolloutRequest {
     request_of(&shop_of_entries(components))
 }

@@ -1,16 +1,16 @@
-//! What the tests share: the binary in a directory of its own, and whole runs of the library against a cluster.
+//! Shared parts of the tests: running the binary in its own directory, and runs of the library against a cluster.
 //!
-//! For the binary, [`test_env`] runs command lines, [`child`] follows a command while it runs, [`screen`] gives it a
-//! terminal, [`http_server`] puts a sandbox behind a port, [`redact`] removes what differs from run to run, [`walk`]
+//! For the binary, [`test_env`] runs command lines, [`child`] follows a running command, [`screen`] gives it a
+//! terminal, [`http_server`] serves a sandbox on a port, [`redact`] removes text that differs from run to run, [`walk`]
 //! is the README's walk, and [`corpus`] is text that tries to move cursors and command CI systems.
 //!
 //! For the library, [`manifest`] writes manifests, [`process`] is one process of the tool over any client, [`fault`]
-//! decides what happens to its requests ([`tapped_client`] does so for any client), and [`delayed_request`] keeps one
-//! of them on its way. A [`backend`] is the cluster: the sandbox with paused time, or a real one. [`test_cluster`]
-//! adds bystanders to it, [`scenario`] plays a scenario there, and [`command`] a command. Three modules check what
-//! the server saw: [`invariants`] its history, [`preconditions`] the requests, [`end_state`] what is left.
-//! [`probe`] answers hooks and measurements, [`scenarios`] lists the scenarios; [`histories`] plays random ones, which
-//! [`random`] makes up from a seed.
+//! decides what happens to its requests ([`tapped_client`] does so for any client), and [`delayed_request`] delays one
+//! of them. A [`backend`] is the cluster: the sandbox with paused time, or a real one. [`test_cluster`] adds bystanders
+//! to it, [`scenario`] plays a scenario there, and [`command`] a command. Three modules check the server:
+//! [`invariants`] its history, [`preconditions`] the requests, [`end_state`] the final objects. [`probe`] answers hooks
+//! and measurements, and [`scenarios`] lists the scenarios; [`histories`] plays random ones, which [`random`] generates
+//! from a seed.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 

@@ -1,6 +1,6 @@
-//! Rules for the kubelet of a sandbox: which pods get ready, how soon, and how the others fail.
+//! Rules for the kubelet of a sandbox: which pods become ready, how soon, and how the others fail.
 
-/// All pods are ready at once, for all that matters.
+/// All pods are ready practically at once.
 pub(crate) const READY: &str = "- {image: '*', readyAfter: 20ms}\n";
 
 /// All pods are ready after some time.

@@ -7,13 +7,13 @@ use super::fault::Request;
 
 const STAMP: &str = "/metadata/annotations/batch-rollout.dev~1epoch";
 
-/// Panics at the first request that would change an object whatever has become of it.
+/// Panics at the first request that would change an object unconditionally.
 pub(crate) fn check(requests: &[Request]) {
     for request in requests {
         let seen = &request.seen;
         let problem = match seen.verb {
             Verb::Get | Verb::List | Verb::Watch => None,
-            // A question that is put as an object; nothing is kept.
+            // Reviews and dry runs are not stored.
             Verb::Create if seen.kind.ends_with("reviews") || seen.path.contains("dryRun=All") => None,
             Verb::Create => seen.name.is_none().then_some("a create without a name"),
             Verb::Update => Some("a replacement of a whole object"),
@@ -37,7 +37,8 @@ fn unconditional_delete(body: Option<&Value>) -> Option<&'static str> {
     (!has("uid") || !has("resourceVersion")).then_some("a delete without uid and resourceVersion")
 }
 
-/// An apply names the object that it changes, in its version; or a version that none has, so that it only creates.
+/// An apply has the UID and the version of the object that it changes; or a version that no object has, so that it can
+/// only create.
 fn unconditional_apply(body: Option<&Value>) -> Option<&'static str> {
     let metadata = &body?["metadata"];
     let is_creation = metadata["uid"].is_null() && metadata["resourceVersion"] == "1";
@@ -82,7 +83,7 @@ fn unconditional_patch(kind: &str, body: Option<&Value>) -> Option<&'static str>
     (!is_conditional).then_some("a patch without its tests")
 }
 
-/// A stamp is put only over the stamp seen, and a size is changed only from the size seen as well.
+/// A stamp replaces only the observed stamp, and a change of the size also tests the observed size.
 fn is_fenced(tests: &impl Fn(&str) -> bool, changes_size: bool) -> bool {
     tests(STAMP) && (!changes_size || tests("/spec/replicas"))
 }

@@ -1,4 +1,4 @@
-//! What answers hooks and measurements in tests.
+//! The probe that answers hooks and measurements in tests.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use rollout::probe::{ProbeError, ProbeRequest, ProbeResponse, Transport};
 
 type Script = Box<dyn FnMut(&ProbeRequest) -> Result<ProbeResponse, ProbeError>>;
 
-/// Answers by a script, at once, and keeps what it was asked.
+/// Answers at once by a script, and records the requests.
 pub(crate) struct ScriptedProbe {
     script: RefCell<Script>,
     asked: RefCell<Vec<ProbeRequest>>,
@@ -22,7 +22,7 @@ impl ScriptedProbe {
         Rc::new(Self { script: RefCell::new(Box::new(script)), asked: RefCell::default() })
     }
 
-    /// One to which everything is good: hooks accept, and each value is 0.
+    /// A probe whose hooks all succeed and whose values are all 0.
     pub(crate) fn good() -> Rc<Self> {
         Self::new(|request| match request {
             ProbeRequest::Http { .. } => answer(200, ""),
@@ -30,7 +30,7 @@ impl ScriptedProbe {
         })
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     pub(crate) fn asked(&self) -> Vec<ProbeRequest> {
         self.asked.borrow().clone()
     }
@@ -47,7 +47,7 @@ impl Transport for ScriptedProbe {
     }
 }
 
-/// The reason that stands for no answer at all, however long it is waited for.
+/// The reason that stands for never answering.
 const NEVER: &str = "never";
 
 pub(crate) fn never() -> Result<ProbeResponse, ProbeError> {

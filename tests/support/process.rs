@@ -20,26 +20,26 @@ use tokio::sync::watch;
 use super::fault::{Fate, PASS, Request, Tap, is_effect};
 use super::probe::ScriptedProbe;
 
-/// A process: who it says it is, how long it waits, and what becomes of its requests.
+/// A process: its identity, its deadlines, and the fate of its requests.
 pub(crate) struct Process {
     pub(crate) identity: String,
     pub(crate) limits: Limits,
     pub(crate) stopper: Stopper,
     pub(crate) tap: Arc<Tap>,
-    /// What answers its hooks and measurements.
+    /// The probe that answers its hooks and measurements.
     pub(crate) probe: Rc<ScriptedProbe>,
     control: Control,
     recorder: Rc<RefCell<Recorder>>,
     heard: watch::Receiver<usize>,
 }
 
-/// Longer than any run under test may last.
+/// Longer than any run under test may take.
 const ENDLESS: Duration = Duration::from_secs(2 * 3_600);
 
-/// What a process has done.
+/// The actions of a process.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// How its components ended; `None` where it died.
+    /// How its components ended; `None` if it died.
     pub(crate) ends: Option<Vec<(String, ComponentOutcome)>>,
     pub(crate) events: Vec<Event>,
     pub(crate) requests: Vec<Request>,
@@ -63,12 +63,12 @@ pub(crate) fn components(outcomes: Vec<ApplicationOutcome>) -> Vec<(String, Comp
 }
 
 impl Process {
-    /// A process whose requests go their usual way.
+    /// A process without faults.
     pub(crate) fn new(identity: &str) -> Self {
         Self::with(identity, |_| PASS)
     }
 
-    /// A process whose requests meet what a script says.
+    /// A process whose requests get the fates of a script.
     pub(crate) fn with(
         identity: &str,
         script: impl Fn(&RequestInfo) -> Fate + Send + Sync + 'static,
@@ -102,7 +102,7 @@ impl Process {
         self.perform(client, clock, work).await
     }
 
-    /// Does something through a client, until the end or the process's death.
+    /// Runs an operation through a client, until its end or the process's death.
     pub(crate) async fn perform(
         &self,
         client: Client,
@@ -128,7 +128,7 @@ impl Process {
         Run { ends, events: self.recorder.borrow().events.clone(), requests: self.tap.requests() }
     }
 
-    /// Waits until as many events were such.
+    /// Waits until this many matching events were reported.
     pub(crate) async fn heard(&self, count: usize, is_such: impl Fn(&EventKind) -> bool) {
         let mut heard = self.heard.clone();
         let recorder = self.recorder.clone();
@@ -141,7 +141,7 @@ impl Process {
 }
 
 impl Run {
-    /// Whether every component is as wished, or held as requested.
+    /// Whether every component succeeded, or is held as requested.
     pub(crate) fn is_success(&self) -> bool {
         self.ends.as_ref().is_some_and(|ends| {
             ends.iter().all(|(_, end)| {
@@ -150,7 +150,7 @@ impl Run {
         })
     }
 
-    /// The run, which has to be a success.
+    /// Asserts that the run succeeded.
     #[track_caller]
     pub(crate) fn succeeded(self) -> Self {
         assert!(self.is_success(), "{}", self.transcript());
@@ -174,12 +174,12 @@ impl Run {
         self.requests.iter().filter(|request| request.is_write()).collect()
     }
 
-    /// Writes that are not about the Lease.
+    /// Writes other than those of the Lease.
     pub(crate) fn effects(&self) -> Vec<&Request> {
         self.requests.iter().filter(|request| is_effect(&request.seen)).collect()
     }
 
-    /// How its components ended and its requests, for a failure's message.
+    /// Its outcomes and its requests, for the message of a failed test.
     pub(crate) fn transcript(&self) -> String {
         let requests: Vec<String> = self.requests.iter().map(Request::line).collect();
         format!("ends: {:#?}\n{}", self.ends, requests.join("\n"))

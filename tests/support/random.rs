@@ -1,9 +1,9 @@
-//! Random histories, each from a seed.
+//! Random histories, each generated from a seed.
 
 use super::histories::{Act, Death, History, Moment};
 use super::manifest::{Component, component};
 
-/// Chance that follows from a seed: splitmix64.
+/// A random number generator with a seed: splitmix64.
 pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
@@ -27,13 +27,13 @@ impl Rng {
     }
 }
 
-/// What is known of a component while its history is made up.
+/// The state of a component while its history is generated.
 struct Part {
     name: &'static str,
     depends_on: Option<&'static str>,
     /// The newest version.
     version: u32,
-    /// The revision that it is going to.
+    /// Its target revision.
     target: u32,
     size: u32,
 }
@@ -42,7 +42,7 @@ struct Part {
 const PERCENTAGES: [&[&str]; 6] =
     [&["100%"], &["50%", "50%"], &["20%", "80%"], &["34%", "33%", "33%"], &["60%", "40%"], &["1%", "99%"]];
 
-/// The applications that histories are about: names, and what depends on what.
+/// The applications of histories: names of components, and their dependencies.
 const APPLICATIONS: [&[(&str, Option<&str>)]; 4] = [
     &[("web", None)],
     &[("web", None)],
@@ -50,10 +50,10 @@ const APPLICATIONS: [&[(&str, Option<&str>)]; 4] = [
     &[("api", None), ("web", None)],
 ];
 
-/// Most replicas of a component.
+/// The most replicas of a component.
 const LARGEST: u32 = 5;
 
-/// Makes up the history of a seed.
+/// Generates the history of a seed.
 pub(crate) fn history(seed: u64) -> History {
     let mut rng = Rng(seed);
     let is_calm = rng.one_in(2);
@@ -81,12 +81,12 @@ pub(crate) fn history(seed: u64) -> History {
     History { seed, is_calm, acts, last }
 }
 
-/// What a manifest is for.
+/// The purpose of a manifest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// It may be held, and may even be refused.
+    /// It may be held or even rejected.
     Any,
-    /// It goes through, whatever was before.
+    /// It must complete from any state.
     Last,
 }
 
@@ -102,7 +102,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         part.size = rng.below(LARGEST + 1);
     }
     let mut wanted = component(part.name, part.version, part.size);
-    // Content goes with the version, since a revision never changes.
+    // The content depends on the version, since a revision never changes.
     wanted = match part.version % 4 {
         0 => wanted,
         2 => wanted.exposing(81),
@@ -122,7 +122,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     }
     match (purpose, rng.below(4)) {
         (_, 0) => wanted,
-        // What is left to do may be a single pod.
+        // Only a single pod may be left to change.
         (Purpose::Last, _) => wanted.batches(&["100%"]),
         (Purpose::Any, 1) => {
             let change = if before.0 == part.target { before.1.abs_diff(part.size) } else { part.size };
@@ -137,7 +137,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     }
 }
 
-/// Batches that add up to a change.
+/// Sizes of batches that add up to a change.
 fn counts(rng: &mut Rng, change: u32) -> Vec<String> {
     let mut left = change;
     let mut counts = Vec::new();

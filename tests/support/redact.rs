@@ -1,6 +1,6 @@
-//! What differs from run to run: ages, and times since the start.
+//! Removes text that differs from run to run: ages, and times since the start.
 
-/// A table or document: an age becomes `0s`, with its column's width kept.
+/// Redacts a table or document: replaces ages by `0s`, and keeps the width of the column.
 pub(crate) fn data(text: &str) -> String {
     text.lines().map(|line| format!("{}\n", line_of_data(line))).collect()
 }
@@ -15,7 +15,7 @@ fn line_of_data(line: &str) -> String {
         text.push_str(blank);
         if is_age(word) {
             text.push_str("0s");
-            // What follows in the next column stays where it is.
+            // Keeps the position of the next column.
             text.push_str(if after.is_empty() { "" } else { &"    "[..word.len() - 2] });
         } else {
             text.push_str(word);
@@ -25,13 +25,13 @@ fn line_of_data(line: &str) -> String {
     text
 }
 
-/// Log lines: no times, and nothing of what is waited for, which depends on how fast it comes.
+/// Redacts log lines: removes times, and lines about waiting, which depend on timing.
 pub(crate) fn conversation(text: &str) -> String {
     let lines = text.lines().filter(|line| !(line.contains(": batch ") && line.contains(": waiting for ")));
     lines.map(|line| format!("{}\n", without_counts(without_time(line)))).collect()
 }
 
-/// Evidence says for how long was waited, and how often an event came.
+/// Removes durations and counts of events from evidence.
 pub(crate) fn without_counts(line: &str) -> String {
     let cut = |start: &str, end: &str, instead: &str| {
         let (_, rest) = line.strip_prefix(start)?.split_once(end)?;
@@ -49,7 +49,7 @@ fn without_time(line: &str) -> &str {
     }
 }
 
-/// Seconds as kubectl writes an age below two minutes.
+/// Whether a word is an age in seconds, as in kubectl below two minutes.
 fn is_age(word: &str) -> bool {
     word.strip_suffix('s')
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! A scenario: what happened before, and the run that is put to the test.
+//! A scenario: the preceding acts, and the run under test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -20,14 +20,14 @@ use super::{end_state, invariants, preconditions};
 /// The identity of every process of one scenario.
 pub(crate) const IDENTITY: &str = "ci/job-1";
 
-/// Something that happens before.
+/// A preceding act.
 #[derive(Clone)]
 pub(crate) enum Act {
-    /// A manifest is applied, to whatever end.
+    /// A manifest is applied, with any outcome.
     Apply(Vec<Component>),
-    /// A manifest is applied whose pods never get ready, with a short timeout.
+    /// A manifest is applied whose pods never become ready, with a short timeout.
     ApplyInVain(Vec<Component>),
-    /// A manifest is applied, and its process is killed after so many changes of a size.
+    /// A manifest is applied, and its process is killed after this many changes of a size.
     ApplyUntil(Vec<Component>, usize),
     /// A command succeeds.
     Run(Command),
@@ -35,30 +35,30 @@ pub(crate) enum Act {
     Pods(String),
 }
 
-/// What happened before, and what is put to the test.
+/// The preceding acts, and the run under test.
 #[derive(Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: String,
     /// The rules that pods follow at first.
     pub(crate) rules: String,
     pub(crate) before: Vec<Act>,
-    /// The manifest under test. Of a command: what the run that it starts may do; nothing is said where there is none.
+    /// The manifest under test. For a command, it sets the limits of its run, if there is one.
     pub(crate) manifest: Vec<Component>,
     /// The command under test, instead of `apply`.
     pub(crate) command: Option<Command>,
     pub(crate) tried: Tried,
 }
 
-/// With which faults a scenario is tried besides a single death of its process, which every scenario has to survive.
+/// The faults that a scenario is tested with, besides a single death of its process, which every scenario must survive.
 #[derive(Clone, Copy)]
 pub(crate) struct Tried {
-    /// Each request fails once, in each way in which it can.
+    /// Each request fails once in each possible way.
     pub(crate) errors: bool,
-    /// Two deaths, at every so many of the pairs of requests: over all of them, that meets each request several times.
+    /// Two deaths, at every n-th pair of requests, which includes each request several times.
     pub(crate) two_deaths: Option<usize>,
 }
 
-/// How a scenario goes when nothing disturbs it.
+/// The undisturbed run of a scenario.
 pub(crate) struct Reference {
     pub(crate) run: Run,
     pub(crate) requests: usize,
@@ -66,7 +66,7 @@ pub(crate) struct Reference {
     pub(crate) end: BTreeMap<String, Value>,
 }
 
-/// A cluster on which everything before has happened.
+/// A cluster on which the preceding acts have happened.
 pub(crate) struct Scene {
     pub(crate) cluster: TestCluster,
     /// Where the history of the run under test begins.
@@ -85,13 +85,13 @@ pub(crate) fn impatient() -> Process {
     process
 }
 
-/// A process that dies at a request, if it makes as many.
+/// A process that dies at a request, if it sends as many.
 pub(crate) fn dying_at(index: usize, death: fn() -> Fate) -> Process {
     Process::with(IDENTITY, move |seen| if seen.index == index { death() } else { fault::PASS })
 }
 
-/// A process that dies at one of its effects, if it has as many. Other requests come in other numbers each time
-/// where time is real, and so do deletes, since one that meets a status being written is made again.
+/// A process that dies at one of its effects, if it has as many. In real time, the number of other requests varies, and
+/// so does that of deletes, since a delete that conflicts with a write of the status is retried.
 pub(crate) fn dying_at_effect(number: usize, death: fn() -> Fate) -> Process {
     let (effects, deleted) = (AtomicUsize::new(0), Mutex::new(BTreeSet::new()));
     Process::with(IDENTITY, move |seen| {
@@ -101,13 +101,13 @@ pub(crate) fn dying_at_effect(number: usize, death: fn() -> Fate) -> Process {
     })
 }
 
-/// Whether a request is one more effect: a delete that is made again is none.
+/// Whether a request is a further effect: a retried delete is not.
 pub(crate) fn is_new_effect(seen: &RequestInfo, deleted: &mut BTreeSet<Option<String>>) -> bool {
     fault::is_effect(seen) && (seen.verb != Verb::Delete || deleted.insert(seen.name.clone()))
 }
 
 impl Scenario {
-    /// The same with components of this type, which its name then says.
+    /// The same scenario with components of this type, which is added to its name.
     pub(crate) fn of(mut self, kind: &'static str) -> Self {
         let of = |manifest: &mut Vec<Component>| {
             manifest.iter_mut().for_each(|component| component.kind = kind);
@@ -135,12 +135,12 @@ impl Scenario {
         self
     }
 
-    /// Lets everything happen that happens before, in a cluster in this process.
+    /// Performs the preceding acts in an in-process cluster.
     pub(crate) async fn open(&self) -> Scene {
         self.open_on(TestCluster::open(&self.rules).await).await
     }
 
-    /// Lets everything happen that happens before, on a cluster whose pods follow this scenario's rules.
+    /// Performs the preceding acts on a cluster whose pods follow this scenario's rules.
     pub(crate) async fn open_on(&self, cluster: TestCluster) -> Scene {
         for act in &self.before {
             let from = cluster.mark().await;
@@ -174,7 +174,7 @@ impl Scenario {
         Scene { cluster, from }
     }
 
-    /// What the run under test may do.
+    /// The limits of the run under test.
     pub(crate) fn allowances(&self) -> Vec<Allowance> {
         allowances(&self.manifest)
     }
@@ -187,7 +187,7 @@ impl Scenario {
         }
     }
 
-    /// Plays the scenario undisturbed, in a cluster in this process.
+    /// Plays the scenario undisturbed in an in-process cluster.
     pub(crate) async fn reference(&self) -> Reference {
         self.play(&self.open().await).await
     }
@@ -204,15 +204,15 @@ impl Scenario {
         }
     }
 
-    /// Judges what has happened so far, after everything that follows from it.
+    /// Checks the history so far, after the cluster has settled.
     pub(crate) async fn judge(&self, scene: &Scene, runs: &[&Run]) {
         scene.cluster.settle().await;
         runs.iter().for_each(|run| preconditions::check(&run.requests));
         invariants::check(&scene.cluster.history(), scene.from, &self.allowances());
     }
 
-    /// Runs the manifest again after a disturbance, until it is done and a further run has nothing to write;
-    /// then compares with the undisturbed run.
+    /// Reruns the manifest after a disturbance, until it is done and a further run has nothing to write; then compares
+    /// with the undisturbed run.
     pub(crate) async fn complete(&self, scene: &Scene, disturbed: &[&Run], reference: &Reference) {
         let mut runs = Vec::new();
         for _ in 0..2 {
@@ -230,7 +230,7 @@ impl Scenario {
         self.check_done(scene, reference).await;
     }
 
-    /// Compares with the undisturbed run, and makes sure that a further run writes nothing.
+    /// Compares with the undisturbed run, and asserts that a further run writes nothing.
     pub(crate) async fn check_done(&self, scene: &Scene, reference: &Reference) {
         let trace = invariants::trace(&scene.cluster.history(), scene.from);
         assert_eq!(trace, reference.trace, "other deeds than undisturbed");
@@ -254,13 +254,13 @@ pub(crate) fn kinds(run: &Run) -> Vec<(String, &'static str)> {
     run.ends.iter().flatten().map(|(name, end)| (name.clone(), kind(end))).collect()
 }
 
-/// What a run of a manifest may do.
+/// The limits of a manifest's run.
 pub(crate) fn allowances(manifest: &[Component]) -> Vec<Allowance> {
     manifest.iter().map(Component::allowance).collect()
 }
 
-/// The longest that anything takes which is not slow on purpose.
+/// The maximum duration of anything that is not slow on purpose.
 pub(crate) const BRIEF: Duration = Duration::from_secs(60);
 
-/// How long a process waits that gives up soon: long enough for a busy machine to do what comes before.
+/// The patience of a process that gives up soon: long enough for its first requests on a busy machine.
 const SOON: Duration = Duration::from_secs(3);

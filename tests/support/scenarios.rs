@@ -1,4 +1,4 @@
-//! The scenarios, each with its name: what happened before, and the manifest whose run is put to the test.
+//! The scenarios, each with its name: the preceding acts, and the manifest whose run is under test.
 //!
 //! The suites generate their tests from these lists: one per scenario and kind of fault.
 
@@ -97,7 +97,7 @@ pub(crate) fn of_deployments() -> Vec<Scenario> {
             [halves(web(3, 5).exposing(82))],
         )
         .with_errors(),
-        // The next revision's pods never got ready, and it is rolled back.
+        // The next revision's pods never became ready, and it is rolled back.
         scenario(
             "exposed_after_failure",
             [
@@ -109,14 +109,14 @@ pub(crate) fn of_deployments() -> Vec<Scenario> {
         ),
         scenario("exposed_no_more", [Apply(vec![web(1, 3).exposing(80)])], [web(2, 3).batches(&["1", "2"])])
             .with_errors(),
-        // The pods stay, and the port that they have is no longer offered.
+        // The pods stay, and their port is no longer exposed.
         scenario(
             "hidden",
             [Apply(vec![exposing(1, 2, "ports: [{port: 80, name: hidden, expose: true}]")])],
             [exposing(1, 2, "ports: [{port: 80, name: hidden}]")],
         )
         .with_errors(),
-        // The pods stay, and one more port that they have is offered.
+        // The pods stay, and another of their ports is exposed.
         scenario(
             "shown",
             [Apply(vec![exposing(1, 2, "ports: [{port: 80, expose: true}, {port: 81, name: hidden}]")])],
@@ -145,7 +145,7 @@ pub(crate) fn of_deployments() -> Vec<Scenario> {
 pub(crate) fn in_place() -> Vec<Scenario> {
     let of_any_kind = vec![
         scenario("first_release", [], [web(1, 3).batches(&["1", "2"])]),
-        // The others differ from these two in what was there before, which the planner's histories cover.
+        // Other scenarios differ from these two only in the preceding state, which the planner's histories cover.
         scenario("upgrade", [Apply(vec![web(1, 5)])], [halves(web(2, 5))]).with_errors(),
         scenario("scale_in", [Apply(vec![web(1, 5)])], [web(1, 3).batches(&["1", "1"])]).with_errors(),
         scenario("upgrade_and_grow", [Apply(vec![web(1, 5)])], [web(2, 7).batches(&["3", "4"])]),
@@ -177,7 +177,7 @@ pub(crate) fn in_place() -> Vec<Scenario> {
     clone_sets.chain(stateful_sets).collect()
 }
 
-/// Scenarios of components that are applied as a whole, and of objects of traits beside batches.
+/// Scenarios of components that are applied as a whole, and of objects of traits in batch rollouts.
 pub(crate) fn whole() -> Vec<Scenario> {
     let shown = |version, size| web(version, size).plain().exposing(80).storing("info");
     let sized = |version, size| web(version, size).of_any_size();
@@ -202,7 +202,7 @@ pub(crate) fn whole() -> Vec<Scenario> {
         scenario("whole_exposed_no_more", [Apply(vec![shown(1, 2)])], [web(2, 2).plain().storing("info")])
             .with_errors(),
         scenario("whole_stores_no_more", [Apply(vec![shown(1, 2)])], [web(1, 2).plain().exposing(80)]),
-        // A claim stays, whatever becomes of its component.
+        // A claim is kept even if its component is deleted.
         scenario(
             "whole_claim_is_kept",
             [Apply(vec![web(1, 2).plain().with_trait(claiming)])],
@@ -271,7 +271,7 @@ pub(crate) fn named(name: &str) -> Scenario {
         .unwrap_or_else(|| panic!("no scenario `{name}`"))
 }
 
-/// A scenario whose pods get ready soon.
+/// A scenario whose pods become ready soon.
 pub(crate) fn scenario(
     name: &str,
     before: impl Into<Vec<Act>>,

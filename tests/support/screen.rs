@@ -1,4 +1,4 @@
-//! The binary on a terminal: what stands on the screen, at any moment and at the end.
+//! Runs the binary on a terminal, and reads the screen while it runs and at the end.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -10,7 +10,7 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 /// The terminal's height.
 const ROWS: u16 = 24;
-/// The height that is kept, so that nothing has to scroll out of sight.
+/// The height of the emulated screen, so that nothing scrolls out of sight.
 const KEPT_ROWS: u16 = 400;
 
 /// A terminal with a running command. The command is killed when it is dropped.
@@ -19,12 +19,12 @@ pub(crate) struct Screen {
     terminal: File,
     parser: vt100::Parser,
     columns: u16,
-    /// The widest line, and whether a colour was ever on the screen.
+    /// Whether a colour was ever on the screen.
     pub(crate) is_coloured: bool,
 }
 
 impl Screen {
-    /// Starts a command on a terminal of so many columns.
+    /// Starts a command on a terminal with this many columns.
     pub(crate) fn start(mut command: Command, columns: u16) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).unwrap();
@@ -41,12 +41,12 @@ impl Screen {
         Self { process, terminal: File::from(terminal), parser, columns, is_coloured: false }
     }
 
-    /// Reads until this text stands on the screen.
+    /// Reads until this text is on the screen.
     pub(crate) fn until(&mut self, text: &str) -> &mut Self {
         self.until_shown(text, |screen| screen.contains(text))
     }
 
-    /// Reads until the screen is so.
+    /// Reads until the screen satisfies a condition.
     pub(crate) fn until_shown(&mut self, what: &str, is_shown: impl Fn(&str) -> bool) -> &mut Self {
         while !is_shown(&self.text()) {
             assert!(self.read(), "`{what}` never stood there:\n{}", self.text());
@@ -54,7 +54,7 @@ impl Screen {
         self
     }
 
-    /// Makes the terminal as wide, as a user does with a window.
+    /// Resizes the terminal, as a user resizes a window.
     pub(crate) fn resize(&mut self, columns: u16) -> &mut Self {
         tcsetwinsize(&self.terminal, winsize(columns)).unwrap();
         self.parser.screen_mut().set_size(KEPT_ROWS, columns);
@@ -62,14 +62,14 @@ impl Screen {
         self
     }
 
-    /// The bars on the screen, of which the times are those of the machine.
+    /// The bars on the screen, with times redacted.
     pub(crate) fn bars(&self) -> String {
         let text = self.text();
         let bars = text.lines().filter(|line| line.starts_with(['•', '!', '·', '✓', '‖']));
         bars.map(super::redact::data).collect()
     }
 
-    /// Types, as on the keyboard.
+    /// Types text on the keyboard.
     pub(crate) fn types(&mut self, text: &str) -> &mut Self {
         self.terminal.write_all(text.as_bytes()).unwrap();
         self
@@ -81,7 +81,7 @@ impl Screen {
         self
     }
 
-    /// Waits for the end; the screen then, and the exit code. Cursor and echo are as they were.
+    /// Waits for the end, and returns the screen and the exit code. Asserts that cursor and echo are restored.
     pub(crate) fn end(&mut self) -> String {
         while self.read() {}
         let modes = tcgetattr(&self.terminal).unwrap().local_modes;
@@ -92,22 +92,22 @@ impl Screen {
         format!("{}[{code}]", without_times(&self.text()))
     }
 
-    /// What stands on the screen, without blank lines below.
+    /// The text on the screen, without trailing blank lines.
     pub(crate) fn text(&self) -> String {
         let rows: Vec<String> = self.parser.screen().rows(0, self.columns).collect();
         let filled = rows.iter().rposition(|row| !row.trim().is_empty()).map_or(0, |last| last + 1);
         rows[..filled].iter().map(|row| format!("{}\n", row.trim_end())).collect()
     }
 
-    /// What stands on the screen, with colours.
+    /// The screen, with colours.
     pub(crate) fn screen(&self) -> &vt100::Screen {
         self.parser.screen()
     }
 
-    /// Takes in what was written; whether there was anything.
+    /// Reads output; returns whether there was any.
     pub(crate) fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
-        // A terminal whose other side is closed gives an error.
+        // Reading fails once the other side of the terminal is closed.
         let count = self.terminal.read(&mut bytes).unwrap_or(0);
         self.parser.process(&bytes[..count]);
         let screen = self.parser.screen();
@@ -130,7 +130,7 @@ impl Drop for Screen {
     }
 }
 
-/// Times since the start, and ages, are those of the machine.
+/// Redacts times since the start and ages.
 fn without_times(text: &str) -> String {
     let line = |line: &str| match line.split_once("s] ") {
         Some((time, rest)) if time.starts_with('[') => {

@@ -1,4 +1,4 @@
-//! The application `shop` in the states in which many tests begin.
+//! The application `shop` in the initial states of many tests.
 
 use super::child::Child;
 use super::manifest::shop;
@@ -20,7 +20,7 @@ pub(crate) fn upgraded_shop() -> TestEnv {
     env
 }
 
-/// A shop whose upgrade is held after its first batch, nobody driving.
+/// A shop whose upgrade is held after its first batch, with no process driving.
 pub(crate) fn held_shop() -> TestEnv {
     let env = open_shop();
     env.run_ok("apply v2.yaml --partition 0");
@@ -28,7 +28,7 @@ pub(crate) fn held_shop() -> TestEnv {
     env
 }
 
-/// A shop in whose upgrade `driver` waits for a pod of the first batch, which does not get ready before the rules
+/// A shop with an upgrade in which `driver` waits for a pod of the first batch, which becomes ready only once the rules
 /// change.
 pub(crate) fn waiting_shop() -> (TestEnv, Child) {
     open_shop().waiting("apply v2.yaml", "*:2")

@@ -1,4 +1,4 @@
-//! A process's tap on the wire of any client: requests are lost, answered otherwise, or met by a death on the way.
+//! A process's tap on any client: requests can be lost, get another response, or coincide with the process's death.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tower::BoxError;
 
 use super::fault::{Fate, Tap};
 
-/// A client over another, whose requests meet what the tap says.
+/// Wraps a client so that its requests pass through the tap.
 pub(crate) fn tapped(client: Client, tap: Arc<Tap>) -> Client {
     let namespace = client.default_namespace().to_owned();
     let requests = Arc::new(AtomicUsize::new(0));
@@ -42,7 +42,7 @@ async fn pass(
             std::future::pending().await
         }
         Fate::DeathUnanswered => {
-            // The process may die of something else meanwhile; what was sent arrives all the same.
+            // If the process dies meanwhile, the request that was sent still arrives.
             tokio::spawn(async move {
                 drop(client.send(request).await);
                 tap.kill();
@@ -88,7 +88,7 @@ fn reset() -> BoxError {
     Box::new(io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by peer"))
 }
 
-/// A request in the sandbox's words.
+/// A request in the sandbox's form.
 pub(crate) fn request_info(index: usize, method: &Method, uri: &http::Uri, body: &Bytes) -> RequestInfo {
     let body: Option<Value> = serde_json::from_slice(body).ok();
     let (kind, in_path) = place(uri.path());

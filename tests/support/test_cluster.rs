@@ -24,11 +24,11 @@ pub(crate) struct TestCluster {
     pub(crate) clock: Clock,
 }
 
-/// What all bystanders are called.
+/// The name of all bystanders.
 pub(crate) const BYSTANDER: &str = "bystander";
 
 impl TestCluster {
-    /// The cluster in this process, whose time is paused and whose pods follow the rules.
+    /// An in-process cluster with paused time, whose pods follow the rules.
     pub(crate) async fn open(rules: impl AsRef<str>) -> Self {
         Self::on(SandboxBackend::open(rules.as_ref())).await
     }
@@ -44,17 +44,17 @@ impl TestCluster {
         self.backend.client()
     }
 
-    /// Replaces the pod rules, also for existing pods.
+    /// Replaces the pod rules, including those of existing pods.
     pub(crate) fn set_pod_rules(&self, rules: impl AsRef<str>) {
         self.backend.set_pod_rules(rules.as_ref());
     }
 
-    /// Lets controllers do nothing for so long, where the backend can.
+    /// Stalls controllers for this long, if the backend supports it.
     pub(crate) fn stall_controllers(&self, lasting: Duration) {
         self.backend.stall_controllers(lasting);
     }
 
-    /// A client of a process, some of whose requests are held back.
+    /// A client of a process, with a delayed request.
     pub(crate) fn delayed_client(&self, process: &Process, delayed_request: DelayedRequest) -> Client {
         delayed_request.over(self.backend.tapped(process.tap.clone()))
     }
@@ -66,12 +66,12 @@ impl TestCluster {
         process.apply(client, &self.clock, &request).await
     }
 
-    /// Applies a manifest, which has to succeed.
+    /// Applies a manifest, and asserts that it succeeds.
     pub(crate) async fn apply(&self, manifest: &[Component]) -> Run {
         self.run(&process(), &request_for(manifest)).await.succeeded()
     }
 
-    /// Lets a process do something to its end.
+    /// Runs an operation of a process to its end.
     pub(crate) async fn perform(
         &self,
         process: &Process,
@@ -80,18 +80,18 @@ impl TestCluster {
         process.perform(self.backend.tapped(process.tap.clone()), &self.clock, work).await
     }
 
-    /// Lets everything happen that follows.
+    /// Waits until the cluster has settled.
     pub(crate) async fn settle(&self) {
         self.backend.settle().await;
     }
 
-    /// How much has happened up to now: an index into the history.
+    /// The current length of the history.
     pub(crate) async fn mark(&self) -> usize {
         self.backend.catch_up().await;
         self.history().len()
     }
 
-    /// What the server has accepted.
+    /// The changes that the server has accepted.
     pub(crate) fn history(&self) -> Vec<Change> {
         self.backend.history()
     }
@@ -110,7 +110,7 @@ impl TestCluster {
         self.all_objects().into_iter().filter(|object| object["kind"] == kind).collect()
     }
 
-    /// The sizes wanted of the application's workloads, by name.
+    /// The requested sizes of the application's workloads, by name.
     pub(crate) fn sizes(&self) -> Vec<(String, u64)> {
         let deployments = self.objects("Deployment").into_iter();
         deployments
@@ -148,7 +148,7 @@ impl TestCluster {
         }
     }
 
-    /// Creates an object as somebody else would.
+    /// Creates an object as another client.
     pub(crate) async fn create(&self, object: Value) {
         let object: DynamicObject = serde_json::from_value(object).unwrap();
         let types = object.types.clone().unwrap();

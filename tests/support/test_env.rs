@@ -1,4 +1,4 @@
-//! The compiled binary in an empty directory, and everything that a run of it leaves behind.
+//! The compiled binary in an empty directory, and everything that its runs leave behind.
 //!
 //! The environment is cleared, so that tests do not depend on the user. The sandbox's state is in the file
 //! `box.json` of the directory, and its pods are ready at once, unless a test writes other rules.
@@ -16,13 +16,13 @@ use super::{pod_rules, redact, walk};
 /// The sandbox's file.
 pub(crate) const FILE: &str = "box.json";
 
-/// A directory of its own to work in.
+/// A separate working directory.
 pub(crate) struct TestEnv {
     directory: tempfile::TempDir,
 }
 
 impl TestEnv {
-    /// A directory with the examples, and rules by which pods are ready at once.
+    /// A directory with the examples, and rules that make pods ready at once.
     pub(crate) fn new() -> Self {
         let env = Self { directory: tempfile::tempdir().unwrap() };
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -44,7 +44,7 @@ impl TestEnv {
         fs::write(self.path(name), content).unwrap();
     }
 
-    /// Sets the rules that pods follow from the next command on.
+    /// Sets the rules of pods from the next command on.
     pub(crate) fn pods(&self, rules: impl AsRef<str>) {
         self.write("rules.yaml", format!("{}\n", rules.as_ref()));
     }
@@ -60,7 +60,7 @@ impl TestEnv {
         );
     }
 
-    /// A command line as it is, without a cluster; words are parted by spaces.
+    /// A command line without a cluster; words are separated by spaces.
     pub(crate) fn bare(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollout"));
         command.args(line.split_whitespace()).current_dir(self.directory.path()).env_clear();
@@ -68,7 +68,7 @@ impl TestEnv {
         command
     }
 
-    /// A command line against the sandbox, by a run that goes by the name of `tester`.
+    /// A command line against the sandbox, with the identity `tester`.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.bare(line);
         command.env("ROLLOUT_IDENTITY", "tester");
@@ -99,20 +99,20 @@ impl TestEnv {
         Child::spawn(self.command(line))
     }
 
-    /// A command line of a run with this identity.
+    /// A command line with this identity.
     pub(crate) fn command_as(&self, identity: &str, line: &str) -> Command {
         let mut command = self.command(line);
         command.env("ROLLOUT_IDENTITY", identity);
         command
     }
 
-    /// Starts a command line as a run with this identity.
+    /// Starts a command line with this identity.
     pub(crate) fn start_as(&self, identity: &str, line: &str) -> Child {
         Child::spawn(self.command_as(identity, line))
     }
 
-    /// Starts a command line as a run of `driver`, which waits for pods of an image: they do not get ready before the
-    /// rules change.
+    /// Starts a command line with the identity `driver`, which waits for pods of an image: they become ready only once
+    /// the rules change.
     pub(crate) fn waiting(self, line: &str, image: &str) -> (Self, Child) {
         self.pods(pod_rules::failing(image, "NeverReady"));
         let mut driver = self.start_as("driver", line);
@@ -120,7 +120,8 @@ impl TestEnv {
         (self, driver)
     }
 
-    /// Lets all pods get ready, also those that a running command waits for: a command beside it reads the rules.
+    /// Makes all pods ready, including those that a running command waits for, through another command that sets the
+    /// rules.
     pub(crate) fn let_pods_get_ready(&self) {
         self.pods(pod_rules::READY);
         self.write("other.yaml", application("other", &[component("other", 1, 1)]));
@@ -133,7 +134,8 @@ impl TestEnv {
         fs::read_to_string(self.path(FILE)).unwrap()
     }
 
-    /// The sandbox's document, with what the lines behind it have put and removed. The rest of them is left out.
+    /// The sandbox's document, with the objects that the lines after it have changed and removed. Their other content
+    /// is ignored.
     fn document(&self) -> Value {
         let name = |object: &Value| {
             let metadata = &object["metadata"];
@@ -144,7 +146,7 @@ impl TestEnv {
         let mut parts = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
         let mut document = parts.next().unwrap().unwrap();
         let objects = document["objects"].as_array_mut().unwrap();
-        // The last line may be what is left of a killed process's write.
+        // The last line may be an incomplete write of a killed process.
         for line in parts.map_while(Result::ok) {
             for removed in line["removed"].as_array().into_iter().flatten().map(|removed| &removed[1]) {
                 let removed =
@@ -159,7 +161,7 @@ impl TestEnv {
         document
     }
 
-    /// Changes the objects in the sandbox's file, as nobody's command would.
+    /// Changes the objects in the sandbox's file directly.
     pub(crate) fn edit(&self, change: impl FnOnce(&mut Vec<Value>)) {
         let mut document = self.document();
         change(document["objects"].as_array_mut().unwrap());
@@ -173,7 +175,7 @@ impl TestEnv {
         objects.iter().filter(|object| object["kind"] == kind).cloned().collect()
     }
 
-    /// Looks until the controllers have nothing left to do: one process may end before they do.
+    /// Runs commands until the controllers have nothing left to do, since a process may end before they do.
     pub(crate) fn settle(&self) {
         let is_settled = || {
             let deployments = self.objects("Deployment");
@@ -208,12 +210,12 @@ impl walk::Walker for TestEnv {
     }
 }
 
-/// What a run left behind.
+/// The output of a run.
 #[derive(Debug)]
 pub(crate) struct CommandOutput {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// `None` when a signal ended it.
+    /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
 }
 
@@ -223,13 +225,13 @@ impl CommandOutput {
         Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code() }
     }
 
-    /// Asserts that stderr has this text.
+    /// Asserts that stderr contains this text.
     pub(crate) fn says(&self, text: &str) -> &Self {
         assert!(self.stderr.contains(text), "`{text}` is missing:\n{}", self.stderr);
         self
     }
 
-    /// All of it as one text, without what differs from run to run.
+    /// The whole output as one text, without parts that differ from run to run.
     pub(crate) fn transcript(&self) -> String {
         let code = self.code.map_or_else(|| "signal".to_owned(), |code| code.to_string());
         let (stdout, stderr) = (redact::data(&self.stdout), redact::conversation(&self.stderr));
@@ -237,7 +239,7 @@ impl CommandOutput {
     }
 }
 
-/// Runs a command to its end and gives all of it as one text.
+/// Runs a command to its end and returns the whole output as one text.
 pub(crate) fn transcript(command: &mut Command) -> String {
     CommandOutput::of(command.output().unwrap()).transcript()
 }

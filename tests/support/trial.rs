@@ -1,4 +1,4 @@
-//! Generated tests, and which of its cases a test was at when it failed.
+//! Generated tests, which report the case that failed.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -8,11 +8,11 @@ use libtest_mimic::{Failed, Trial};
 use tokio::runtime::Builder;
 
 thread_local! {
-    /// The case that the trial of this thread is at; `None` where the built-in harness runs a test.
+    /// The current case of this thread's trial; `None` if the built-in harness runs a test.
     static CASE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Says which case comes now, for the test that fails.
+/// Sets the current case, which is printed if the test fails.
 #[allow(clippy::print_stdout, reason = "the built-in harness shows it when the test fails")]
 pub(crate) fn case(what: &str) {
     CASE.with_borrow_mut(|case| match case {
@@ -21,7 +21,7 @@ pub(crate) fn case(what: &str) {
     });
 }
 
-/// A test on paused time. A failure says at which case.
+/// A test with paused time. A failure prints its case.
 pub(crate) fn trial(name: String, body: impl AsyncFnOnce() + Send + 'static) -> Trial {
     Trial::test(name, move || {
         CASE.set(Some(String::new()));
@@ -33,7 +33,7 @@ pub(crate) fn trial(name: String, body: impl AsyncFnOnce() + Send + 'static) -> 
     })
 }
 
-/// Runs something on the sandbox's time, which passes when everybody waits.
+/// Runs a future on paused time, which advances when all tasks wait.
 pub(crate) fn in_paused_time<T>(future: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(future)
 }

@@ -1,7 +1,7 @@
 //! The walk of KubeVela's page on the rollout trait, for any backend: release, canary, upgrade, rollback, scale out and
 //! in.
 
-/// One example that is applied, and what is to be seen then.
+/// An example that is applied, and the expected state.
 pub(crate) struct Step {
     /// The example's file.
     pub(crate) example: &'static str,
@@ -45,16 +45,16 @@ pub(crate) const STEPS: [Step; 6] = [
     },
 ];
 
-/// What the walk runs on.
+/// The environment of the walk.
 pub(crate) trait Walker {
-    /// What `rollout` prints, which has to succeed.
+    /// Runs `rollout`, which must succeed, and returns its output.
     fn rollout(&self, arguments: &[&str]) -> String;
 
     /// The Deployments as `name ready/replicas`, by name.
     fn deployments(&self) -> Vec<String>;
 }
 
-/// Walks, and calls `look` after each step. `folder` is where the examples are.
+/// Runs all steps, and calls `look` after each. `folder` contains the examples.
 pub(crate) fn walk(walker: &impl Walker, folder: &str, look: impl Fn(&Step)) {
     for step in &STEPS {
         let example = format!("{folder}/{}", step.example);

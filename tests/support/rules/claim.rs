@@ -1,4 +1,4 @@
-//! A claim, as the server accepted it: who made it, and what it allows.
+//! A claim as accepted by the server: its process, and its limits.
 
 use rollout::plan::record::Record;
 use rollout::plan::run::{FrozenStrategy, Mode, Outcome, RunSpec};
@@ -6,22 +6,22 @@ use rollout::plan::run::{FrozenStrategy, Mode, Outcome, RunSpec};
 use super::runs;
 use super::world::World;
 
-/// What a run may do.
+/// The limits of a run.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) epoch: u64,
-    /// What the requests of its process call themselves.
+    /// The user agent of its process.
     pub(super) by: String,
     pub(super) spec: RunSpec,
-    /// The fewest ready pods that its writes leave.
+    /// The fewest ready pods that its writes may leave.
     pub(super) floor: u32,
-    /// The most pods that it asks for.
+    /// The most pods that it may request.
     pub(super) ceiling: u32,
     /// Whether it deletes the component.
     pub(super) removes: bool,
-    /// When a pause was accepted that has not ended.
+    /// When the current pause was accepted.
     pub(super) paused: Option<jiff::Timestamp>,
-    /// Whether it has written long after that.
+    /// Whether it has written long after the pause.
     pub(super) has_written_late: bool,
 }
 
@@ -32,7 +32,7 @@ impl Claim {
         let (wanted, ready) = (world.wanted(component), world.kept_ready(component));
         let largest = spec.batches.iter().map(|batch| batch.size).max().unwrap_or_default();
         let tolerated = spec.batches.iter().map(|batch| batch.max_unavailable).max().unwrap_or_default();
-        // Where a pod makes way for another one in its place, a batch is down before it is up.
+        // If pods are replaced in place, a batch goes down before it comes up.
         let is_down_first = spec.strategy == FrozenStrategy::DecreaseFirst || spec.kind.is_in_place();
         let (out, surge) = match (spec.mode, is_down_first) {
             (Mode::Upgrade, true) => (largest, 0),
@@ -44,7 +44,7 @@ impl Claim {
             by: by.to_owned(),
             floor: ready.min(spec.target_size).saturating_sub(tolerated + out),
             ceiling: wanted.max(spec.target_size) + surge,
-            // A removal claims what it removes, and starts no run.
+            // A removal claims the component but starts no run.
             removes: !by.is_empty()
                 && runs(by, &["delete", "prune"])
                 && record.run.outcome != Outcome::Running,

@@ -1,7 +1,7 @@
 //! The invariants of every history of the server, in one checker.
 //!
-//! It reads the accepted changes alone. What a run may do it takes from the run record that its claim wrote, as the
-//! server kept it, and never from what a client believes.
+//! It reads only the accepted changes. It takes the limits of a run from the run record that its claim wrote to the
+//! server, never from the state of a client.
 //!
 //! | rule | what holds |
 //! |---|---|
@@ -36,18 +36,18 @@ use rollout::sandbox::{Actor, Change};
 use claim::Claim;
 use world::World;
 
-/// What is known of the circumstances of a history.
+/// The circumstances of a history.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Circumstances {
-    /// Whether pods fail, or are taken away, by other hands than a process's.
+    /// Whether pods fail, or are deleted by others.
     pub(crate) pods_are_harmed: bool,
-    /// Whether others edit or delete what processes write.
+    /// Whether others edit or delete objects that processes write.
     pub(crate) others_edit: bool,
     /// Whether others edit or delete Services.
     pub(crate) others_cut_off: bool,
 }
 
-/// A rule that does not hold.
+/// A violated rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Violation {
     pub(crate) rule: &'static str,
@@ -62,31 +62,31 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A rule, and how it is broken.
+/// A rule, and how it is violated.
 type Broken = (&'static str, String);
 
-/// What the judge remembers of a component.
+/// The judge's state of a component.
 #[derive(Default)]
 struct Memory {
     claim: Option<Claim>,
-    /// The highest epoch that a size was changed or a workload deleted under.
+    /// The highest epoch that has changed a size or deleted a workload.
     acted: u64,
     /// The sign of the size changes, by epoch and workload.
     directions: BTreeMap<(u64, String), bool>,
     /// The workloads that others have edited or deleted since the claim.
     edited: BTreeSet<String>,
-    /// The workloads of all revisions that others have changed, and under which claim.
+    /// The in-place workloads that others have changed, with the claim at that time.
     respecified: BTreeMap<String, u64>,
-    /// Whether others have deleted a record that said that it is applied as a whole.
+    /// Whether others have deleted the record of a component that was applied as a whole.
     has_lost_whole: bool,
-    /// Whether a Service came that a run before the claim had created, and no run has written since: a creation has no
-    /// version to name (ARCHITECTURE.md, *Fencing*).
+    /// Whether an earlier run's creation of a Service arrived after the claim, and no run has written it since: a
+    /// creation has no version as a precondition (ARCHITECTURE.md, *Fencing*).
     has_late_service: bool,
-    /// Whether others have deleted the record, and no run has been claimed since that knew of one.
+    /// Whether others have deleted the record, and no later claim has replaced an existing one.
     has_lost_record: bool,
 }
 
-/// Follows a history.
+/// Checks a history.
 struct Judge {
     circumstances: Circumstances,
     world: World,
@@ -97,13 +97,13 @@ struct Judge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Author<'a> {
     Controller,
-    /// A person or program beside the processes.
+    /// Another person or program.
     Other,
-    /// A process of the tool, by what its requests call themselves; empty where that is not known.
+    /// A process of `rollout`, by its user agent; empty if that is not known.
     Process(&'a str),
 }
 
-/// How the requests of a process under test begin to call themselves.
+/// The prefix of the user agents of processes under test.
 pub(crate) const PROCESS: &str = "rollout/";
 
 impl<'a> Author<'a> {
@@ -117,15 +117,15 @@ impl<'a> Author<'a> {
     }
 }
 
-/// Whether a process of this name runs one of these commands; unknown ones may.
+/// Whether a process with this user agent runs one of these commands; unknown ones may.
 fn runs(agent: &str, commands: &[&str]) -> bool {
     agent.is_empty() || commands.iter().any(|command| agent.ends_with(&format!(" {command}")))
 }
 
-/// The first rule of a history that does not hold.
+/// Checks a history against the rules.
 ///
 /// # Errors
-/// That.
+/// The first violation.
 pub(crate) fn check(history: &[Change], circumstances: Circumstances) -> Result<(), Violation> {
     let mut judge = Judge { circumstances, world: World::default(), components: BTreeMap::new() };
     for (at, change) in history.iter().enumerate() {
@@ -139,7 +139,7 @@ pub(crate) fn check(history: &[Change], circumstances: Circumstances) -> Result<
 }
 
 impl Judge {
-    /// Where neither a record nor a workload of a component is left, nothing says which epochs there were.
+    /// Resets the state of a component once neither its record nor a workload is left, since its epochs are then lost.
     fn forget_removed(&mut self, change: &Change) {
         let before = change.before.as_deref().filter(|_| change.after.is_none());
         let Some(component) = before.and_then(world::component) else { return };

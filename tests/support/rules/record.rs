@@ -1,4 +1,4 @@
-//! The run record: who writes it, and what it says when.
+//! The run record: who writes it, and what it contains.
 
 use jiff::Timestamp;
 use rollout::plan::record::Record;
@@ -18,7 +18,7 @@ impl Judge {
         let before = change.before.as_deref().and_then(world::record);
         let after = change.after.as_deref().and_then(world::record);
         let Author::Process(by) = author else {
-            // Without a record, nothing says which claims there were: the next one starts from the stamps.
+            // Without a record, the claims are lost: the next one starts from the stamps.
             let known = self.components.remove(component).unwrap_or_default();
             let is_whole = known.claim.is_some_and(|claim| claim.spec.mode == Mode::Apply);
             let memory = Memory {
@@ -29,7 +29,7 @@ impl Judge {
             self.components.insert(component.to_owned(), memory);
             return Ok(());
         };
-        // What the next pipeline applies is held as well; only a command about the run ends its pause.
+        // An apply, such as the next pipeline's, is paused as well; only commands about the run end its pause.
         if let (Some(before), Some(after)) = (&before, &after)
             && before.run.paused.is_some()
             && after.run.paused.is_none()
@@ -41,7 +41,7 @@ impl Judge {
             return Err(("pause", format!("`{by}` ends the pause of `{component}`")));
         }
         match (before, after) {
-            // Also of one that nobody can read.
+            // This includes records that cannot be parsed.
             (_, None) if runs(by, &["delete", "prune"]) => {
                 self.components.remove(component);
                 Ok(())
@@ -54,7 +54,7 @@ impl Judge {
             (Some(before), Some(after)) if after.epoch > before.epoch => {
                 let memory = self.components.entry(component.to_owned()).or_default();
                 memory.has_lost_record = false;
-                // What is applied as a whole has only one kind of run, and times are in seconds.
+                // For components that are applied as a whole, the same second and mode do not identify a run.
                 let is_same = before.run.started == after.run.started
                     && before.run.spec.mode == after.run.spec.mode
                     && [Mode::Release, Mode::Upgrade].contains(&after.run.spec.mode);
@@ -65,7 +65,7 @@ impl Judge {
                     return Err(("record", "a run that had ended is resumed".to_owned()));
                 }
                 let is_own = memory.claim.as_ref().is_none_or(|claim| claim.by == by);
-                // A removal claims what it removes, and starts no run.
+                // A removal claims the component but starts no run.
                 let rolls_back = runs(by, &["apply", "prune"])
                     && after.run.purpose != Purpose::Forward
                     && after.run.outcome == Outcome::Running;
@@ -99,21 +99,21 @@ impl Judge {
             (None, Some(_)) => Some(at),
             (_, None) => None,
         };
-        // A record that was deleted and made again may have the epoch of an older claim's.
+        // A record that was deleted and recreated may have the epoch of an older claim.
         if claim.epoch != after.epoch.0 || claim.by.is_empty() {
             return Ok(());
         }
         let only_pause = {
             let mut amended = before.clone();
             amended.run.paused.clone_from(&after.run.paused);
-            // A promotion notes the step of the workflow that it passes, at which the run has ended no more.
+            // A promotion records the workflow step that it passes, and reopens the run that ended there.
             if runs(by, &["promote"]) && before.run.workflow != after.run.workflow {
                 amended.run.workflow.clone_from(&after.run.workflow);
                 if before.run.outcome.is_resumable() {
                     (amended.run.outcome, amended.run.finished) = (Outcome::Running, None);
                 }
             }
-            // A pause notes that no process is left to stop.
+            // If no process is left to stop, a pause records the outcome.
             if after.run.outcome == Outcome::Paused {
                 amended.run.outcome = Outcome::Paused;
             }
@@ -140,8 +140,8 @@ impl Judge {
         }
     }
 
-    /// An upgrade that is held at its partition has the batches up to it in full, ready, and where the target grows
-    /// first, no more pods than are wanted at the end.
+    /// Checks that an upgrade that is held at its partition has completed the batches up to it and, if the target grows
+    /// first, has no more pods than at the end.
     fn check_hold(&self, record: &Record) -> Result<(), Broken> {
         let (component, spec) = (&record.component, &record.run.spec);
         let is_elsewhere = record.run.workflow.as_ref().is_some_and(|place| place.is_waiting)
@@ -187,7 +187,7 @@ impl Judge {
             let name = workload["metadata"]["name"].as_str().unwrap();
             let is_target = spec.kind.is_in_place() || name == spec.target;
             let (size, ready) = (size(workload), self.world.ready_of(component, name));
-            // A scale-in does not wait for those that stay.
+            // A scale-in does not wait for the remaining pods.
             let unready = if spec.is_shrink() { size } else { spec.tolerated_at_end() };
             if is_target && (size != spec.target_size || ready < size.saturating_sub(unready)) {
                 let of = spec.target_size;

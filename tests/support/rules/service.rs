@@ -9,7 +9,7 @@ use super::claim::Claim;
 use super::world::{World, component, epoch, is_foreign};
 use super::{Author, Broken, Judge};
 
-/// How the name of a container's port begins that a Service need not offer.
+/// The prefix of the names of container ports that a Service need not offer.
 const HIDDEN: &str = "hidden";
 
 impl Judge {
@@ -32,10 +32,10 @@ impl Judge {
             return Ok(());
         }
         let Some(name) = either.and_then(component) else { return Ok(()) };
-        // A component that is being deleted has no Service any more.
+        // A component that is being deleted no longer has a Service.
         let is_removed = self.components.get(name).and_then(|memory| memory.claim.as_ref());
-        // What is applied as a whole has the Service that KubeVela renders, for the ports of its template alone. A run
-        // in batches that follows has the Service right before it changes a workload.
+        // A component that is applied as a whole has the Service that KubeVela renders, only for the ports of its
+        // template. A subsequent run in batches corrects the Service before it changes a workload.
         let record = self.world.record(name);
         let is_whole = |run: &Run| run.spec.mode == Mode::Apply;
         let memory = self.components.get(name);
@@ -52,14 +52,14 @@ impl Judge {
         {
             return Ok(());
         }
-        // Pods of a workload that is gone go, too.
+        // Pods of a deleted workload are deleted as well.
         let pods = self.world.ready_pods(name).filter(|pod| self.world.has_workload(pod));
         reachable(&self.world, name, pods).map_err(|problem| ("service", problem))
     }
 }
 
-/// Every one of these pods is reached through the component's Service under each port of its own, and is sent nothing
-/// for a port that it lacks. What reaches a pod is worked out as the endpoint-slice controller does.
+/// Checks that the component's Service leads to each of these pods on each of its ports, and sends no traffic for ports
+/// that it lacks. The endpoints are computed as by the endpoint-slice controller.
 pub(crate) fn reachable<'a>(
     world: &World,
     component: &str,
@@ -106,7 +106,7 @@ fn protocol(port: &Value) -> &str {
     port["protocol"].as_str().unwrap_or("TCP")
 }
 
-/// The port of a pod that a Service's port leads to: by number every pod's, by name that of a pod which has it.
+/// The port of a pod that a Service's port leads to: by number for every pod, by name only for pods that have it.
 fn endpoint(entry: &Value, ports: &[&Value]) -> Value {
     match &entry["targetPort"] {
         Value::String(name) => {

@@ -1,4 +1,4 @@
-//! Workloads: whose claim changes them, and which pods that leaves.
+//! Workloads: which claim changes them, and how many pods remain.
 
 use jiff::SignedDuration;
 use rollout::plan::gate_point::{GatePoint, gates_at, points_from};
@@ -11,18 +11,17 @@ use super::claim::Claim;
 use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, size};
 use super::{Author, Broken, Judge, Memory};
 
-/// How long writes that a pause did not stop may be on their way: their delay and the watch's, with a margin. A process
-/// that is stopped right before one sends it whenever it is woken.
+/// How long after a pause earlier writes may arrive: their delay and the watch's, with a margin. A process that was
+/// stopped just before a write sends it when it is continued.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(20);
 
 impl Memory {
-    /// Takes note of what somebody else does to a workload.
+    /// Records another party's change of a workload.
     fn note_edit(&mut self, change: &Change) {
         self.edited.insert(change.name.clone());
         let is_of_all_revisions = ["clonesets", "statefulsets"].contains(&change.kind.as_str());
         let (Some(before), Some(after)) = (change.before.as_deref(), change.after.as_deref()) else { return };
-        // What was changed before a run had found the workload, it found so, and overwrites whatever else is changed
-        // there.
+        // A run overwrites changes from before it first observed the workload.
         if let Some(stamp) = epoch(before).filter(|_| is_of_all_revisions && before["spec"] != after["spec"])
         {
             self.respecified.entry(change.name.clone()).or_insert(stamp);
@@ -77,7 +76,7 @@ impl Judge {
         if !is_effect(change) {
             return Ok(());
         }
-        // A removal stamps nothing, and takes what a run that died has not stamped.
+        // A removal stamps nothing, and also deletes workloads that a dead run has not stamped.
         let removal = memory.claim.as_ref().filter(|claim| claim.removes && change.after.is_none());
         if let (Some(claim), Author::Process(by)) = (removal, author) {
             return match by == claim.by {
@@ -86,7 +85,7 @@ impl Judge {
             };
         }
         let acting = after.or(before).unwrap_or(0);
-        // A creation by an apply has no version to name (ARCHITECTURE.md, *Fencing*).
+        // A creation by an apply has no version as a precondition (ARCHITECTURE.md, *Fencing*).
         if acting < memory.acted && change.before.is_none() && change.verb == Verb::Patch {
             return Ok(());
         }
@@ -100,7 +99,7 @@ impl Judge {
             let name = &behind["metadata"]["name"];
             return Err(("single writer", format!("epoch {acting} acts, and {name} is not stamped")));
         }
-        // What a run before it still wrote, it did not find.
+        // Late writes of an earlier run lower the floor, since the claim has not observed them.
         if let Some(claim) = memory.claim.as_mut().filter(|claim| acting < claim.epoch) {
             claim.floor = claim.floor.min(self.world.kept_ready(component));
         }
@@ -128,7 +127,7 @@ impl Judge {
         if claim.spec.mode == Mode::Apply || !memory.edited.is_empty() {
             return Ok(());
         }
-        // A run that began before the record was there, and claims after it was deleted, cannot know the one in
+        // A run that started before the record was created, and claims after it was deleted, cannot know the run in
         // between.
         let wanted = self.world.wanted(component);
         if wanted > claim.ceiling && !memory.has_lost_record {
@@ -155,7 +154,7 @@ impl Judge {
         }
     }
 
-    /// The target grows into a batch only once the gates before it are passed.
+    /// Checks that the target grows into a batch only once the gates before it are passed.
     fn check_batch_gates(&self, change: &Change, claim: &Claim, component: &str) -> Result<(), Broken> {
         let spec = &claim.spec;
         let of_target = |object: &Value| match spec.kind.is_in_place() {
@@ -184,7 +183,7 @@ impl Judge {
         }
     }
 
-    /// The target of an upgrade stays within the batches up to its gate.
+    /// Checks that the target of an upgrade stays within the batches up to its gate.
     fn check_gate(change: &Change, claim: &Claim) -> Result<(), Broken> {
         let spec = &claim.spec;
         let (Mode::Upgrade, Some(partition), Some(after)) = (spec.mode, spec.partition, &change.after) else {

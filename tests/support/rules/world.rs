@@ -1,4 +1,4 @@
-//! The objects of the cluster at one moment of its history.
+//! The objects of the cluster at one point of its history.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl World {
         self.0.get(&(kind.to_owned(), name.to_owned())).map(|object| &**object)
     }
 
-    /// The component's objects of a kind that stay.
+    /// The component's objects of a kind that are not being deleted.
     pub(crate) fn of<'a>(&'a self, kind: &'a str, component: &'a str) -> impl Iterator<Item = &'a Value> {
         let of_kind =
             self.0.range((kind.to_owned(), String::new())..).take_while(move |((of, _), _)| of == kind);
@@ -50,7 +50,7 @@ impl World {
         WORKLOADS.into_iter().flat_map(move |kind| self.of(kind, component))
     }
 
-    /// The sizes of its workloads together.
+    /// The total size of its workloads.
     pub(crate) fn wanted(&self, component: &str) -> u32 {
         self.workloads(component).map(size).sum()
     }
@@ -60,27 +60,27 @@ impl World {
         record(self.get("configmaps", &format!("rollout-{component}"))?)
     }
 
-    /// The epoch that its run record is at.
+    /// The epoch of its run record.
     pub(crate) fn recorded(&self, component: &str) -> Option<u64> {
         self.get("configmaps", &format!("rollout-{component}"))?["data"]["epoch"].as_str()?.parse().ok()
     }
 
-    /// Its pods that serve.
+    /// Its ready pods.
     pub(crate) fn ready_pods<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Value> {
         self.of("pods", component).filter(|pod| is_ready(pod))
     }
 
-    /// How many pods serve.
+    /// The number of ready pods.
     pub(crate) fn ready(&self, component: &str) -> u32 {
         count(self.ready_pods(component))
     }
 
-    /// Pods of an in-place workload's newest revision that serve.
+    /// The ready pods of an in-place workload's newest revision.
     pub(crate) fn moved_ready(&self, component: &str, image: &Value) -> u32 {
         count(self.ready_pods(component).filter(|pod| pod["spec"]["containers"][0]["image"] == *image))
     }
 
-    /// Pods that would continue to serve if every workload had just the size wanted of it.
+    /// Pods that would remain ready once every workload has its requested size.
     pub(crate) fn kept_ready(&self, component: &str) -> u32 {
         self.workloads(component)
             .map(|workload| {
@@ -95,7 +95,7 @@ impl World {
         count(self.ready_pods(component).filter(|pod| self.workload_of(pod) == Some(name)))
     }
 
-    /// Whether the workload of a pod is still there, and is nobody else's.
+    /// Whether the workload of a pod exists and is not foreign.
     pub(crate) fn has_workload(&self, pod: &Value) -> bool {
         let name = self.workload_of(pod).unwrap_or_default();
         let kinds: &[&str] = match pod["metadata"]["ownerReferences"][0]["kind"].as_str() {
@@ -124,22 +124,22 @@ pub(crate) fn size(workload: &Value) -> u32 {
     u32::try_from(workload["spec"]["replicas"].as_u64().unwrap_or(1)).unwrap()
 }
 
-/// How many pods may be of an in-place workload's newest template; of others all.
+/// How many pods may have an in-place workload's newest template; for others, all.
 pub(crate) fn moved(workload: &Value) -> u32 {
     let strategy = &workload["spec"]["updateStrategy"];
     let partition = strategy["rollingUpdate"]["partition"].as_u64().or(strategy["partition"].as_u64());
     size(workload).saturating_sub(u32::try_from(partition.unwrap_or(0)).unwrap())
 }
 
-/// What of a workload's spec decides about its pods.
+/// The parts of a workload's spec that determine its pods.
 pub(crate) fn shape(workload: &Value) -> (u32, u32, &Value) {
     (size(workload), moved(workload), &workload["spec"]["template"])
 }
 
-/// Whether a change of a workload changes what runs.
+/// Whether a change of a workload changes its pods.
 pub(crate) fn is_effect(change: &Change) -> bool {
     match change.verb {
-        // A target without pods does no harm.
+        // A target without pods has no effect.
         Verb::Create => change.after.as_deref().is_some_and(|after| size(after) > 0),
         Verb::Delete => true,
         Verb::Get | Verb::List | Verb::Watch | Verb::Update | Verb::Patch => {
@@ -154,7 +154,7 @@ fn is_ready(pod: &Value) -> bool {
     })
 }
 
-/// Whether a test planted it as a foreign object, whatever else it carries.
+/// Whether a test planted it as a foreign object, regardless of its other marks.
 pub(crate) fn is_foreign(object: &Value) -> bool {
     object["metadata"]["annotations"][FOREIGN] == "true"
 }
@@ -173,10 +173,10 @@ pub(crate) fn record(config_map: &Value) -> Option<Record> {
     serde_json::from_str(config_map["data"]["record"].as_str()?).ok()
 }
 
-/// What a process adds to its name that applies the other application, `store`.
+/// The mark in the user agent of a process that applies the other application, `store`.
 pub(crate) const OF_OTHER: &str = "store:";
 
-/// The kinds that a process writes only where they carry the application's name.
+/// The kinds that a process writes only if they have the label of the application.
 const LABELLED: [&str; 11] = [
     "daemonsets",
     "deployments",
@@ -191,7 +191,7 @@ const LABELLED: [&str; 11] = [
     "leases",
 ];
 
-/// Objects of others, and those of controllers, are nobody's business.
+/// Checks that a process changes no objects of others, nor of controllers.
 pub(crate) fn check_ownership(change: &Change) -> Result<(), Broken> {
     let broken = |problem: &str| Err(("ownership", problem.to_owned()));
     if change.name == BYSTANDER {
@@ -205,7 +205,7 @@ pub(crate) fn check_ownership(change: &Change) -> Result<(), Broken> {
     }
     let object = change.before.as_deref().or(change.after.as_deref());
     let name = object.and_then(|object| object["metadata"]["labels"]["app.oam.dev/name"].as_str());
-    // Only a manifest says which application it is; other commands act on components of either.
+    // Only manifests name their application; other commands act on components of either.
     let agent = change.user_agent.as_deref().unwrap_or_default();
     let is_right = match agent.contains(OF_OTHER) {
         true => name == Some("store"),
