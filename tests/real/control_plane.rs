@@ -18,7 +18,7 @@ use crate::real_env::RealEnv;
 /// A control plane: one of our own, which ends when this is dropped or when this process dies, or somebody's.
 pub(crate) struct ControlPlane {
     pub(crate) kubectl: Kubectl,
-    /// What pods do; `None` where that cannot be said.
+    /// What pods do; `None` if that cannot be said.
     pub(crate) kubelet: Option<Kubelet>,
     own: Option<Own>,
 }
