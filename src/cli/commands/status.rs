@@ -33,7 +33,7 @@ pub struct StatusArgs {
     /// Show this component or application; default: all in the namespace
     pub name: Option<String>,
 
-    /// Show the components of all namespaces, whatever `--namespace` says
+    /// Show the components of all namespaces, even if `--namespace` is given
     ///
     /// Reads ConfigMaps, Leases and workloads in every namespace, which a Role of one namespace does not grant.
     #[arg(short = 'A', long, conflicts_with_all = ["name", "watch", "until"])]
