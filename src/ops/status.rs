@@ -107,7 +107,7 @@ async fn statuses_of(
     }
     let kinds = records.iter().map(|stored| stored.record.run.spec.kind).collect();
     let objects = LiveObjects::read(session, namespace, &applied_objects(&records)).await?;
-    let stuck = stuck_in_workflow(records.iter().map(|stored| &stored.record));
+    let stuck = stuck_in_workflow(records.iter());
     let mut workloads = list_workloads(session, namespace, &kinds).await?;
     let mut items: Vec<ComponentStatus> = records
         .into_iter()
@@ -215,10 +215,11 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
 
 /// Messages for the components that are held at a step and that no promotion continues, by name.
 pub(super) fn stuck_in_workflow<'a>(
-    records: impl Iterator<Item = &'a Record> + Clone,
+    records: impl Iterator<Item = &'a StoredRecord>,
 ) -> BTreeMap<String, String> {
-    let find = |name: &str| records.clone().find(|record| record.component == name);
-    let stuck = records.clone().filter(|record| record.run.paused.is_none()).filter_map(|record| {
+    let records: Vec<&Record> = records.map(|stored| &stored.record).collect();
+    let find = |name: &str| records.iter().copied().find(|record| record.component == name);
+    let stuck = records.iter().filter(|record| record.run.paused.is_none()).filter_map(|record| {
         let StepGate { step, .. } = record.run.workflow.as_ref()?.held_at()?;
         let before = stuck_predecessor(record, find)?;
         let held = phrase::held_at_step(step, None);

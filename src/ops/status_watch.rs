@@ -96,7 +96,7 @@ impl<'a> StatusWatch<'a> {
             Some(error) => Err(error.into()),
             None => {
                 let records = self.records.borrow();
-                let stuck = stuck_in_workflow(records.values().map(|stored| &stored.record));
+                let stuck = stuck_in_workflow(records.values());
                 let mut items: Vec<ComponentStatus> =
                     records.values().map(|stored| self.item(stored)).collect();
                 explain_stuck(&mut items, &stuck);

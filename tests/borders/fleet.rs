@@ -126,7 +126,7 @@ async fn a_component_that_does_not_stay_ready_is_rolled_back_if_asked() {
         fleet.apply().await;
         let meddle = async {
             fleet.eu.clock.pause(6 * MINUTE).await;
-            fleet.eu.set_pod_rules(&format!("{}{READY}", failing("*:2", "NeverReady")));
+            fleet.eu.set_pod_rules(format!("{}{READY}", failing("*:2", "NeverReady")));
         };
         let (run, ()) = tokio::join!(fleet.apply_version(2, on_failure), meddle);
         assert_eq!(failure(&run), FailureKind::NotReady);
