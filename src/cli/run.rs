@@ -90,7 +90,7 @@ pub async fn plan_or_run(
     let component = cluster.env.component(component);
     if let Some(dry_run) = dry_run {
         let request = request(&cluster.env.context, &component).await?;
-        plan::show(&[(&cluster, &[request])], dry_run, ui).await?;
+        plan::show(&[(&cluster, &[request])], &[], dry_run, ui).await?;
         return Ok(exit::SUCCESS);
     }
     run_in((&cluster, &[]), args.into(), ui, async |context| operation(context, &component).await).await

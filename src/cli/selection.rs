@@ -98,6 +98,21 @@ impl Selection {
     }
 }
 
+/// Refuses a flag, if one is given, that acts on one cluster where there are several.
+///
+/// # Errors
+///
+/// The refusal.
+pub fn refuse_for_several(selection: &Selection, flag: Option<&str>) -> Result<(), CommandError> {
+    match flag.filter(|_| selection.clusters.len() > 1) {
+        None => Ok(()),
+        Some(flag) => {
+            let message = format!("`{flag}` acts on one cluster, but the flags select a fleet");
+            Err(usage(message).hint("run it for each cluster, with one `--context`"))
+        }
+    }
+}
+
 /// Refuses a cluster whose file overrides components, for a command that takes manifests as they are.
 ///
 /// # Errors

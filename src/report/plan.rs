@@ -72,6 +72,23 @@ pub struct ComponentPlan {
     pub closed_window: Option<ClosedWindow>,
 }
 
+/// A component that the manifest no longer has, and that pruning deletes.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrunedComponent {
+    /// The cluster, where several are planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// The component.
+    pub component: String,
+    /// The application.
+    pub application: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The kinds and names of its objects, in the order in which they are deleted.
+    pub objects: Vec<String>,
+}
+
 /// Whether a revision would be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlannedRevision {
@@ -134,36 +151,53 @@ impl PlannedChange {
     }
 }
 
-/// Prints plans in a format.
+/// Prints plans, and what pruning deletes, in a format.
 #[must_use]
-pub fn render_plan(plans: &[ComponentPlan], format: Format) -> String {
+pub fn render_plan(plans: &[ComponentPlan], pruned: &[PrunedComponent], format: Format) -> String {
     match format {
-        Format::Table | Format::Wide => plans.iter().map(plan_text).collect(),
-        Format::Json => documents::to_json(&document::PlanDocument::of(plans)),
-        Format::Yaml => documents::to_yaml(&document::PlanDocument::of(plans)),
+        Format::Table | Format::Wide => {
+            plans.iter().map(plan_text).chain(pruned.iter().map(pruned_text)).collect()
+        }
+        Format::Json => documents::to_json(&document::PlanDocument::of(plans, pruned)),
+        Format::Yaml => documents::to_yaml(&document::PlanDocument::of(plans, pruned)),
         Format::Name => {
             let changing = plans.iter().filter(|plan| plan.is_pending);
-            let cluster = |plan: &ComponentPlan| plan.cluster.as_ref().map(|cluster| format!("{cluster} "));
-            let line = |plan| {
-                let cluster = cluster(plan).unwrap_or_default();
-                format!("{}rollout/{}\n", sanitise(&cluster), sanitise(&plan.component))
+            let changing = changing.map(|plan| (plan.cluster.as_ref(), &plan.component));
+            let pruned = pruned.iter().map(|pruned| (pruned.cluster.as_ref(), &pruned.component));
+            let line = |(cluster, component): (Option<&String>, &String)| {
+                let cluster = cluster.map(|cluster| format!("{cluster} ")).unwrap_or_default();
+                format!("{}rollout/{}\n", sanitise(&cluster), sanitise(component))
             };
-            changing.map(line).collect()
+            changing.chain(pruned).map(line).collect()
         }
     }
 }
 
-/// A plan as text, diffs and a table. Ends with an empty line.
+/// The line that says which component what follows is about.
+fn title(component: &str, application: &str, namespace: &str, cluster: Option<&String>) -> String {
+    let cluster = cluster.map(|cluster| format!(" of cluster `{cluster}`")).unwrap_or_default();
+    let title =
+        format!("component `{component}` of application `{application}` in namespace `{namespace}`{cluster}");
+    format!("{}\n", sanitise(&title))
+}
+
+/// What pruning deletes. Ends with an empty line.
+fn pruned_text(pruned: &PrunedComponent) -> String {
+    let PrunedComponent { cluster, component, application, namespace, objects } = pruned;
+    let mut table = Table::new(&["OBJECT", "CHANGE"]);
+    for object in objects {
+        table.row([object.clone(), PlannedChange::Delete.as_str().to_owned()]);
+    }
+    format!(
+        "{}  no longer in the manifest; pruned once all other components are rolled out\n\n{}\n",
+        title(component, application, namespace, cluster.as_ref()),
+        table.render()
+    )
+}
+
+/// A plan in words, a diff and a table. Ends with an empty line.
 fn plan_text(plan: &ComponentPlan) -> String {
-    let mut text = format!(
-        "component `{}` of application `{}` in namespace `{}`{}\n",
-        sanitise(&plan.component),
-        sanitise(&plan.application),
-        sanitise(&plan.namespace),
-        sanitise(
-            &plan.cluster.as_ref().map_or_else(String::new, |cluster| format!(" of cluster `{cluster}`"))
-        )
-    );
+    let mut text = title(&plan.component, &plan.application, &plan.namespace, plan.cluster.as_ref());
     let line = |text: &mut String, line: String| {
         text.push_str("  ");
         text.push_str(&sanitise(&line));

@@ -39,6 +39,39 @@ fn they_are_pruned_when_everything_else_is_done() {
     assert!(!env.run_ok("apply one.yaml").stderr.contains("warning"));
 }
 
+#[test]
+fn what_is_pruned_can_be_planned() {
+    let env = shop();
+    let before = env.bytes();
+    env.run_to("plan one.yaml --detailed-exitcode", 0);
+    let planned = env.run_to("plan one.yaml --prune --detailed-exitcode", 8);
+    assert!(!planned.stderr.contains("warning"), "{}", planned.stderr);
+    let (_, pruned) = planned.stdout.split_once("nothing to do\n\n").unwrap();
+    insta::assert_snapshot!(pruned, @"
+    component `job` of application `shop` in namespace `default`
+      no longer in the manifest; pruned once all other components are rolled out
+
+    OBJECT                           CHANGE
+    deployment.apps/job-v1           delete
+    controllerrevision.apps/job-v1   delete
+    configmap/rollout-job            delete
+    ");
+    for form in ["table", "json", "name"] {
+        let plan = env.run_ok(&format!("plan one.yaml --prune -o {form}"));
+        let dry_run = env.run_ok(&format!("apply one.yaml --prune --dry-run -o {form}"));
+        assert_eq!(plan.transcript(), dry_run.transcript());
+    }
+    assert_eq!(env.run_ok("plan one.yaml --prune -o name").stdout, "rollout/job\n");
+    assert_eq!(env.bytes(), before);
+    env.run_to("plan one.yaml --prune --context eu --context us", 2).says("`--prune` acts on one cluster");
+    // What was planned is what is deleted.
+    let deleted = env.run_ok("apply one.yaml --prune").stderr;
+    for object in ["deployment.apps/job-v1", "controllerrevision.apps/job-v1", "configmap/rollout-job"] {
+        assert!(deleted.contains(&format!("{object} deleted")), "{deleted}");
+    }
+    env.run_to("plan one.yaml --prune --detailed-exitcode", 0);
+}
+
 /// Scripts pass it always.
 #[test]
 fn yes_needs_no_prune() {

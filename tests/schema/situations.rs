@@ -228,6 +228,12 @@ fn several_components(schemas: &Schemas) {
         [one("good"), one("next").depends_on("good"), one("bad"), one("never").depends_on("bad")];
     checked_env.env.write("app.yaml", application("app", &components));
     checked_env.drive("apply app.yaml --batch-timeout 500ms", 3);
+    checked_env.env.write("app.yaml", application("app", &[one("good")]));
+    checked_env.plan("app.yaml --prune");
+    checked_env.env.write("fleet.yaml", "waves: [{clusters: [{context: eu}]}]");
+    checked_env.env.write("both.yaml", application("app", &[one("good"), one("next")]));
+    checked_env.env.run_ok("apply both.yaml --fleet fleet.yaml");
+    checked_env.plan("app.yaml --prune --fleet fleet.yaml");
 }
 
 /// A component without the `rollout` trait, which gains a port, loses it and goes.

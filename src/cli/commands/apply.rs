@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 
 use crate::cli::clusters::{ClusterRequests, Clusters};
-use crate::cli::commands::{delete, plan, prune};
+use crate::cli::commands::prune::{self, Leftovers};
+use crate::cli::commands::{delete, plan};
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, FLEET, GlobalArgs, ManifestArgs, RunArgs};
@@ -11,7 +12,7 @@ use crate::cli::flags::shard::Shard;
 use crate::cli::flags::values::{self, first_given};
 use crate::cli::input::{self, Manifests};
 use crate::cli::run::{self, RunSettings};
-use crate::cli::selection::{Selection, select_clusters};
+use crate::cli::selection::{Selection, refuse_for_several, select_clusters};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{DeleteExtent, take_inventories};
 use crate::ops::fleet::FleetFailure;
@@ -64,7 +65,7 @@ pub struct ApplyArgs {
     ///
     /// They are deleted once everything else is completely rolled out. On a terminal, lists them first and asks
     /// for confirmation. Without this flag they are reported and kept.
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long)]
     pub prune: bool,
 
     /// Apply only this share of the applications, such as `0/4`
@@ -115,10 +116,8 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
     }
     let requests: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
     if let Some(dry_run) = dry_run {
-        plan::show(&requests, dry_run, ui).await?;
-        for (cluster, requests) in requests {
-            prune::report_leftovers(cluster, requests, ui).await?;
-        }
+        let leftovers = if args.prune { Leftovers::Prune } else { Leftovers::Keep };
+        plan::show_with_leftovers(&requests, leftovers, dry_run, ui).await?;
         return Ok(exit::SUCCESS);
     }
     let settings = RunSettings::from(&args.run);
@@ -158,10 +157,7 @@ fn refuse_misplaced(args: &ApplyArgs, selection: &Selection) -> Result<(), Comma
     let wrong = |message: String, hint: &str| Err(CommandError::message(Kind::Usage, message).hint(hint));
     if selection.clusters.len() > 1 {
         let of_one = first_given([("--prune", args.prune), ("--shard", args.shard.is_some())]);
-        return of_one.map_or(Ok(()), |flag| {
-            let message = format!("`{flag}` acts on one cluster, but the flags select a fleet");
-            wrong(message, "run it for each cluster, with one `--context`")
-        });
+        return refuse_for_several(selection, of_one);
     }
     let is_alone = selection.clusters.iter().all(|cluster| cluster.name.is_none());
     let of_several = first_given([

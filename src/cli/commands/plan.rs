@@ -3,18 +3,19 @@
 use futures::future::join_all;
 
 use crate::cli::clusters::{ClusterRequests, Clusters, all_or_failure};
-use crate::cli::commands::prune;
+use crate::cli::commands::prune::{self, Leftovers};
 use crate::cli::connect::client::Access;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{BatchArgs, GateArg, GlobalArgs, ManifestArgs};
 use crate::cli::flags::dry_run::DryRunPlan;
 use crate::cli::input::{self, Manifests};
+use crate::cli::selection::{refuse_for_several, select_clusters};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::plan::{self, DryRun, Plan};
 use crate::ops::{Adoption, Context, Failure, FailureKind, Limits, Overrides};
 use crate::report::format::Format;
-use crate::report::plan::{ComponentPlan, render_plan};
+use crate::report::plan::{ComponentPlan, PrunedComponent, render_plan};
 
 /// Show what `rollout apply` would do, without changing anything
 ///
@@ -39,6 +40,12 @@ pub struct PlanArgs {
     /// Take over objects that exist and belong to no application
     #[arg(long)]
     pub take_over: bool,
+
+    /// Also show the components that are no longer in the manifest and that `apply --prune` deletes
+    ///
+    /// With `--detailed-exitcode`, they are changes to make. Without this flag they are reported as kept.
+    #[arg(long)]
+    pub prune: bool,
 
     /// What gates may do.
     #[command(flatten)]
@@ -67,29 +74,62 @@ Examples:
 ///
 /// If the rollout would be rejected before its first write.
 pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
+    let selection = select_clusters(global)?;
+    refuse_for_several(&selection, args.prune.then_some("--prune"))?;
     let manifests = Manifests::read(&args.manifests.paths(), ui)?;
     input::print_warnings(&manifests.applications, ui);
-    let clusters = Clusters::open(global, Access::Read, ui).await?;
+    let clusters = Clusters::connect(selection, Access::Read, ui).await?;
     let adoption = if args.take_over { Adoption::TakeOver } else { Adoption::Refuse };
     let overrides = Overrides { adoption, reuse_revision: args.reuse_revision, ..args.batches.overrides() };
     let requests = clusters.requests(&manifests, &overrides, ui)?;
     let planned: Vec<_> = clusters.all.iter().zip(requests.iter().map(Vec::as_slice)).collect();
     let dry_run = DryRunPlan { dry_run: DryRun::Client, output: args.output, gates: args.gates.trust() };
-    let is_pending = show(&planned, dry_run, ui).await?;
-    for (cluster, requests) in &planned {
-        prune::report_leftovers(cluster, requests, ui).await?;
-    }
+    let leftovers = if args.prune { Leftovers::Prune } else { Leftovers::Keep };
+    let is_pending = show_with_leftovers(&planned, leftovers, dry_run, ui).await?;
     Ok(if is_pending && args.detailed_exitcode { exit::CHANGES } else { exit::SUCCESS })
 }
 
-/// Plans requests and prints the plans of all components that can be applied, then fails if any were rejected. Returns
-/// whether anything would change.
+/// Like [`show`], with the components that the manifests no longer have: pruned, or reported.
+///
+/// # Errors
+///
+/// Every rejection at once, and a cluster that cannot be read.
+pub async fn show_with_leftovers(
+    planned: &[ClusterRequests<'_>],
+    leftovers: Leftovers,
+    dry_run: DryRunPlan,
+    ui: &mut Ui,
+) -> Result<bool, CommandError> {
+    let mut pruned = Vec::new();
+    match leftovers {
+        Leftovers::Prune => {
+            for (cluster, requests) in planned {
+                pruned.extend(prune::preview(cluster, requests, ui).await?);
+            }
+        }
+        Leftovers::Keep => {}
+    }
+    let is_pending = show(planned, &pruned, dry_run, ui).await?;
+    match leftovers {
+        Leftovers::Prune => {}
+        Leftovers::Keep => {
+            for (cluster, requests) in planned {
+                prune::report_leftovers(cluster, requests, ui).await?;
+            }
+        }
+    }
+    Ok(is_pending)
+}
+
+/// Plans requests and prints the plans of all components that can be applied, and what is pruned, before a rejection
+/// ends the command. Returns whether anything would change.
 ///
 /// # Errors
 ///
 /// All rejections together.
 pub async fn show(
     planned: &[ClusterRequests<'_>],
+    pruned: &[PrunedComponent],
     DryRunPlan { dry_run, output, gates }: DryRunPlan,
     ui: &mut Ui,
 ) -> Result<bool, CommandError> {
@@ -108,10 +148,12 @@ pub async fn show(
         }
         failures.extend(rejection(&plan.rejections).map(|failure| cluster.attributed(failure)));
     }
-    let is_pending = plans.iter().any(Plan::is_pending);
+    // Nothing is pruned where anything is refused.
+    let pruned = if failures.is_empty() { pruned } else { &[] };
+    let is_pending = plans.iter().any(Plan::is_pending) || !pruned.is_empty();
     let components: Vec<ComponentPlan> = plans.into_iter().flat_map(|plan| plan.components).collect();
     if failures.is_empty() || !components.is_empty() {
-        let text = render_plan(&components, output);
+        let text = render_plan(&components, pruned, output);
         match output {
             Format::Table | Format::Wide => ui.words(&text),
             Format::Json | Format::Yaml | Format::Name => ui.data(&text),

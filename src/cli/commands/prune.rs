@@ -5,8 +5,46 @@ use crate::cli::commands::delete;
 use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
 use crate::cli::terminal::ui::Ui;
+use crate::ops::delete::{Inventory, take_inventories};
 use crate::ops::prune::{self, PruneEvent, Pruning};
 use crate::ops::{Context, Limits, RolloutRequest};
+use crate::report::plan::PrunedComponent;
+
+/// What becomes of components that the manifest no longer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftovers {
+    /// They are reported and kept.
+    Keep,
+    /// They are deleted.
+    Prune,
+}
+
+/// What pruning deletes. Prints what it keeps.
+///
+/// # Errors
+///
+/// A cluster that cannot be read.
+pub async fn preview(
+    cluster: &Cluster,
+    requests: &[RolloutRequest],
+    ui: &mut Ui,
+) -> Result<Vec<PrunedComponent>, CommandError> {
+    let context = &cluster.env.context;
+    let scopes = prune::find_leftovers(context, requests).await;
+    let scopes = scopes.map_err(|failure| cluster.attributed(failure))?;
+    let inventories = take_inventories(context, &scopes).await;
+    let inventories = inventories.map_err(|failure| cluster.attributed(failure))?;
+    let kept = inventories.iter().flat_map(|inventory| &inventory.kept);
+    kept.for_each(|owned| ui.status(&cluster.sentence(&delete::kept(owned))));
+    let pruned = inventories.into_iter().map(|Inventory { scope, objects, .. }| PrunedComponent {
+        cluster: cluster.name.clone(),
+        component: scope.component.unwrap_or_default(),
+        application: scope.application,
+        namespace: scope.namespace,
+        objects: objects.iter().map(ToString::to_string).collect(),
+    });
+    Ok(pruned.collect())
+}
 
 /// Warns about components that are kept although they are no longer in the manifest.
 ///

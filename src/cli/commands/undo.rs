@@ -93,7 +93,7 @@ async fn undo_fleet(
     let found: Vec<_> = found.into_iter().flatten().collect();
     let requests: Vec<_> = clusters.all.iter().zip(found.iter().map(std::slice::from_ref)).collect();
     if let Some(dry_run) = dry_run {
-        plan::show(&requests, dry_run, ui).await?;
+        plan::show(&requests, &[], dry_run, ui).await?;
         return Ok(exit::SUCCESS);
     }
     run::run_waves(&requests, &[Duration::ZERO], FleetFailure::Hold, (&args.run).into(), ui).await

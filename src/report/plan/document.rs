@@ -8,7 +8,7 @@ use crate::plan::run::{Mode, RunSpec};
 use crate::plan::step::Step;
 use crate::report::event::serialize_mode;
 use crate::report::plan::{
-    ComponentPlan, PlannedObject, PlannedRevision, StepRow, claimed, differences, step_rows,
+    ComponentPlan, PlannedObject, PlannedRevision, PrunedComponent, StepRow, claimed, differences, step_rows,
 };
 
 /// What `rollout plan -o json` prints.
@@ -19,6 +19,8 @@ pub(super) struct PlanDocument<'a> {
     version: u32,
     /// The components, in the order of the manifests.
     items: Vec<ComponentDocument<'a>>,
+    /// What pruning deletes, if that is asked for.
+    pruned: &'a [PrunedComponent],
 }
 
 /// The plan of a component.
@@ -72,8 +74,8 @@ struct RunDocument<'a> {
 
 impl<'a> PlanDocument<'a> {
     /// The plans of components.
-    pub(super) fn of(plans: &'a [ComponentPlan]) -> Self {
-        Self { version: 1, items: plans.iter().map(component_document).collect() }
+    pub(super) fn of(plans: &'a [ComponentPlan], pruned: &'a [PrunedComponent]) -> Self {
+        Self { version: 1, items: plans.iter().map(component_document).collect(), pruned }
     }
 }
 
