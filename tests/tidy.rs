@@ -430,7 +430,7 @@ fn planted_violations_are_found() {
 }
 
 #[test]
-fn what_is_allowed_is_left_alone() {
+fn permitted_code_is_not_reported() {
     let cases = [
         ("src/driver/drive.rs", "use crate::{cluster, plan::{step, oam}, report::event};"),
         (

@@ -91,7 +91,7 @@ async fn a_bad_value_stops_the_run_between_batches_and_a_rerun_measures_again() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_value_takes_the_run_back_where_that_is_asked_for() {
+async fn a_bad_value_rolls_the_run_back_if_requested() {
     let cluster = open().await;
     let probe = values(&["3"]);
     let mut process = process(&probe);
@@ -105,7 +105,7 @@ async fn a_bad_value_takes_the_run_back_where_that_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubtful_value_holds_the_run_until_it_is_promoted() {
+async fn an_inconclusive_value_holds_the_run_until_it_is_promoted() {
     let cluster = open().await;
     let held = |run: &Run| {
         let ends = run.ends.as_ref().unwrap();
@@ -130,7 +130,7 @@ async fn a_doubtful_value_holds_the_run_until_it_is_promoted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_promotion_past_a_metric_still_calls_the_hooks_behind_it() {
+async fn a_promotion_past_a_metric_still_calls_the_later_hooks() {
     let cluster = open().await;
     let component = || gated(2, METRIC).rollout(HOOKS);
     cluster.run(&process(&values(&["1.5"])), &request_for(&[component()])).await;
@@ -152,7 +152,7 @@ async fn a_promotion_past_a_metric_still_calls_the_hooks_behind_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_window_holds_the_run_where_that_is_asked_for() {
+async fn a_closed_window_holds_the_run_if_requested() {
     let cluster = open().await;
     let in_two_days = cluster.clock.now() + 48.hours();
     let day = in_two_days.strftime("%a");
@@ -230,7 +230,7 @@ async fn a_target_is_compared_with_its_source() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_measured_ends_the_run_after_its_limit() {
+async fn a_metric_without_values_fails_the_run_after_its_limit() {
     let cluster = open().await;
     let probe = ScriptedProbe::new(|_| answer(1, ""));
     let run = cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await;
@@ -270,7 +270,7 @@ async fn a_pod_that_becomes_unready_restarts_the_soak_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_asks_nothing() {
+async fn a_rollback_calls_no_gates() {
     let cluster = open().await;
     let probe = ScriptedProbe::good();
     cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await.succeeded();
@@ -283,7 +283,7 @@ async fn a_rollback_asks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_uses_this_machine_is_refused_unless_it_is_trusted() {
+async fn gates_with_local_access_are_rejected_unless_trusted() {
     let cluster = open().await;
     let secret = "rolloutWebhooks: [{type: pre-batch-rollout, name: before, url: 'http://hooks/before', \
          headers: [{key: Authorization, valueFrom: {env: TOKEN}}]}]";
@@ -320,7 +320,7 @@ async fn other_batches_do_not_pass_a_gate() {
 
 /// Nothing is watched during a pause, so the soak time begins again after it.
 #[tokio::test(start_paused = true)]
-async fn a_pause_is_no_time_at_a_gate() {
+async fn a_pause_does_not_count_at_a_gate() {
     let cluster = open().await;
     let (process, jane) = (Process::new(IDENTITY), Process::new("jane"));
     let request = request_for(&[gated(2, "soak: 10m")]);
@@ -366,7 +366,7 @@ async fn a_gate_that_is_added_to_the_record_is_not_trusted() {
 
 /// A value that was neither good nor bad is measured again, also where the run would be held after the batch.
 #[tokio::test(start_paused = true)]
-async fn a_doubtful_value_before_a_partition_is_measured_again() {
+async fn an_inconclusive_value_before_a_partition_is_measured_again() {
     let cluster = open().await;
     let component = || gated(2, METRIC).partition(0);
     let run = cluster.run(&process(&values(&["1.5"])), &request_for(&[component()])).await.succeeded();
@@ -388,7 +388,7 @@ fn gate_of(run: &Run) -> HoldPoint {
 
 /// What does not answer, a hook or a provider, holds up no deadline, and is what was waited for.
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_does_not_answer_holds_up_no_deadline() {
+async fn a_gate_that_does_not_answer_delays_no_deadline() {
     let hook = "rolloutWebhooks: [{type: post-batch-rollout, name: slow, url: 'http://hooks/slow'}]";
     let (run_limit, batch_limit) = (Duration::from_secs(12), Duration::from_secs(14));
     for (gates, [run, batch], wanted) in [
@@ -423,7 +423,7 @@ async fn a_gate_that_does_not_answer_holds_up_no_deadline() {
 
 /// A pause, or another run, does not wait for the answer to a call.
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_does_not_answer_holds_up_no_other_command() {
+async fn a_gate_that_does_not_answer_delays_no_other_command() {
     const SLOW: &str = "rolloutWebhooks: [{type: post-batch-rollout, name: slow, url: 'http://hooks/slow'}]";
     for gates in [SLOW, METRIC] {
         for command in [Command::Pause, Command::Abort] {

@@ -56,7 +56,7 @@ async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: DeleteExte
 
 /// What was decided to go has been rolled out again before it went.
 #[tokio::test(start_paused = true)]
-async fn a_removal_does_not_take_what_was_claimed_since() {
+async fn a_removal_does_not_delete_components_claimed_since() {
     for component in [None, Some("web")] {
         for extent in [DeleteExtent::Scope, DeleteExtent::Inventory] {
             let cluster = released().await;
@@ -73,7 +73,7 @@ async fn a_removal_does_not_take_what_was_claimed_since() {
 
 /// Somebody was shown a list; an object that came after it was not confirmed.
 #[tokio::test(start_paused = true)]
-async fn what_a_person_has_not_seen_stays() {
+async fn objects_that_were_not_confirmed_are_kept() {
     let cluster = released().await;
     let mut inventory = take(&cluster, None).await;
     let unseen = inventory.objects.remove(0);
@@ -92,7 +92,7 @@ async fn what_a_person_has_not_seen_stays() {
 
 /// A run that begins at every request of a removal keeps what it has made.
 #[tokio::test(start_paused = true)]
-async fn a_removal_that_is_overtaken_at_any_request_takes_nothing_of_the_later_run() {
+async fn a_removal_superseded_at_any_request_deletes_nothing_of_the_later_run() {
     let requests = {
         let cluster = released().await;
         let removed = remove(&cluster, &take(&cluster, Some("web")).await, DeleteExtent::Scope).await;
@@ -165,7 +165,7 @@ async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
 
 /// A removal ends the run that it interrupts, and leaves one that has ended as it was.
 #[tokio::test(start_paused = true)]
-async fn what_a_removal_claims_says_how_its_run_ended() {
+async fn a_removal_records_how_the_run_ended() {
     for (partition, outcome) in [(Some(0), "Superseded"), (None, "Succeeded")] {
         let cluster = released().await;
         let upgrade = web(2, 2).batches(&["1", "1"]);
@@ -183,7 +183,7 @@ async fn what_a_removal_claims_says_how_its_run_ended() {
 
 /// The application's Lease is that of its other components as well.
 #[tokio::test(start_paused = true)]
-async fn the_lease_goes_with_the_last_component() {
+async fn the_lease_is_deleted_with_the_last_component() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2), component("db", 1, 1)]).await;
     assert!(Command::DeleteComponent.run(&cluster, &process()).await.is_success());
@@ -195,7 +195,7 @@ async fn the_lease_goes_with_the_last_component() {
 
 /// Whether a component was claimed since, its record says: where that cannot be read at all, nothing goes.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_removed_whose_record_stays_unread() {
+async fn components_with_unreadable_records_are_kept() {
     let cluster = released().await;
     let inventory = take(&cluster, Some("web")).await;
     let remover = Process::with("remover", move |seen| {
@@ -214,7 +214,7 @@ async fn nothing_is_removed_whose_record_stays_unread() {
 
 /// What was asked about one run is not done to the run that came after it.
 #[tokio::test(start_paused = true)]
-async fn what_was_asked_about_one_run_is_not_done_to_the_next() {
+async fn commands_about_one_run_do_not_affect_the_next() {
     let kind = WorkloadKind::Deployment;
     let canary = |version| web(version, 2).batches(&["1", "1"]).partition(0);
     for intent in [
@@ -238,7 +238,7 @@ async fn what_was_asked_about_one_run_is_not_done_to_the_next() {
 
 /// A run that changes nothing but what is beside the pods is a run as well.
 #[tokio::test(start_paused = true)]
-async fn what_was_asked_about_one_run_leaves_the_objects_of_the_next() {
+async fn a_resume_of_one_run_keeps_the_objects_of_the_next() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2).behind_host("a.example.com")]).await;
     let resumer = Process::new("jane");
@@ -267,7 +267,7 @@ async fn held() -> TestCluster {
 
 /// A command whose claim was accepted and not answered has claimed the component itself.
 #[tokio::test(start_paused = true)]
-async fn a_claim_without_an_answer_supersedes_no_command() {
+async fn a_command_is_not_superseded_by_its_own_unanswered_claim() {
     for command in [Command::Abort, Command::Undo, Command::UndoNow, Command::Promote] {
         let cluster = held().await;
         let is_claim = |seen: &RequestInfo| {
@@ -287,7 +287,7 @@ async fn a_claim_without_an_answer_supersedes_no_command() {
 
 /// Somebody resumes a run that meanwhile is another's, who has paused it.
 #[tokio::test(start_paused = true)]
-async fn a_resumption_that_comes_late_ends_no_later_pause() {
+async fn a_late_resume_does_not_end_a_later_pause() {
     let cluster = held().await;
     Command::Pause.run(&cluster, &Process::new("joe")).await;
     let jane = Process::new("jane");

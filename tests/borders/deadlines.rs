@@ -39,7 +39,7 @@ fn webhook() -> Verdict {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_keeps_failing_ends_with_its_batch() {
+async fn a_write_that_keeps_failing_ends_at_the_batch_deadline() {
     for verdict in [webhook as fn() -> Verdict, || Verdict::Hang] {
         let cluster = TestCluster::open(pod_rules::READY).await;
         cluster.apply(&[web(1, 3)]).await;
@@ -58,7 +58,7 @@ async fn a_write_that_keeps_failing_ends_with_its_batch() {
 
 /// Another component that gets on does not give a failing one more time, and the failing one is rolled back.
 #[tokio::test(start_paused = true)]
-async fn a_sibling_that_gets_on_gives_no_more_time() {
+async fn progress_of_a_sibling_does_not_extend_the_deadline() {
     let cluster = TestCluster::open(pod_rules::slow("api:2", "15s")).await;
     let release = |version| {
         let batches = ["1"; 12];

@@ -34,7 +34,7 @@ fn image(cluster: &TestCluster) -> Value {
 /// Somebody changes the size there and back, so that the next run writes what the object has; then somebody sets an
 /// image.
 #[tokio::test(start_paused = true)]
-async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
+async fn a_write_without_effect_does_not_hide_a_later_external_change() {
     let manifest = request_for(&[web(1, 3).of("statefulset")]);
     let repaired = {
         let cluster = TestCluster::open(pod_rules::READY).await;
@@ -65,7 +65,7 @@ async fn a_write_that_changes_nothing_covers_no_later_change_of_others() {
 
 /// Somebody sets an image while a batch is on its way to the server.
 #[tokio::test(start_paused = true)]
-async fn a_batch_does_not_overwrite_what_has_changed_since_it_was_planned() {
+async fn a_batch_does_not_overwrite_changes_since_it_was_planned() {
     // The first write claims the object.
     for batch in [1, 2] {
         case(&format!("batch {batch}"));
@@ -94,7 +94,7 @@ async fn a_batch_does_not_overwrite_what_has_changed_since_it_was_planned() {
 
 /// What pods of the source may need stays while the run is held, whatever else is applied meanwhile.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_held_keeps_the_objects_of_its_source() {
+async fn a_held_run_keeps_the_objects_of_its_source() {
     let version = |version: u32, team| {
         let name = format!("settings-{version}");
         let storage = format!(

@@ -104,7 +104,7 @@ async fn a_pod_that_becomes_unready_restarts_the_soak_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wave_that_does_not_stay_ready_has_failed() {
+async fn a_wave_that_does_not_stay_ready_fails() {
     let fleet = Fleet::open().await;
     let meddle = async {
         fleet.eu.clock.pause(6 * MINUTE).await;

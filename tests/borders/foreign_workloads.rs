@@ -17,7 +17,7 @@ use crate::support::test_cluster::TestCluster;
 
 /// As `kubectl get -o yaml`, another name and `kubectl apply` make it.
 #[tokio::test(start_paused = true)]
-async fn a_copy_of_a_stateful_set_is_not_upgraded_in_its_place() {
+async fn a_copy_of_a_stateful_set_is_not_upgraded() {
     for (copy, is_selected) in [("a-copy", false), ("z-copy", false), ("a-copy", true)] {
         let scenario = scenario("upgrade", [Act::Apply(vec![web(1, 3)])], [web(2, 3)]).of("statefulset");
         let scene = scenario.open().await;
@@ -86,7 +86,7 @@ async fn the_output_of_a_trait_survives_an_unchanged_apply_and_a_removal() {
 /// What carries the labels of a component and its very names was made by others all the same, unless it has our mark: a
 /// `kubectl apply` of what KubeVela rendered, for one.
 #[tokio::test(start_paused = true)]
-async fn a_removal_leaves_what_has_our_names_and_labels_and_not_our_mark() {
+async fn a_removal_keeps_objects_without_the_stamp() {
     let plain = component("api", 1, 1).plain().storing("1");
     for command in [Command::Delete, Command::DeleteComponent] {
         let cluster = TestCluster::open(pod_rules::READY).await;

@@ -45,7 +45,7 @@ pub(crate) fn calls(probe: &ScriptedProbe) -> Vec<(String, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hooks_are_called_in_order_and_a_refusal_is_called_again() {
+async fn hooks_are_called_in_order_and_retried_if_they_refuse() {
     let cluster = open().await;
     let tries = Cell::new(0);
     let probe = ScriptedProbe::new(move |question| match question {
@@ -71,7 +71,7 @@ async fn hooks_are_called_in_order_and_a_refusal_is_called_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_never_lets_the_run_continue_ends_it_and_the_last_one_hears_of_it() {
+async fn a_hook_that_always_refuses_fails_the_run_and_the_final_hook_is_called() {
     let cluster = open().await;
     for (refusal, words) in [(answer(409, ""), "status 409"), (answer(503, ""), "status 503")] {
         let probe = ScriptedProbe::new(move |question| match question {
@@ -114,7 +114,7 @@ async fn held(cluster: &TestCluster) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_hook_hears_of_a_run_that_another_replaces() {
+async fn the_final_hook_is_called_for_a_replaced_run() {
     for command in [Command::Abort, Command::Undo, Command::Delete] {
         let cluster = open().await;
         let started = held(&cluster).await;
@@ -136,7 +136,7 @@ async fn the_last_hook_hears_of_a_run_that_another_replaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_ended_or_is_resumed_is_not_abandoned() {
+async fn the_final_hook_is_called_once_for_a_resumed_run() {
     let cluster = open().await;
     held(&cluster).await;
     let probe = ScriptedProbe::good();
@@ -147,7 +147,7 @@ async fn a_run_that_ended_or_is_resumed_is_not_abandoned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_does_not_answer_holds_up_no_rollback() {
+async fn a_hook_that_does_not_answer_delays_no_rollback() {
     let cluster = open().await;
     held(&cluster).await;
     let began = cluster.clock.elapsed();
@@ -163,7 +163,7 @@ async fn a_hook_that_does_not_answer_holds_up_no_rollback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_death_before_the_end_is_recorded_has_the_last_hook_called_again() {
+async fn the_final_hook_is_called_again_after_a_death_before_the_record() {
     let cluster = open().await;
     let started = held(&cluster).await;
     let probe = ScriptedProbe::good();
@@ -178,7 +178,7 @@ async fn a_death_before_the_end_is_recorded_has_the_last_hook_called_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_point_that_was_passed_is_not_asked_again_after_a_death() {
+async fn passed_gates_are_not_called_again_after_a_death() {
     let cluster = open().await;
     let is_second_batch = |seen: &RequestInfo| {
         seen.verb == Verb::Patch && seen.name.as_deref() == Some("web-v2") && seen.kind == "deployments"

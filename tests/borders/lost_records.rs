@@ -57,7 +57,7 @@ async fn a_component_that_was_applied_as_a_whole_is_rolled_out_in_batches() {
 
 /// Which revision such a Deployment is of, only a record says.
 #[tokio::test(start_paused = true)]
-async fn the_service_keeps_the_ports_of_what_was_applied_as_a_whole() {
+async fn the_service_keeps_the_ports_of_objects_applied_as_a_whole() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2).exposing(80).plain()]).await;
     delete::<ConfigMap>(&cluster, "rollout-web").await;
@@ -79,7 +79,7 @@ async fn the_service_keeps_the_ports_of_what_was_applied_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deletion_takes_what_was_applied_as_a_whole() {
+async fn a_deletion_includes_objects_applied_as_a_whole() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let db = || component("db", 1, 1);
     cluster.apply(&[web(1, 2).exposing(80).storing("1").plain(), db()]).await;
@@ -98,7 +98,7 @@ async fn a_deletion_takes_what_was_applied_as_a_whole() {
 
 /// The revisions say how the component runs.
 #[tokio::test(start_paused = true)]
-async fn a_deletion_takes_a_workload_of_another_kind() {
+async fn a_deletion_includes_a_workload_of_another_kind() {
     for kind in ["cloneset-service", "statefulset"] {
         let cluster = TestCluster::open(pod_rules::READY).await;
         cluster.apply(&[web(1, 2).of(kind), component("db", 1, 1)]).await;
@@ -128,7 +128,7 @@ async fn a_workload_of_a_lost_revision_is_kept_until_the_revision_is_recorded_ag
 
 /// The name of a revision that is lost is not given to another content: what runs would pass for it.
 #[tokio::test(start_paused = true)]
-async fn a_new_revision_does_not_have_the_name_of_a_lost_one() {
+async fn a_new_revision_does_not_reuse_the_name_of_a_lost_one() {
     for kind in ["webservice", "cloneset-service", "statefulset"] {
         let cluster = TestCluster::open(pod_rules::READY).await;
         let version = |version| web(version, 2).of(kind).unnamed();
@@ -148,7 +148,7 @@ async fn a_new_revision_does_not_have_the_name_of_a_lost_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revision_that_is_lost_is_recorded_again() {
+async fn a_lost_revision_is_recorded_again() {
     for kind in ["webservice", "cloneset-service", "statefulset"] {
         let cluster = TestCluster::open(pod_rules::READY).await;
         let web = || web(1, 2).of(kind).variables(["A", "B"]).unnamed();
@@ -165,7 +165,7 @@ async fn a_revision_that_is_lost_is_recorded_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_name_of_a_lost_revision_is_refused_for_another_content() {
+async fn the_name_of_a_lost_revision_is_rejected_for_other_content() {
     for kind in ["webservice", "cloneset-service"] {
         let cluster = TestCluster::open(pod_rules::READY).await;
         cluster.apply(&[web(1, 2).of(kind)]).await;
@@ -182,7 +182,7 @@ async fn the_name_of_a_lost_revision_is_refused_for_another_content() {
 
 /// A command about the recorded run finds the component deleted when its turn has come.
 #[tokio::test(start_paused = true)]
-async fn a_promotion_does_not_bring_a_deleted_component_back() {
+async fn a_promotion_does_not_recreate_a_deleted_component() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2)]).await;
     cluster.apply(&[web(2, 2).batches(&["50%", "50%"]).partition(0)]).await;
@@ -219,7 +219,7 @@ async fn the_pause_of_a_run_that_never_recorded_its_revision_ends() {
 
 /// Its deletion names the version that was seen; what says whose it is stays until it is gone.
 #[tokio::test(start_paused = true)]
-async fn a_workload_that_is_edited_while_it_is_deleted_goes_all_the_same() {
+async fn a_workload_edited_during_a_deletion_is_deleted_as_well() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2)]).await;
     let remover = process();

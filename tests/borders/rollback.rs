@@ -91,7 +91,7 @@ async fn a_failed_run_is_rolled_back_to_the_size_from_before_it() {
 
 /// A run that succeeded keeps the size that somebody has given it since.
 #[tokio::test(start_paused = true)]
-async fn a_finished_run_is_rolled_back_in_the_size_that_it_has() {
+async fn a_finished_run_is_rolled_back_in_its_current_size() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     done(&cluster, web(1, 3)).await;
     done(&cluster, web(2, 3)).await;
@@ -101,7 +101,7 @@ async fn a_finished_run_is_rolled_back_in_the_size_that_it_has() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_was_tried_is_no_rollback_target_in_place() {
+async fn failed_revisions_are_no_rollback_targets_in_place() {
     for kind in ["statefulset", "cloneset-service"] {
         for command in COMMANDS {
             case(&format!("{kind} {command:?}"));
@@ -122,7 +122,7 @@ async fn what_only_was_tried_is_no_rollback_target_in_place() {
 
 /// Scales are runs as well, and ten runs are on record.
 #[tokio::test(start_paused = true)]
-async fn what_worked_is_known_after_ten_scales() {
+async fn the_last_successful_revision_is_known_after_ten_scales() {
     let cluster = TestCluster::open(pod_rules::failing("*:2", "NeverReady")).await;
     done(&cluster, web(1, 3)).await;
     assert!(!apply(&cluster, web(2, 3).batches(&["1", "2"])).await.is_success());
@@ -252,7 +252,7 @@ async fn a_first_release_is_not_rolled_back() {
 
 /// Somebody pauses the run, and its process hears of it only when its deadline has passed: the pause holds.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_was_paused_is_not_rolled_back() {
+async fn a_paused_run_is_not_rolled_back() {
     let cluster = TestCluster::open(FIRST_WORKS).await;
     done(&cluster, web(1, 3)).await;
     let mut failing = Process::with("ci", |seen| match (seen.verb, seen.kind.as_str()) {
@@ -332,7 +332,7 @@ async fn a_rollback_past_an_unfinished_release_keeps_its_size() {
 
 /// Somebody deletes what the rollback would have replaced, so less moves than the run's batches divide.
 #[tokio::test(start_paused = true)]
-async fn batches_that_do_not_fit_what_a_rollback_moves_are_not_used_again() {
+async fn a_rollback_does_not_reuse_batches_that_do_not_fit() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     done(&cluster, web(1, 5)).await;
     done(&cluster, web(2, 5).batches(&["2", "3"]).partition(0)).await;
@@ -346,7 +346,7 @@ async fn batches_that_do_not_fit_what_a_rollback_moves_are_not_used_again() {
 
 /// With one object for all revisions, fields come and go with the revision that has them.
 #[tokio::test(start_paused = true)]
-async fn fields_that_only_one_revision_has_go_with_it() {
+async fn fields_of_a_revision_are_removed_with_it() {
     for kind in ["statefulset", "cloneset-service"] {
         case(kind);
         let cluster = TestCluster::open(pod_rules::READY).await;

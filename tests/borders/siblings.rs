@@ -30,7 +30,7 @@ async fn open() -> TestCluster {
 
 /// A dependency that is held at its gate is not done: what depends on it does not begin.
 #[tokio::test(start_paused = true)]
-async fn what_depends_on_a_held_component_does_not_begin() {
+async fn dependents_of_a_held_component_do_not_start() {
     let release = |version, api: Component| [api.batches(&["1", "1"]), web(version, 2).depends_on("api")];
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&release(1, component("api", 1, 2))).await;
@@ -139,7 +139,7 @@ async fn the_next_in_line_waits_for_the_takeover() {
 
 /// Where the process that drives is dead, nobody is waited for.
 #[tokio::test(start_paused = true)]
-async fn where_the_driver_is_dead_the_command_drives() {
+async fn a_command_drives_the_run_if_the_driver_is_dead() {
     for command in [Command::Abort, Command::UndoNow] {
         let cluster = open().await;
         let driver = Process::new("driver");
@@ -161,7 +161,7 @@ async fn where_the_driver_is_dead_the_command_drives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scale_beside_an_upgrade_waits_in_line() {
+async fn scale_during_an_upgrade_queues() {
     let cluster = open().await;
     let (driver, jane) = (Process::new("driver"), Process::new("jane"));
     let manifest = request_for(&release(2));
@@ -175,7 +175,7 @@ async fn scale_beside_an_upgrade_waits_in_line() {
 
 /// Nobody waits for ever: a scale of a component whose run is paused is refused as before.
 #[tokio::test(start_paused = true)]
-async fn scale_beside_a_paused_upgrade_is_refused() {
+async fn scale_during_a_paused_upgrade_is_rejected() {
     let cluster = open().await;
     let (driver, mut jane) = (Process::new("driver"), Process::new("jane"));
     jane.limits.lock = Duration::from_secs(60);
@@ -195,7 +195,7 @@ async fn scale_beside_a_paused_upgrade_is_refused() {
 /// An abort begins at every write of an upgrade, which arrives once the abort has made its claim: whatever it was, the
 /// abort succeeds at once, or there was nothing left to abort.
 #[tokio::test(start_paused = true)]
-async fn an_abort_that_races_any_write_succeeds_at_once() {
+async fn an_abort_concurrent_with_any_write_succeeds_at_once() {
     let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
     let reference = scenario.reference().await;
     let mut aborted = 0;
@@ -243,7 +243,7 @@ async fn an_abort_that_races_any_write_succeeds_at_once() {
 
 /// A component of which only a label was to change is rolled back by somebody right before.
 #[tokio::test(start_paused = true)]
-async fn what_was_taken_over_before_its_first_write_is_not_claimed_back() {
+async fn a_component_taken_over_before_its_first_write_is_not_reclaimed() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2)]).await;
     cluster.apply(&[web(2, 2)]).await;

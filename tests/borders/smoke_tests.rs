@@ -43,7 +43,7 @@ fn jobs(cluster: &TestCluster) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tests_run_around_each_batch_and_leave_nothing() {
+async fn tests_run_around_each_batch_and_are_deleted() {
     let cluster = open().await;
     let began = Process::new(IDENTITY);
     let run = cluster.run(&began, &request_for(&[tested(2)])).await.succeeded();
@@ -53,7 +53,7 @@ async fn tests_run_around_each_batch_and_leave_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_test_knows_what_it_is_about_and_is_started_once() {
+async fn a_test_gets_variables_and_is_started_once() {
     let cluster = open().await;
     // The process dies when the test after the first batch has been started.
     let component = || {
@@ -106,7 +106,7 @@ async fn a_test_that_fails_ends_the_run_with_its_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_test_rolls_back_where_that_is_asked_for() {
+async fn a_failed_test_rolls_back_if_requested() {
     let cluster = open().await;
     cluster.set_pod_rules(pod_rules::failing("curl:2", "CrashLoopBackOff"));
     let mut process = Process::new(IDENTITY);
@@ -170,7 +170,7 @@ async fn a_run_that_replaces_another_removes_its_tests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spec_that_the_server_refuses_is_refused_before_the_first_write() {
+async fn a_spec_that_the_server_rejects_is_rejected_before_the_first_write() {
     let cluster = open().await;
     let wrong = TESTS.replace(
         "{template: {spec: {containers: [{name: t, image: 'curl:2'}]",

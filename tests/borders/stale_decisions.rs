@@ -32,7 +32,7 @@ fn left(cluster: &TestCluster) -> Vec<String> {
 
 /// The server cannot refuse the create of a run that was superseded: no object of that name is there any more.
 #[tokio::test(start_paused = true)]
-async fn what_a_superseded_run_creates_during_its_removal_goes_as_well() {
+async fn late_creations_of_a_superseded_run_are_removed_as_well() {
     type Manifest = fn() -> Component;
     let components: [(&str, Manifest); 3] = [
         ("whole", || web(1, 2).exposing(80).plain()),
@@ -74,7 +74,7 @@ async fn what_a_superseded_run_creates_during_its_removal_goes_as_well() {
 
 /// Its Lease is free only when it has expired.
 #[tokio::test(start_paused = true)]
-async fn the_lease_of_a_process_that_died_goes_with_its_component() {
+async fn the_lease_of_a_dead_process_is_deleted_with_its_component() {
     let cluster = TestCluster::open(pod_rules::slow("*:2", "10m")).await;
     cluster.apply(&[web(1, 2)]).await;
     let (first, dead) = (process(), dying_at_first_effect());
@@ -121,7 +121,7 @@ fn with_silent_watch() -> Process {
 
 /// The watch shows a workload whose revision is not in the list that was read before.
 #[tokio::test(start_paused = true)]
-async fn what_is_rejected_because_another_run_came_in_between_is_decided_again() {
+async fn a_rejection_due_to_a_concurrent_run_is_decided_again() {
     let second = Process::new("second");
     let read = DelayedRequest::of_answer(|request| is_list_of(request, "/controllerrevisions"));
     overtaken(&second, read, web(1, 4), web(2, 3).batches(&["1", "2"])).await;
@@ -153,7 +153,7 @@ async fn overtaken(second: &Process, read: DelayedRequest, first: Component, man
 
 /// What the first has recorded, created and exposed is unknown to the second, which has to read it before it claims.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_was_prepared_before_another_claimed_is_prepared_again() {
+async fn a_run_is_prepared_again_if_another_claims_in_between() {
     let before: [fn() -> Component; 2] = [|| web(1, 4).exposing(80), || web(1, 4).exposing(80).plain()];
     for first in before {
         let second = with_silent_watch();
@@ -164,7 +164,7 @@ async fn a_run_that_was_prepared_before_another_claimed_is_prepared_again() {
 
 /// The first has claimed when the second reads, and then records its revision and ends.
 #[tokio::test(start_paused = true)]
-async fn a_run_that_was_prepared_while_another_was_under_way_is_prepared_again() {
+async fn a_run_is_prepared_again_if_it_was_prepared_during_another() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let (first, second) = (Process::new("first"), Process::new("second"));
     let recording = DelayedRequest::new(|request| {
@@ -197,7 +197,7 @@ async fn a_run_that_was_prepared_while_another_was_under_way_is_prepared_again()
 
 /// The same for a run that is held in the workflow before it begins.
 #[tokio::test(start_paused = true)]
-async fn a_claim_that_is_held_is_framed_from_workloads_that_are_no_older_than_the_record() {
+async fn a_held_claim_uses_workloads_as_recent_as_the_record() {
     let second = with_silent_watch();
     let read = DelayedRequest::new(|request| is_list_of(request, "/configmaps/rollout-web"));
     let gate = "{name: check, type: suspend, properties: {duration: 5s}}";
@@ -206,7 +206,7 @@ async fn a_claim_that_is_held_is_framed_from_workloads_that_are_no_older_than_th
 
 /// The record of the first is read, and the watch has not delivered its workload.
 #[tokio::test(start_paused = true)]
-async fn a_claim_is_framed_from_workloads_that_are_no_older_than_the_record() {
+async fn a_claim_uses_workloads_as_recent_as_the_record() {
     let second = with_silent_watch();
     let read = DelayedRequest::new(|request| is_list_of(request, "/configmaps/rollout-web"));
     let run = overtaken(&second, read, web(1, 4), web(2, 3).batches(&["1", "2"])).await;

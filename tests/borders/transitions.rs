@@ -88,7 +88,7 @@ async fn play(seed: u64, mut exposure: Exposure) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deployments_keep_their_pods_and_leave_nothing() {
+async fn deployments_keep_their_pods_and_leave_no_objects() {
     for seed in 0..SEEDS {
         play(seed, Exposure::None).await;
         play(seed, Exposure::Port(80)).await;
@@ -98,7 +98,7 @@ async fn deployments_keep_their_pods_and_leave_nothing() {
 /// A run in batches after a component that was applied as a whole, with other ports: each ready pod is reachable under
 /// the ports of its revision, and under no others.
 #[tokio::test(start_paused = true)]
-async fn batches_with_other_ports_serve_the_pods_of_the_whole() {
+async fn a_run_with_other_ports_keeps_whole_components_reachable() {
     let ports = |text: &str| format!("ports: [{text}]");
     let eighty = "{port: 80, expose: true}";
     let cases = [
@@ -129,7 +129,7 @@ async fn batches_with_other_ports_serve_the_pods_of_the_whole() {
 
 /// The revision that failed as a whole was recorded by the very run that is rolled back.
 #[tokio::test(start_paused = true)]
-async fn a_rollback_into_batches_leads_no_traffic_to_ports_that_pods_lack() {
+async fn a_rollback_into_batches_sends_no_traffic_to_missing_ports() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2).exposing(80)]).await;
     cluster.set_pod_rules(pod_rules::slow("*:2", "10m"));

@@ -89,7 +89,7 @@ fn a_value_that_turns_bad_is_rolled_back() {
 }
 
 #[test]
-fn a_doubtful_value_holds_the_run_for_a_user() {
+fn an_inconclusive_value_holds_the_run_for_a_user() {
     let env = TestEnv::new();
     env.write("errors.json", "0");
     env.write("app.yaml", gated(1, ERRORS));
@@ -153,7 +153,7 @@ fn a_plan_shows_the_pods_at_a_gate_as_they_are_then() {
 }
 
 #[test]
-fn a_query_that_cannot_be_parsed_is_refused_before_the_run() {
+fn an_invalid_query_is_rejected_before_the_run() {
     let (address, _) = serve(|path| {
         let error = "1:17: parse error: unclosed left parenthesis";
         let malformed = json!({"status": "error", "errorType": "bad_data", "error": error});
@@ -176,7 +176,7 @@ fn a_query_that_cannot_be_parsed_is_refused_before_the_run() {
 }
 
 #[test]
-fn hooks_and_prometheus_are_asked_over_http() {
+fn hooks_and_prometheus_are_called_over_http() {
     let (address, arrived) = serve(|path| {
         let result = json!({"resultType": "vector", "result": [{"metric": {}, "value": [1, "0.25"]}]});
         let body = json!({"status": "success", "data": result}).to_string();
@@ -205,7 +205,7 @@ fn hooks_and_prometheus_are_asked_over_http() {
 }
 
 #[test]
-fn a_secret_is_read_from_the_environment_and_printed_nowhere() {
+fn a_secret_is_read_from_the_environment_and_never_printed() {
     let (address, arrived) = serve(|_| (200, "7".to_owned()));
     let env = TestEnv::new();
     let header = "headers: [{key: Authorization, valueFrom: {file: token}}]";
@@ -223,7 +223,7 @@ fn a_secret_is_read_from_the_environment_and_printed_nowhere() {
 }
 
 #[test]
-fn a_deletion_sends_a_header_from_a_variable_only_where_gates_are_trusted() {
+fn a_deletion_sends_headers_from_variables_only_if_gates_are_trusted() {
     let (address, arrived) = serve(|_| (200, String::new()));
     let hooks = format!(
         "rolloutWebhooks: [{{type: finalize-rollout, name: end, url: '{address}/end', \
@@ -247,7 +247,7 @@ fn a_deletion_sends_a_header_from_a_variable_only_where_gates_are_trusted() {
 }
 
 #[test]
-fn a_gate_after_a_batch_is_of_that_batch() {
+fn a_gate_after_a_batch_is_reported_in_that_batch() {
     let (address, _) = serve(|_| (403, String::new()));
     let hooks = format!("rolloutWebhooks: [{{type: post-batch-rollout, name: post, url: '{address}/'}}]");
     let env = TestEnv::new();
@@ -261,7 +261,7 @@ fn a_gate_after_a_batch_is_of_that_batch() {
 
 /// Four tries, as in the original.
 #[test]
-fn a_hook_that_is_away_is_tried_as_often_as_said() {
+fn a_failing_hook_is_called_four_times() {
     let (address, arrived) = serve(|_| (503, String::new()));
     let hooks = format!("rolloutWebhooks: [{{type: finalize-rollout, name: end, url: '{address}/end'}}]");
     let env = TestEnv::new();
@@ -274,7 +274,7 @@ fn a_hook_that_is_away_is_tried_as_often_as_said() {
 }
 
 #[test]
-fn an_answer_may_be_large_only_where_it_is_not_read() {
+fn large_responses_are_accepted_from_hooks_only() {
     let (address, _) = serve(|_| (200, "1".repeat(2 * 1024 * 1024)));
     let env = TestEnv::new();
     let hook = format!("rolloutWebhooks: [{{type: initialize-rollout, name: check, url: '{address}/'}}]");
@@ -288,7 +288,7 @@ fn an_answer_may_be_large_only_where_it_is_not_read() {
 }
 
 #[test]
-fn a_rehearsal_asks_a_script() {
+fn a_rehearsal_uses_injected_answers() {
     let env = TestEnv::new();
     env.write("errors.json", "0");
     let gates = format!(

@@ -21,7 +21,7 @@ fn annotations(ran: &CommandOutput) -> Vec<&str> {
 }
 
 #[test]
-fn a_failure_is_an_annotation_and_the_table_a_summary() {
+fn failures_are_annotations_and_the_table_is_the_summary() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "NeverReady"));
     let ran = in_actions(&env, "apply v2.yaml --batch-timeout 500ms");
@@ -38,7 +38,7 @@ fn a_failure_is_an_annotation_and_the_table_a_summary() {
 }
 
 #[test]
-fn a_manifests_problem_is_shown_at_its_line() {
+fn problems_of_a_manifest_are_annotated_at_their_lines() {
     let env = open_shop();
     let broken =
         fs::read_to_string(env.path("v2.yaml")).unwrap().replace("targetSize: 3", "targetSize: many");
@@ -58,7 +58,7 @@ fn a_manifests_problem_is_shown_at_its_line() {
 }
 
 #[test]
-fn a_manifests_warning_is_shown_at_its_line() {
+fn warnings_about_a_manifest_are_annotated_at_their_lines() {
     let env = open_shop();
     let deprecated = fs::read_to_string(env.path("v1.yaml")).unwrap().replacen(
         "type: w",
@@ -78,14 +78,14 @@ fn a_manifests_warning_is_shown_at_its_line() {
 }
 
 #[test]
-fn elsewhere_there_is_none_of_it() {
+fn without_a_ci_system_there_are_no_commands() {
     let env = open_shop();
     let ran = env.run("apply nothing.yaml");
     assert!(commands(&ran).is_empty(), "{}", ran.stderr);
 }
 
 #[test]
-fn progress_can_be_folded_and_trouble_cannot() {
+fn progress_is_in_sections_and_warnings_are_not() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "NeverReady"));
     let ran = in_actions(&env, "apply v2.yaml --batch-timeout 500ms");

@@ -76,7 +76,7 @@ fn names_in_the_cluster_are_completed() {
 }
 
 #[test]
-fn names_in_the_kubeconfig_are_completed_but_for_those_that_would_act() {
+fn names_in_the_kubeconfig_are_completed_if_no_shell_interprets_them() {
     let env = TestEnv::new();
     env.write("config", KUBECONFIG);
     for (line, names) in [
@@ -114,7 +114,7 @@ fn completion_does_not_wait_for_an_unreachable_cluster() {
 }
 
 #[test]
-fn trouble_is_silent() {
+fn errors_are_silent() {
     let env = TestEnv::new();
     env.write("config", KUBECONFIG);
     for line in ["rollout --kubeconfig config undo e", "rollout --kubeconfig gone undo e"] {
@@ -172,7 +172,7 @@ fn words_that_bash_splits_are_completed() {
 
 /// kubectl runs `kubectl_complete-…` with the words that follow the plugin's name.
 #[test]
-fn kubectl_is_answered_in_its_own_form() {
+fn kubectl_gets_completions_in_its_format() {
     let env = rolled_out();
     let link = env.path("kubectl_complete-batch_rollout");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rollout"), &link).unwrap();

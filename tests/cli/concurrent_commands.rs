@@ -60,7 +60,7 @@ fn rests(env: &TestEnv, deployments: &[&str], runs: &[&str]) {
 }
 
 #[test]
-fn scale_beside_an_upgrade_waits_in_line() {
+fn scale_during_an_upgrade_queues() {
     let (env, driver) = upgraded("apply v2.yaml");
     jane(&env, "scale web --replicas 5 --lock-timeout 100ms").end_with(5);
     waits_in_line(&env, driver, "scale web --replicas 5");
@@ -68,7 +68,7 @@ fn scale_beside_an_upgrade_waits_in_line() {
 }
 
 #[test]
-fn status_names_the_process_that_drives_or_says_that_none_does() {
+fn status_names_the_driving_process_if_there_is_one() {
     let (env, driver) = upgraded("apply v2.yaml");
     env.run_ok("status").says("web: `driver` drives the run\n");
     let status: serde_json::Value = serde_json::from_str(&env.run_ok("status -o json").stdout).unwrap();
@@ -84,7 +84,7 @@ fn status_names_the_process_that_drives_or_says_that_none_does() {
 }
 
 #[test]
-fn scale_beside_a_release_waits_in_line() {
+fn scale_during_a_release_queues() {
     let (env, driver) = released();
     jane(&env, "scale web --replicas 5 --lock-timeout 100ms").end_with(5);
     waits_in_line(&env, driver, "scale web --replicas 5");
@@ -92,7 +92,7 @@ fn scale_beside_a_release_waits_in_line() {
 }
 
 #[test]
-fn resume_of_what_is_not_paused_waits_for_its_end() {
+fn resume_of_a_run_that_is_not_paused_waits_for_its_end() {
     let (env, driver) = upgraded("apply v2.yaml");
     jane(&env, "resume web --lock-timeout 100ms").end_with(5);
     let [driver, resumed] = waits_in_line(&env, driver, "resume web");
@@ -111,14 +111,14 @@ fn promote_before_the_gate_waits_for_it_and_passes() {
 }
 
 #[test]
-fn promote_in_full_before_the_gate_goes_to_the_end() {
+fn promote_in_full_before_the_gate_runs_to_completion() {
     let (env, driver) = upgraded("apply v2.yaml --batches 1,1,1 --partition 0");
     waits_in_line(&env, driver, "promote web --full");
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 
 #[test]
-fn delete_waits_in_line() {
+fn delete_queues() {
     let (env, driver) = upgraded("apply v2.yaml");
     let deleted = jane(&env, "delete web --lock-timeout 100ms").end_with(5);
     assert!(deleted.stdout.is_empty(), "{}", deleted.stdout);
@@ -128,14 +128,14 @@ fn delete_waits_in_line() {
 }
 
 #[test]
-fn undo_waits_in_line() {
+fn undo_queues() {
     let (env, driver) = upgraded("apply v2.yaml");
     waits_in_line(&env, driver, "undo web");
     rests(&env, &["web-v1 3/3"], &["Succeeded", "Succeeded", "Succeeded"]);
 }
 
 #[test]
-fn the_second_pause_finds_it_paused() {
+fn a_second_pause_reports_the_first() {
     let (env, driver) = paused();
     let again = env.start_as("joe", "pause web").end_with(0);
     again.says("web: already paused");
@@ -155,26 +155,26 @@ fn paused_gives_way(line: &str) -> TestEnv {
 }
 
 #[test]
-fn abort_of_what_is_paused_takes_over() {
+fn abort_of_a_paused_run_takes_over() {
     let env = paused_gives_way("abort web");
     rests(&env, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
 }
 
 #[test]
-fn undo_of_what_is_paused_takes_over() {
+fn undo_of_a_paused_run_takes_over() {
     let env = paused_gives_way("undo web");
     rests(&env, &["web-v1 3/3"], &["Succeeded", "Superseded", "Succeeded"]);
 }
 
 #[test]
-fn delete_of_what_is_paused_takes_over() {
+fn delete_of_a_paused_run_takes_over() {
     let env = paused_gives_way("delete web");
     rests(&env, &[], &[]);
     assert!(env.objects("ConfigMap").is_empty());
 }
 
 #[test]
-fn scale_of_a_paused_upgrade_is_refused_and_leaves_it_paused() {
+fn scale_of_a_paused_upgrade_is_rejected_and_it_stays_paused() {
     let (env, driver) = paused();
     jane(&env, "scale web --replicas 5").end_with(4);
     assert!(env.run_ok("status web").stderr.contains("paused by `jane`"));
@@ -206,7 +206,7 @@ fn promote_ends_a_pause_and_waits_for_the_process() {
 }
 
 #[test]
-fn abort_of_an_undo_returns_to_where_it_began() {
+fn abort_of_an_undo_rolls_it_back() {
     let (env, driver) = returned();
     jane(&env, "abort web").end_with(0);
     driver.end_with(5);

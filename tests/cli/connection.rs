@@ -10,7 +10,7 @@ fn nobody(env: &TestEnv) {
 }
 
 #[test]
-fn no_cluster_names_both_ways_on() {
+fn without_a_cluster_hints_name_both_alternatives() {
     let env = TestEnv::new();
     insta::assert_snapshot!(transcript(&mut env.bare("status")), @"
     --- stderr
@@ -32,7 +32,7 @@ fn no_cluster_names_both_ways_on() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_6() {
+fn an_unreachable_server_is_6() {
     let env = TestEnv::new();
     nobody(&env);
     let lines = ["status", "apply examples/express-server-v1.yaml", "plan examples/express-server-v1.yaml"];
@@ -56,7 +56,7 @@ fn hints_repeat_settings_from_the_environment_for_kubectl() {
 }
 
 #[test]
-fn the_environment_stands_in_for_flags() {
+fn environment_variables_replace_flags() {
     let env = TestEnv::new();
     let mut command = env.bare("status");
     command.env("ROLLOUT_REQUEST_TIMEOUT", "soon");
@@ -79,7 +79,7 @@ fn the_environment_stands_in_for_flags() {
 }
 
 #[test]
-fn a_namespace_that_cannot_be_is_refused() {
+fn an_invalid_namespace_is_rejected() {
     let env = TestEnv::new();
     let mut command = env.bare("status --sandbox");
     command.args(["-n", "Shop floor"]);
@@ -103,7 +103,7 @@ fn a_namespace_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn an_insecure_kubeconfig_is_warned_about() {
+fn an_insecure_kubeconfig_is_a_warning() {
     let env = TestEnv::new();
     nobody(&env);
     let output = env.bare("status -q --kubeconfig config").output().unwrap();
@@ -146,7 +146,7 @@ fn a_server_without_a_scheme_is_a_host() {
 
 /// What failed, where, and what to do, whichever command meets it.
 #[test]
-fn what_answers_wrongly_is_named_with_its_address() {
+fn unexpected_responses_are_reported_with_the_address() {
     let refused = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "message": "nope", "code": 401}"#;
     let cases: [(u16, &str, &str, &str, &str); 5] = [
         (
@@ -210,7 +210,7 @@ fn what_answers_wrongly_is_named_with_its_address() {
 
 /// The address is right where the server answers, so it is not doubted.
 #[test]
-fn a_server_that_only_fails_is_not_sought_elsewhere() {
+fn a_failing_server_gets_no_hint_about_its_address() {
     let failed = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError", "message": "no leader", "code": 500}"#;
     let http_server = HttpServer::open("", move |_| Some((500, "application/json", failed.to_owned())));
     let env = TestEnv::new();
@@ -221,7 +221,7 @@ fn a_server_that_only_fails_is_not_sought_elsewhere() {
 }
 
 #[test]
-fn a_kubeconfig_without_a_current_context_is_not_passed_over() {
+fn a_kubeconfig_without_a_current_context_is_an_error() {
     let env = TestEnv::new();
     let contexts = "contexts: [{name: a, context: {cluster: c}}, {name: b, context: {cluster: c}}]";
     let file = |more: &str| {
@@ -280,7 +280,7 @@ fn a_kubeconfig_without_a_current_context_is_not_passed_over() {
 
 /// As kubectl: the first file of the list that has one sets the current context.
 #[test]
-fn an_empty_current_context_is_not_that_of_the_list() {
+fn an_empty_current_context_is_ignored_in_a_list_of_files() {
     let http_server = HttpServer::open("", |_| None);
     let env = TestEnv::new();
     env.kubeconfig(&format!("server: '{}'", http_server.address()), "");
@@ -295,7 +295,7 @@ fn an_empty_current_context_is_not_that_of_the_list() {
 
 /// As kubectl: that is the namespace `default`.
 #[test]
-fn an_empty_namespace_of_a_context_is_none() {
+fn an_empty_namespace_of_a_context_is_ignored() {
     let http_server = HttpServer::open("", |_| None);
     let env = TestEnv::new();
     env.kubeconfig(&format!("server: '{}'", http_server.address()), "");
@@ -313,7 +313,7 @@ type Variables = &'static [(&'static str, &'static str)];
 
 /// As kubectl: `NO_PROXY` is about the server and the environment's proxy, and nothing keeps from a kubeconfig's.
 #[test]
-fn the_environment_has_a_proxy_for_some_servers() {
+fn proxies_of_the_environment_are_used_for_matching_servers() {
     let http_server = HttpServer::open("", |_| None);
     let (here, elsewhere) = (http_server.address(), "https://k8s.invalid:6443".to_owned());
     let proxied = "no connection to the API server at `ADDRESS` through the proxy `http://127.0.0.1:1`: ";
@@ -345,7 +345,7 @@ fn the_environment_has_a_proxy_for_some_servers() {
 }
 
 #[test]
-fn a_wrong_variable_is_reported_by_its_name() {
+fn an_invalid_variable_is_reported_by_name() {
     let env = TestEnv::new();
     let with = |name: &str, value: &str, flags: &str| {
         let mut command = env.command(&format!("apply examples/express-server-v1.yaml --dry-run {flags}"));

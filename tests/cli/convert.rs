@@ -31,7 +31,7 @@ spec:
 ";
 
 #[test]
-fn what_is_printed_can_be_planned() {
+fn the_printed_manifest_can_be_planned() {
     let env = TestEnv::new();
     let (code, printed, said) = piped(&env, "convert - --rollout --name shop", DEPLOYMENT);
     assert_eq!((code, said.as_str()), (Some(0), ""));
@@ -77,7 +77,7 @@ spec:
 }
 
 #[test]
-fn what_exists_is_followed_by_a_rollout_next_to_it() {
+fn a_rollout_runs_next_to_the_existing_workload() {
     let env = existing();
     let mut objects = env.objects("Deployment");
     objects.extend(env.objects("Service").into_iter().filter(|one| one["metadata"]["name"] == "web"));
@@ -96,7 +96,7 @@ fn what_exists_is_followed_by_a_rollout_next_to_it() {
 }
 
 #[test]
-fn an_application_among_objects_stays_one() {
+fn applications_among_objects_are_unchanged() {
     let env = TestEnv::new();
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {key: x}\n";
     let application = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\n\

@@ -6,7 +6,7 @@ use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 #[test]
-fn everything_of_an_application_goes_and_nothing_else() {
+fn only_the_objects_of_an_application_are_deleted() {
     let env = open_shop();
     env.write("other.yaml", application("other", &[component("pot", 1, 1)]));
     env.run_ok("apply other.yaml");
@@ -43,7 +43,7 @@ fn everything_of_an_application_goes_and_nothing_else() {
 }
 
 #[test]
-fn a_service_goes_with_its_component() {
+fn a_service_is_deleted_with_its_component() {
     let env = open_shop();
     let exposed = application("tea", &[component("pot", 1, 1)])
         .replace("image: pot:1", "image: pot:1\n        ports: [{port: 80, expose: true}]");
@@ -72,7 +72,7 @@ fn an_application_without_records_is_deleted() {
 }
 
 #[test]
-fn an_unknown_name_is_refused() {
+fn an_unknown_name_is_rejected() {
     insta::assert_snapshot!(open_shop().run("delete nobody").transcript(), @"
     --- stderr
     error: nothing named `nobody` has been rolled out in namespace `default`
@@ -89,7 +89,7 @@ fn answered(env: &TestEnv, line: &str, answer: &str) -> String {
 }
 
 #[test]
-fn a_terminal_is_asked_and_only_yes_is_yes() {
+fn a_user_at_a_terminal_must_confirm() {
     let env = open_shop();
     for answer in ["", "n", "no", "yep"] {
         let screen = answered(&env, "delete shop", answer);
@@ -111,7 +111,7 @@ fn a_terminal_is_asked_and_only_yes_is_yes() {
 }
 
 #[test]
-fn the_end_of_the_keyboard_is_no() {
+fn end_of_input_declines() {
     let env = open_shop();
     let mut screen = Screen::start(env.command("delete shop"), 80);
     assert!(screen.until("[y/N]").types("\u{4}").end().ends_with("[exit 4]"));
@@ -119,7 +119,7 @@ fn the_end_of_the_keyboard_is_no() {
 }
 
 #[test]
-fn a_terminal_is_not_asked_where_yes_was_said() {
+fn yes_skips_the_confirmation() {
     let env = open_shop();
     let screen = Screen::start(env.command("delete shop --yes"), 80).end();
     assert!(screen.starts_with("deployment.apps/web-v1 deleted\n"), "{screen}");
@@ -128,7 +128,7 @@ fn a_terminal_is_not_asked_where_yes_was_said() {
 
 /// Killed between the last record and the Lease.
 #[test]
-fn a_lease_that_a_killed_removal_left_goes_with_the_next() {
+fn the_lease_of_a_killed_removal_is_deleted_by_the_next() {
     let env = open_shop();
     env.edit(|objects| objects.retain(|object| object["kind"] == "Lease"));
     assert_eq!(env.objects("Lease").len(), 1);
@@ -139,7 +139,7 @@ fn a_lease_that_a_killed_removal_left_goes_with_the_next() {
 }
 
 #[test]
-fn what_a_finalizer_held_and_what_stays_is_named() {
+fn finalizers_and_kept_objects_are_reported() {
     let env = TestEnv::new();
     env.write(
         "app.yaml",

@@ -8,7 +8,7 @@ use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 #[test]
-fn reached_is_0() {
+fn success_is_0() {
     let env = TestEnv::new();
     insta::assert_snapshot!(env.run("apply examples/express-server-v1.yaml").transcript(), @"
     NAME             TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
@@ -28,7 +28,7 @@ fn reached_is_0() {
 }
 
 #[test]
-fn held_as_asked_is_0() {
+fn held_as_requested_is_0() {
     let env = open_shop();
     insta::assert_snapshot!(env.run("apply v2.yaml --partition 0").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE      AGE
@@ -110,7 +110,7 @@ fn never_ready_is_3() {
 }
 
 #[test]
-fn what_a_crashing_pod_printed_last_is_shown() {
+fn the_log_of_a_crashing_pod_is_printed() {
     let env = open_shop();
     env.pods(
         "- {image: '*:2', fail: CrashLoopBackOff, log: \"starting\\nno database at `db`\\n\"}\n- {image: '*', readyAfter: 20ms}",
@@ -125,7 +125,7 @@ fn what_a_crashing_pod_printed_last_is_shown() {
 }
 
 #[test]
-fn out_of_time_as_a_whole_is_3() {
+fn the_overall_timeout_is_3() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "Unschedulable"));
     let ran = env.run("apply v2.yaml --timeout 1s --batch-timeout 0 -q").transcript();
@@ -233,7 +233,7 @@ fn a_component_of_another_application_is_4() {
 }
 
 #[test]
-fn a_name_that_nothing_goes_by_is_4() {
+fn an_unknown_name_is_4() {
     let env = open_shop();
     insta::assert_snapshot!(env.run("status wbe").transcript(), @"
     --- stderr
@@ -277,7 +277,7 @@ fn of_several_components_the_others_continue() {
 }
 
 #[test]
-fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
+fn a_lost_record_is_recreated_in_every_state() {
     let env = open_shop();
     env.run_ok("apply v2.yaml");
     env.run_ok("undo");
@@ -292,7 +292,7 @@ fn a_record_that_was_lost_is_made_again_whatever_happened_before() {
 }
 
 #[test]
-fn an_image_that_was_set_externally_is_reported() {
+fn an_external_change_of_an_image_is_reported() {
     let env = open_shop();
     env.edit(|objects| {
         for object in objects.iter_mut().filter(|object| object["kind"] == "Deployment") {

@@ -40,7 +40,7 @@ fn stopped(signal: Signal) -> CommandOutput {
 }
 
 #[test]
-fn each_row_is_an_end_of_the_binary() {
+fn the_binary_exits_with_every_code_of_the_table() {
     let readme = include_str!("../../README.md");
     let section = readme.split_once("## Exit codes\n").unwrap().1.split("\n## ").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()?.parse().ok());

@@ -94,7 +94,7 @@ fn events(ran: &CommandOutput) -> Vec<Value> {
 }
 
 #[test]
-fn one_wave_follows_the_other_and_one_table_shows_all() {
+fn waves_run_in_order_and_one_table_shows_all_clusters() {
     let env = shop_env();
     let ran = env.run_ok(&format!("apply v1.yaml {BOTH} --wave-gate 10ms"));
     insta::assert_snapshot!(ran.transcript(), @"
@@ -132,7 +132,7 @@ fn one_wave_follows_the_other_and_one_table_shows_all() {
 }
 
 #[test]
-fn every_event_names_its_cluster_and_all_of_a_wave_come_before_the_next() {
+fn every_event_names_its_cluster_and_waves_do_not_overlap() {
     let env = shop_env();
     let events = events(&env.run_ok(&format!("apply v1.yaml {BOTH} -o ndjson")));
     let clusters: Vec<&str> = events.iter().map(|event| event["cluster"].as_str().unwrap()).collect();
@@ -142,7 +142,7 @@ fn every_event_names_its_cluster_and_all_of_a_wave_come_before_the_next() {
 }
 
 #[test]
-fn the_second_wave_does_not_begin_after_a_failure_and_a_rerun_resumes() {
+fn the_second_wave_is_skipped_after_a_failure_and_a_rerun_resumes() {
     let env = shop_env();
     env.run_ok(&format!("apply v1.yaml {BOTH}"));
     env.pods(failing("*:2", "ImagePullBackOff"));
@@ -209,7 +209,7 @@ fn an_interrupted_fleet_is_130_and_stops_in_all_clusters() {
 }
 
 #[test]
-fn all_waves_that_this_command_has_changed_are_rolled_back_if_asked() {
+fn all_changed_waves_are_rolled_back_if_requested() {
     let servers = Servers::with_bad_us();
     servers.run_to(&format!("apply v1.yaml {BOTH}"), 0);
     let line = format!("apply v2.yaml {BOTH} --fail-fast --on-failure undo-all");
@@ -219,7 +219,7 @@ fn all_waves_that_this_command_has_changed_are_rolled_back_if_asked() {
 }
 
 #[test]
-fn only_the_wave_is_rolled_back_if_asked() {
+fn only_the_failed_wave_is_rolled_back_if_requested() {
     let servers = Servers::with_bad_us();
     servers.run_to(&format!("apply v1.yaml {BOTH}"), 0);
     let line = format!("apply v2.yaml {BOTH} --fail-fast --on-failure undo-wave");
@@ -263,7 +263,7 @@ fn all_clusters_are_checked_before_the_first_write_in_any() {
 }
 
 #[test]
-fn a_cluster_that_does_not_answer_is_6_and_hides_no_other() {
+fn an_unreachable_cluster_is_6_and_hides_no_other() {
     let servers = Servers::new(vec![("eu", HttpServer::open(READY, no_meddling))]);
     let config = std::fs::read_to_string(servers.env.path("config")).unwrap();
     let gone = "clusters: [{name: us, cluster: {server: 'http://127.0.0.1:1'}}, ";
@@ -309,7 +309,7 @@ fn plan_status_history_and_undo_take_several_clusters() {
 }
 
 #[test]
-fn a_rollback_that_one_cluster_refuses_begins_in_none() {
+fn a_rollback_rejected_by_one_cluster_starts_in_none() {
     let env = shop_env();
     env.run_ok(&format!("apply v1.yaml {BOTH}"));
     env.run_ok(&format!("apply v2.yaml {BOTH} --partition 0"));
@@ -319,7 +319,7 @@ fn a_rollback_that_one_cluster_refuses_begins_in_none() {
 }
 
 #[test]
-fn a_choice_of_clusters_that_is_wrong_is_refused_before_the_first_request() {
+fn an_invalid_selection_is_rejected_before_the_first_request() {
     let servers = Servers::with_bad_us();
     let env = &servers.env;
     env.write("typo.yaml", "waves:\n- clusters:\n  - context: eu\n    namespaces: shop\n");
@@ -364,7 +364,7 @@ fn a_choice_of_clusters_that_is_wrong_is_refused_before_the_first_request() {
 }
 
 #[test]
-fn two_contexts_of_one_cluster_are_refused() {
+fn two_contexts_of_one_cluster_are_rejected() {
     let servers = Servers::with_bad_us();
     let config = std::fs::read_to_string(servers.env.path("config")).unwrap();
     let twin = "contexts: [{name: twin, context: {cluster: eu, user: u, namespace: other}}, \
@@ -381,7 +381,7 @@ fn two_contexts_of_one_cluster_are_refused() {
 }
 
 #[test]
-fn a_cluster_of_the_file_changes_components() {
+fn a_cluster_of_the_file_overrides_components() {
     let env = shop_env();
     let fleet = "waves:\n- clusters: [{context: eu}]\n- clusters:\n  - context: us\n    overrides:\n    \
                  - name: web\n      traits: [{type: rollout, properties: {targetSize: 4, rolloutBatches: [{replicas: 4}]}}]\n";
@@ -396,7 +396,7 @@ fn a_cluster_of_the_file_changes_components() {
 }
 
 #[test]
-fn a_command_about_one_cluster_takes_it_from_the_file() {
+fn a_command_about_one_cluster_selects_it_from_the_file() {
     let env = shop_env();
     env.write(
         "fleet.yaml",

@@ -37,7 +37,7 @@ fn no_command_is_a_usage_error_that_shows_help() {
 }
 
 #[test]
-fn usage_errors_say_what_would_be_right() {
+fn usage_errors_name_the_correct_usage() {
     let cases = [
         "aply",
         "apply",
@@ -216,7 +216,7 @@ fn man_writes_a_page_per_command() {
 
 /// kubectl calls the plugin by the link's name.
 #[test]
-fn as_a_plugin_help_shows_what_is_typed() {
+fn help_of_the_plugin_shows_its_command() {
     let env = TestEnv::new();
     let link = env.path("kubectl-batch_rollout");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rollout"), &link).unwrap();

@@ -126,7 +126,7 @@ fn text() -> String {
 }
 
 #[test]
-fn names_and_texts_of_a_cluster() {
+fn names_and_texts_from_a_cluster() {
     let (plain, hostile) = (held(NAME), held(NAME));
     let numbered: Vec<String> = (0..words().len()).map(|index| format!("{NAME}-{index}")).collect();
     let objects = {
@@ -206,7 +206,7 @@ fn typed() -> String {
 }
 
 #[test]
-fn what_was_typed() {
+fn typed_words() {
     let lines: [&[&str]; 22] = [
         &["status", "TEXT"],
         &["status", "-n", "TEXT"],
@@ -244,7 +244,7 @@ fn what_was_typed() {
 }
 
 #[test]
-fn files_and_what_they_say() {
+fn names_and_contents_of_files() {
     let (plain, hostile) = (TestEnv::new(), TestEnv::new());
     for (index, word) in words().into_iter().enumerate() {
         // None is a name that could be.
@@ -269,7 +269,7 @@ fn files_and_what_they_say() {
 }
 
 #[test]
-fn names_that_are_completed() {
+fn completed_names() {
     let env = held(NAME);
     let records = env.objects("ConfigMap");
     let mut names = words();

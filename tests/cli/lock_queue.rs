@@ -4,7 +4,7 @@ use crate::support::redact;
 use crate::support::shop::waiting_shop;
 
 #[test]
-fn the_second_waits_in_line_and_then_does_its_work() {
+fn the_second_run_queues_and_then_proceeds() {
     let (env, first) = waiting_shop();
     let mut second = env.start_as("second", "apply v1.yaml");
     second.until("waiting for the run of `driver`, which holds the lease");
@@ -30,7 +30,7 @@ fn a_queue_that_does_not_move_is_5() {
 }
 
 #[test]
-fn the_same_name_takes_over_and_the_first_is_5() {
+fn a_run_with_the_same_identity_takes_over_and_the_first_is_5() {
     let (env, first) = waiting_shop();
     let mut again = env.start_as("driver", "apply v2.yaml");
     again.until("resuming the upgrade");
@@ -41,7 +41,7 @@ fn the_same_name_takes_over_and_the_first_is_5() {
 }
 
 #[test]
-fn looking_goes_beside_a_run() {
+fn commands_that_only_read_do_not_queue() {
     let (env, first) = waiting_shop();
     insta::assert_snapshot!(redact::data(&env.run_ok("status -o wide").stdout), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE      ROLLING-STATE      AGE   BATCH   REVISION

@@ -22,7 +22,7 @@ fn small(name: &str) -> String {
 }
 
 #[test]
-fn files_directories_and_stdin_come_together() {
+fn files_directories_and_stdin_are_combined() {
     let env = TestEnv::new();
     fs::create_dir(env.path("deploy")).unwrap();
     env.write("deploy/b.yaml", format!("{}---\n{}", small("b"), small("c")));
@@ -35,7 +35,7 @@ fn files_directories_and_stdin_come_together() {
 }
 
 #[test]
-fn files_that_cannot_be_read_are_all_named() {
+fn all_unreadable_files_are_named() {
     let env = TestEnv::new();
     fs::create_dir(env.path("empty")).unwrap();
     insta::assert_snapshot!(env.run("apply a.yaml -f b.yaml empty").transcript(), @"
@@ -58,7 +58,7 @@ fn files_that_cannot_be_read_are_all_named() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
+fn all_problems_are_reported_at_once_and_nothing_is_sent() {
     let env = TestEnv::new();
     let wrong =
         shop("v1", "web:1").replace("targetSize", "targetsize").replace("replicas: 2", "replicas: -2");
@@ -86,7 +86,7 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_refused_manifest_leaves_a_sandbox_as_it_is() {
+fn a_rejected_manifest_does_not_change_the_sandbox() {
     let env = crate::support::shop::open_shop();
     env.write("wrong.yaml", shop("v2", "web:2").replace("kind: Application", "kind: Aplication"));
     let before = env.bytes();
@@ -116,7 +116,7 @@ fn stdin_has_a_name_in_messages() {
 }
 
 #[test]
-fn what_is_no_text_is_refused() {
+fn binary_input_is_rejected() {
     let env = TestEnv::new();
     env.write("binary.yaml", [&b"kind: Application\nmetadata: "[..], &[0xff, 0xfe, 0, 1, 2]].concat());
     insta::assert_snapshot!(env.run("apply binary.yaml").transcript(), @"
@@ -131,7 +131,7 @@ fn what_is_no_text_is_refused() {
 }
 
 #[test]
-fn what_is_too_large_is_refused() {
+fn input_that_is_too_large_is_rejected() {
     let env = TestEnv::new();
     // A hole in the file system: a hundred mebibytes that nobody has to write.
     fs::File::create(env.path("large.yaml")).unwrap().set_len(100 << 20).unwrap();
@@ -150,7 +150,7 @@ fn what_is_too_large_is_refused() {
 }
 
 #[test]
-fn anchors_that_multiply_are_refused() {
+fn exponential_aliases_are_rejected() {
     let env = TestEnv::new();
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..=9 {
@@ -167,7 +167,7 @@ fn anchors_that_multiply_are_refused() {
 }
 
 #[test]
-fn one_component_in_two_applications_of_a_namespace_is_refused() {
+fn one_component_in_two_applications_of_a_namespace_is_rejected() {
     let env = TestEnv::new();
     let there = small("b").replace("app-b\n", "app-b\n  namespace: there\n");
     env.write("two.yaml", format!("{}---\n{}", small("b"), there.replace("app-b", "app-c")));
@@ -181,7 +181,7 @@ fn one_component_in_two_applications_of_a_namespace_is_refused() {
 }
 
 #[test]
-fn applications_of_one_name_are_told_apart_by_their_namespaces() {
+fn applications_with_one_name_are_distinguished_by_namespace() {
     let env = TestEnv::new();
     env.pods(pod_rules::failing("bad:*", "ImagePullBackOff"));
     let there = |namespace: &str, version: &str, image: &str| {
@@ -210,7 +210,7 @@ fn applications_of_one_name_are_told_apart_by_their_namespaces() {
 }
 
 #[test]
-fn a_refused_application_leaves_the_others_their_table() {
+fn a_rejected_application_does_not_suppress_the_table() {
     let env = TestEnv::new();
     env.run_ok("apply examples/express-server-v1.yaml");
     env.write("web.yaml", small("web"));
@@ -221,7 +221,7 @@ fn a_refused_application_leaves_the_others_their_table() {
 }
 
 #[test]
-fn rules_that_cannot_be_read_are_refused() {
+fn invalid_rules_are_rejected() {
     let env = TestEnv::new();
     env.pods("- {image: '*', fail: Sometimes}");
     insta::assert_snapshot!(env.run("status").transcript(), @"
@@ -271,7 +271,7 @@ fn a_sandbox_file_given_as_a_manifest_gets_a_hint() {
 
 /// A name that another component has is known to be taken before anything is written.
 #[test]
-fn an_automatic_revision_takes_the_next_free_name() {
+fn an_automatic_revision_gets_the_next_free_name() {
     let env = TestEnv::new();
     env.write("api.yaml", application("shop", &[component("api", 1, 1)]).replace("api-v1", "web-v1"));
     env.run_ok("apply api.yaml");

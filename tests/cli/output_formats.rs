@@ -6,7 +6,7 @@ use crate::support::redact;
 use crate::support::shop::open_shop;
 
 #[test]
-fn the_final_state_has_every_form() {
+fn the_final_state_is_printed_in_every_format() {
     let env = open_shop();
     let mut text = String::new();
     for form in ["table", "wide", "yaml", "name"] {
@@ -50,7 +50,7 @@ fn the_final_state_has_every_form() {
 }
 
 #[test]
-fn a_document_is_one_document() {
+fn the_output_is_a_single_document() {
     let env = open_shop();
     let document: Value = serde_json::from_str(&env.run_ok("apply v2.yaml -o json").stdout).unwrap();
     assert_eq!(document["items"][0]["upgradedReadyReplicas"], 3);
@@ -58,7 +58,7 @@ fn a_document_is_one_document() {
 }
 
 #[test]
-fn nothing_is_an_empty_list() {
+fn no_components_are_an_empty_list() {
     let env = crate::support::test_env::TestEnv::new();
     assert_eq!(env.run_ok("status -q").stdout, "");
     assert_eq!(env.run_ok("status -q -o name").stdout, "");
@@ -110,7 +110,7 @@ fn events_are_one_object_a_line() {
 }
 
 #[test]
-fn events_tell_a_failure_too() {
+fn events_include_the_failure() {
     let env = open_shop();
     let ran = env.run("apply v2.yaml --batches 9 -o ndjson");
     assert_eq!(ran.code, Some(4));

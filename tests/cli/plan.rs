@@ -167,7 +167,7 @@ fn nothing_to_do() {
 }
 
 #[test]
-fn held_and_what_is_left() {
+fn a_held_run_and_its_remaining_steps() {
     let env = open_shop();
     env.run_ok("apply v2.yaml --partition 0");
     let before = env.bytes();
@@ -196,7 +196,7 @@ fn held_and_what_is_left() {
 }
 
 #[test]
-fn a_service_is_planned_too() {
+fn services_are_planned() {
     let env = TestEnv::new();
     let text = application("shop", &[component("web", 1, 1)]);
     env.write("app.yaml", text.replace("web:1\n", "web:1\n        ports: [{port: 80, expose: true}]\n"));
@@ -208,7 +208,7 @@ fn a_service_is_planned_too() {
 }
 
 #[test]
-fn a_service_gets_the_labels_and_annotations_that_the_application_got() {
+fn new_labels_and_annotations_of_the_application_reach_the_service() {
     let env = TestEnv::new();
     let text = application("shop", &[component("web", 1, 1)])
         .replace("web:1\n", "web:1\n        ports: [{port: 80, expose: true}]\n");
@@ -224,7 +224,7 @@ fn a_service_gets_the_labels_and_annotations_that_the_application_got() {
 }
 
 #[test]
-fn a_headless_service_loses_the_ports_that_its_component_lost() {
+fn a_headless_service_loses_removed_ports() {
     let env = TestEnv::new();
     let text = application("shop", &[component("db", 1, 1)]).replace("webservice", "statefulset");
     env.write("app.yaml", text.replace("db:1\n", "db:1\n        ports: [{port: 80}]\n"));
@@ -266,7 +266,7 @@ fn a_dry_run_has_no_events() {
 }
 
 #[test]
-fn what_is_planned_is_what_is_done() {
+fn the_plan_matches_the_run() {
     let env = open_shop();
     let plan = env.run_ok("plan v2.yaml").stdout;
     let done = env.run_ok("apply v2.yaml").stderr;
@@ -283,7 +283,7 @@ fn what_is_planned_is_what_is_done() {
 }
 
 #[test]
-fn a_second_apply_changes_no_byte() {
+fn a_second_apply_does_not_change_the_file() {
     let env = TestEnv::new();
     for step in ["v1", "v2-canary", "v2", "rollback", "scale-out", "scale-in"] {
         let line = format!("apply examples/express-server-{step}.yaml");
@@ -324,7 +324,7 @@ fn commands_without_a_manifest_can_be_planned_as_well() {
 }
 
 #[test]
-fn a_dry_run_leaves_a_pause_alone() {
+fn a_dry_run_does_not_end_a_pause() {
     let env = open_shop();
     env.run_ok("apply v2.yaml --partition 0");
     env.run_ok("pause");
@@ -334,7 +334,7 @@ fn a_dry_run_leaves_a_pause_alone() {
 
 /// By a plan, a rehearsal and a run alike, and once.
 #[test]
-fn a_quota_that_would_be_exceeded_is_named_beforehand() {
+fn an_exceeded_quota_is_reported_by_the_plan() {
     let env = open_shop();
     env.edit(|objects| {
         let hard = serde_json::json!({"pods": "3"});

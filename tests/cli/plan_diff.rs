@@ -63,7 +63,7 @@ fn words<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
 }
 
 #[test]
-fn each_change_is_shown_and_nothing_else() {
+fn only_changes_are_shown() {
     let env = TestEnv::new();
     let text = manifest();
     env.write("app.yaml", &text);

@@ -15,7 +15,7 @@ fn shop() -> TestEnv {
 }
 
 #[test]
-fn they_are_reported_and_stay() {
+fn removed_components_are_reported_and_kept() {
     let env = shop();
     for line in ["apply one.yaml", "plan one.yaml", "apply one.yaml --dry-run=client"] {
         let told = "warning: component `job` of application `shop` is no longer in the manifest and is kept; \
@@ -29,7 +29,7 @@ fn they_are_reported_and_stay() {
 }
 
 #[test]
-fn they_are_pruned_when_everything_else_is_done() {
+fn removed_components_are_pruned_after_everything_else() {
     let env = shop();
     let ran = env.run_ok("apply one.yaml --prune");
     ran.says("deployment.apps/job-v1 deleted\n");
@@ -74,7 +74,7 @@ fn what_is_pruned_can_be_planned() {
 
 /// Scripts pass it always.
 #[test]
-fn yes_needs_no_prune() {
+fn yes_alone_does_not_prune() {
     let env = shop();
     env.run_ok("apply both.yaml --yes");
     env.run_ok("apply one.yaml -y");
@@ -92,7 +92,7 @@ fn nothing_is_pruned_before_the_end() {
 }
 
 #[test]
-fn another_application_is_none_of_its_business() {
+fn components_of_another_application_are_kept() {
     let env = shop();
     env.write("other.yaml", application("other", &[component("api", 1, 1)]));
     let ran = env.run_ok("apply other.yaml --prune");
@@ -101,7 +101,7 @@ fn another_application_is_none_of_its_business() {
 }
 
 #[test]
-fn a_terminal_is_asked_before_anything_is_pruned() {
+fn a_user_at_a_terminal_must_confirm_pruning() {
     let env = shop();
     let answered = |answer: &str| {
         let mut screen = Screen::start(env.command("apply one.yaml --prune"), 80);
@@ -150,7 +150,7 @@ fn pruned_before_a_later_run(added: &Component) -> (Vec<String>, String) {
 
 /// What goes is decided before the run: a component that a later run adds is not pruned by an earlier one.
 #[test]
-fn a_component_that_came_during_the_run_is_not_pruned() {
+fn a_component_created_during_the_run_is_not_pruned() {
     let (left, stderr) = pruned_before_a_later_run(&component("api", 1, 1));
     assert!(left.contains(&"api-v1 1/1".to_owned()), "{left:?}\n{stderr}");
     assert!(!left.iter().any(|one| one.starts_with("job-v1")), "{left:?}\n{stderr}");

@@ -20,7 +20,7 @@ fn raw(image: &str) -> String {
 }
 
 #[test]
-fn workloads_of_any_name_are_the_component_s_in_every_later_command() {
+fn workloads_with_any_name_belong_to_the_component_in_later_commands() {
     let env = TestEnv::new();
     env.write("v1.yaml", raw("nginx:1"));
     env.write("v2.yaml", raw("nginx:2"));
@@ -42,7 +42,7 @@ fn workloads_of_any_name_are_the_component_s_in_every_later_command() {
 }
 
 #[test]
-fn a_field_that_cannot_change_is_refused_without_its_value() {
+fn an_immutable_field_is_rejected_without_printing_its_value() {
     let env = TestEnv::new();
     let task = "{name: mig, type: task, properties: {image: 'a:1', env: [{name: KEY, value: hidden}]}}";
     env.write("app.yaml", shop(task));
@@ -68,7 +68,7 @@ fn a_field_that_cannot_change_is_refused_without_its_value() {
 }
 
 #[test]
-fn a_plan_warns_of_changes_that_are_immutable() {
+fn a_plan_warns_about_changes_of_immutable_fields() {
     let env = TestEnv::new();
     let task = |image: &str, policies: &str| {
         let component = format!("{{name: migrate, type: task, properties: {{image: '{image}'}}}}");

@@ -9,7 +9,7 @@ fn documents(text: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn the_role_is_for_whichever_namespace_it_is_applied_to() {
+fn the_role_has_no_namespace_by_default() {
     let env = TestEnv::new();
     let printed = documents(&env.run_ok("rbac").stdout);
     let [role] = printed.as_slice() else { panic!("{printed:?}") };
@@ -34,7 +34,7 @@ fn the_role_is_for_whichever_namespace_it_is_applied_to() {
 
 /// Each command has a Role of its own, with a name of its own.
 #[test]
-fn a_role_for_a_command_has_what_the_command_needs() {
+fn a_role_for_a_command_has_the_permissions_that_it_needs() {
     let env = TestEnv::new();
     insta::assert_snapshot!(env.run_ok("rbac --for read-only").stdout, @r#"
     apiVersion: rbac.authorization.k8s.io/v1
@@ -268,7 +268,7 @@ fn a_job_applies_the_manifests_and_keeps_its_name_while_they_stay() {
 }
 
 #[test]
-fn a_job_of_shards_gives_each_pod_its_share() {
+fn each_pod_of_a_job_gets_a_shard() {
     let env = TestEnv::new();
     let of = |name: &str| {
         let text = std::fs::read_to_string(env.path("examples/express-server-v1.yaml")).unwrap();
@@ -307,7 +307,7 @@ fn a_job_of_shards_gives_each_pod_its_share() {
 }
 
 #[test]
-fn an_empty_share_prints_an_empty_document() {
+fn an_empty_shard_prints_an_empty_document() {
     let env = TestEnv::new();
     let printed = env.run_ok("apply examples/express-server-v1.yaml --shard 1/2 -o json").stdout;
     let document: serde_json::Value = serde_json::from_str(&printed).unwrap();
@@ -341,7 +341,7 @@ fn roles_in_another_namespace_are_of_the_namespace_of_the_application() {
 
 /// Two of them would end each pod of the Job with a wrong command line.
 #[test]
-fn a_job_goes_by_the_identity_that_its_flags_give() {
+fn a_job_uses_the_identity_in_its_flags() {
     let env = TestEnv::new();
     let line = "job examples/express-server-v1.yaml --image x -n shop -- --identity=ci/7";
     let text = String::from_utf8(env.bare(line).output().unwrap().stdout).unwrap();
@@ -355,7 +355,7 @@ fn a_job_goes_by_the_identity_that_its_flags_give() {
 
 /// What is set here says nothing about the pods of the Job.
 #[test]
-fn variables_of_this_process_are_not_the_jobs() {
+fn environment_variables_do_not_affect_the_job() {
     let env = TestEnv::new();
     let mut command = env.bare("job examples/express-server-v1.yaml --image x -n shop -- --fail-fast");
     let output = command.env("ROLLOUT_SANDBOX", "box.json").env("ROLLOUT_CONTEXT", "there").output().unwrap();
@@ -363,7 +363,7 @@ fn variables_of_this_process_are_not_the_jobs() {
 }
 
 #[test]
-fn a_job_that_removes_may_remove() {
+fn a_job_that_prunes_may_delete() {
     let env = TestEnv::new();
     let first = |line: &str| {
         let text = String::from_utf8(env.bare(line).output().unwrap().stdout).unwrap();
@@ -379,7 +379,7 @@ fn a_job_that_removes_may_remove() {
 }
 
 #[test]
-fn a_job_that_could_not_work_is_not_printed() {
+fn a_job_that_cannot_work_is_rejected() {
     let env = TestEnv::new();
     let cases = [
         ("job examples/express-server-v1.yaml", "--image"),
@@ -444,7 +444,7 @@ fn jobs_of_other_applications_share_nothing() {
 }
 
 #[test]
-fn a_role_has_what_the_roles_of_the_manifest_grant() {
+fn a_role_includes_the_permissions_that_the_manifest_grants() {
     let env = TestEnv::new();
     let privileges = "{type: service-account, properties: {name: web, create: true, \
         privileges: [{verbs: [get], apiGroups: [''], resources: [pods/log]}]}}";

@@ -5,7 +5,7 @@ use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
 #[test]
-fn a_rehearsal_drives_a_copy_and_leaves_the_cluster_alone() {
+fn a_rehearsal_drives_a_copy_and_does_not_change_the_cluster() {
     let env = TestEnv::new();
     env.run_ok("apply examples/express-server-v1.yaml");
     let before = env.bytes();
@@ -32,7 +32,7 @@ fn injected_failures_are_reported_as_on_a_cluster() {
 
 /// Neither the pods of a component that stays as it is fail, nor those to which a run goes back.
 #[test]
-fn injected_trouble_meets_only_what_the_run_makes() {
+fn injected_failures_affect_only_new_pods_of_the_run() {
     let env = TestEnv::new();
     let both = |version: u32, environment: &str| {
         let of = |name: &str, version: u32| component(name, version, 2).image("registry.example/same:1");
@@ -50,7 +50,7 @@ fn injected_trouble_meets_only_what_the_run_makes() {
 }
 
 #[test]
-fn a_cloneset_is_copied_with_what_was_written_on_it() {
+fn a_cloneset_is_copied_with_its_annotations() {
     let env = TestEnv::new();
     env.run_ok("apply examples/clonset-server-v1.yaml");
     let ran = env.run_ok("rehearse examples/clonset-server-v2.yaml");
@@ -60,7 +60,7 @@ fn a_cloneset_is_copied_with_what_was_written_on_it() {
 
 /// What a Service has been given stays its own, and its copy has the same name.
 #[test]
-fn services_are_copied_too() {
+fn services_are_copied() {
     let env = open_shop();
     let exposed = |name: &str| {
         let text = std::fs::read_to_string(env.path(name)).unwrap();
@@ -97,7 +97,7 @@ fn whole_components_are_copied_with_the_managers_of_their_fields() {
 }
 
 #[test]
-fn what_would_be_refused_is_refused() {
+fn a_rehearsal_rejects_what_apply_rejects() {
     let env = open_shop();
     env.run_to("rehearse v2.yaml --inject Gone", 2).says("`--inject`: ").says("NeverReady");
     env.run_to("rehearse v2.yaml --inject other:*=NeverReady", 2).says(

@@ -43,7 +43,7 @@ fn resume_stays_at_the_gate() {
 }
 
 #[test]
-fn resume_beside_a_run_says_whom_it_waits_for() {
+fn resume_during_a_run_names_the_process_that_it_waits_for() {
     let (env, driver) = waiting_shop();
     let mut resumed = env.start_as("jane", "resume web");
     resumed.until("waiting for the run of `driver`, which holds the lease");
@@ -54,7 +54,7 @@ fn resume_beside_a_run_says_whom_it_waits_for() {
 }
 
 #[test]
-fn abort_returns_in_one_batch() {
+fn abort_rolls_back_in_one_batch() {
     let env = held_shop();
     insta::assert_snapshot!(env.run("abort").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
@@ -121,7 +121,7 @@ fn undo_now_takes_over_in_one_batch() {
 }
 
 #[test]
-fn a_first_release_has_nothing_to_return_to() {
+fn a_first_release_cannot_be_rolled_back() {
     let env = TestEnv::new();
     env.write("v1.yaml", crate::support::manifest::shop("v1", "web:1"));
     env.run_ok("apply v1.yaml --partition 0");
@@ -134,7 +134,7 @@ fn a_first_release_has_nothing_to_return_to() {
 }
 
 #[test]
-fn scale_gives_another_size_in_batches() {
+fn scale_changes_the_size_in_batches() {
     let env = open_shop();
     insta::assert_snapshot!(env.run("scale web --replicas 5 --batches 1,1").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
@@ -158,7 +158,7 @@ fn scale_gives_another_size_in_batches() {
 }
 
 #[test]
-fn scale_does_not_run_over_an_upgrade() {
+fn scale_is_rejected_during_an_upgrade() {
     let env = held_shop();
     insta::assert_snapshot!(env.run("scale web --replicas 5").transcript(), @"
     --- stderr
@@ -212,7 +212,7 @@ fn a_pause_outlives_its_process() {
 }
 
 #[test]
-fn what_is_done_cannot_be_paused() {
+fn a_completed_run_cannot_be_paused() {
     insta::assert_snapshot!(open_shop().run("pause").transcript(), @"
     --- stderr
     error: component `web` has no run under way
@@ -223,7 +223,7 @@ fn what_is_done_cannot_be_paused() {
 
 /// Each pair, in either order, on a run that is held with nobody driving: what the second leaves.
 #[test]
-fn one_command_after_the_other() {
+fn every_sequence_of_two_commands() {
     const V1: &[&str] = &["web-v1 3/3"];
     const V2: &[&str] = &["web-v2 3/3"];
     const HELD: &[&str] = &["web-v1 2/2", "web-v2 1/1"];
@@ -295,7 +295,7 @@ fn one_command_after_the_other() {
 }
 
 #[test]
-fn what_fails_can_return_by_itself() {
+fn a_failed_run_can_be_rolled_back_automatically() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     let ran = env.run_to("apply v2.yaml --fail-fast --on-failure undo", 3);

@@ -19,7 +19,7 @@ fn with_room(env: &TestEnv, line: &str, blocks: usize) -> CommandOutput {
 }
 
 #[test]
-fn a_disk_that_fills_ends_the_run_at_once() {
+fn a_full_disk_ends_the_run_at_once() {
     let mut ended_midway = 0;
     for more in [4, 8, 12, 16] {
         let env = open_shop();
@@ -42,7 +42,7 @@ fn a_disk_that_fills_ends_the_run_at_once() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_said_by_a_dry_run() {
+fn a_dry_run_reports_a_full_disk() {
     let env = open_shop();
     let ran = with_room(&env, "apply v2.yaml --dry-run=server", 1);
     assert!(matches!(ran.code, Some(0 | 4 | 6)), "{}", ran.stderr);
@@ -50,7 +50,7 @@ fn a_disk_that_is_full_is_said_by_a_dry_run() {
 }
 
 #[test]
-fn a_file_that_breaks_in_mid_run_ends_the_run_at_once() {
+fn a_file_corrupted_during_a_run_ends_the_run_at_once() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "NeverReady"));
     let mut driver = env.start("apply v2.yaml");

@@ -13,7 +13,7 @@ fn on_screen(env: &TestEnv, line: &str, columns: u16) -> String {
 }
 
 #[test]
-fn the_upgrade() {
+fn an_upgrade() {
     let env = TestEnv::new();
     env.run_ok("apply examples/express-server-v1.yaml");
     let canary = on_screen(&env, "apply examples/express-server-v2-canary.yaml", 120);
@@ -58,7 +58,7 @@ fn three_components() {
 }
 
 #[test]
-fn an_image_that_never_comes_at_three_widths() {
+fn an_image_that_cannot_be_pulled_at_three_widths() {
     let mut screens = String::new();
     for columns in [120, 80, 40] {
         let env = TestEnv::new();
@@ -143,7 +143,7 @@ fn an_image_that_never_comes_at_three_widths() {
 }
 
 #[test]
-fn stopped_and_taken_up_again_in_a_narrow_terminal() {
+fn stopped_and_resumed_in_a_narrow_terminal() {
     let env = TestEnv::new();
     env.write("v1.yaml", shop("v1", "web:1"));
     env.pods("- {image: '*', fail: NeverReady}");
@@ -227,7 +227,7 @@ fn bars_at_four_widths() {
 }
 
 #[test]
-fn a_terminal_that_changes_its_width_in_mid_run() {
+fn a_terminal_that_is_resized_during_a_run() {
     let env = stuck();
     let mut screen = Screen::start(env.command("apply shop.yaml"), 100);
     screen.until_shown("bars", are_drawn);
@@ -263,7 +263,7 @@ fn a_terminal_that_changes_its_width_in_mid_run() {
 
 /// Without colours where they are not wanted; without bars where the cursor cannot move.
 #[test]
-fn terminals_that_can_less() {
+fn terminals_with_fewer_capabilities() {
     let env = TestEnv::new();
     env.pods("- {image: '*', readyAfter: 300ms}");
     env.write("v1.yaml", shop("v1", "web:1"));

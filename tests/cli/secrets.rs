@@ -89,7 +89,7 @@ fn run(env: &TestEnv, line: &str) -> CommandOutput {
 type User = (&'static str, fn(&TestEnv) -> String);
 
 #[test]
-fn what_gets_in_is_not_printed() {
+fn secrets_in_inputs_are_not_printed() {
     let users: [User; 6] = [
         ("Bearer canary-token", |_| "token: canary-token".to_owned()),
         ("Bearer canary-token", |_| "tokenFile: token".to_owned()),
@@ -150,7 +150,7 @@ fn answering(code: u16, kind: &'static str, text: &'static str) -> String {
 const REFUSED: &str = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "message": "nope", "code": 401}"#;
 
 #[test]
-fn what_fails_is_not_printed() {
+fn secrets_in_errors_are_not_printed() {
     let nobody = || "http://127.0.0.1:1".to_owned();
     let server = |address: String| format!("server: '{address}'");
     let sends = |_: &TestEnv| "token: canary-token".to_owned();
@@ -262,7 +262,7 @@ fn what_fails_is_not_printed() {
 
 /// The everyday case: a session of a single sign-on that ends in mid-run.
 #[test]
-fn credentials_that_expire_in_mid_run_are_said_to_have() {
+fn credentials_that_expire_during_a_run_are_reported() {
     let http_server = HttpServer::open(&pod_rules::ready_after("1h"), |_| None);
     let until = r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#;
     for (number, flags) in ["", "-v"].into_iter().enumerate() {
@@ -282,7 +282,7 @@ fn credentials_that_expire_in_mid_run_are_said_to_have() {
 
 /// What a program prints may hold what it was given from a Secret.
 #[test]
-fn a_log_can_be_kept_out() {
+fn logs_can_be_omitted() {
     let env = TestEnv::new();
     let manifest = shop("v1", "registry.example/web:1").replace(
         "image: registry.example/web:1",

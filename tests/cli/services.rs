@@ -45,7 +45,7 @@ fn has_changes(env: &TestEnv, manifest: &str) -> String {
 }
 
 #[test]
-fn undo_puts_the_service_back_to_what_the_older_revision_exposed() {
+fn undo_restores_the_ports_of_the_older_revision() {
     let env = exposed();
     assert_eq!(offered(&env), ["80->port-80"]);
     env.run_ok("apply v2.yaml");
@@ -56,7 +56,7 @@ fn undo_puts_the_service_back_to_what_the_older_revision_exposed() {
 }
 
 #[test]
-fn a_canary_and_what_it_replaces_are_both_reached() {
+fn a_canary_and_its_source_are_both_reachable() {
     let env = exposed();
     env.run_ok("apply v2.yaml --batches 1,1 --partition 0");
     assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
@@ -65,7 +65,7 @@ fn a_canary_and_what_it_replaces_are_both_reached() {
 }
 
 #[test]
-fn a_failed_upgrade_leaves_the_ports_of_those_that_serve() {
+fn a_failed_upgrade_keeps_the_ports_of_the_source() {
     let env = exposed();
     env.pods(pod_rules::failing("web:v2", "NeverReady"));
     env.run_to("apply v2.yaml --batch-timeout 300ms", 3);
@@ -75,7 +75,7 @@ fn a_failed_upgrade_leaves_the_ports_of_those_that_serve() {
 }
 
 #[test]
-fn a_port_that_is_no_longer_exposed_goes_and_no_pod_is_replaced() {
+fn a_port_that_is_no_longer_exposed_is_removed_without_replacing_pods() {
     let env = TestEnv::new();
     env.write("app.yaml", web("v1", "ports: [{port: 80, expose: true}, {port: 81, expose: true}]"));
     env.run_ok("apply app.yaml");
@@ -128,7 +128,7 @@ fn a_service_that_was_edited_or_deleted_is_repaired() {
 
 /// Revisions recorded before this annotation was written, whose Service leads to numbers.
 #[test]
-fn a_revision_that_does_not_say_what_it_exposes_is_reached_and_can_be_returned_to() {
+fn a_revision_without_a_recorded_exposure_is_reachable_and_a_rollback_target() {
     let env = exposed();
     env.edit(|objects| {
         for object in objects {
@@ -156,7 +156,7 @@ fn a_revision_that_does_not_say_what_it_exposes_is_reached_and_can_be_returned_t
 }
 
 #[test]
-fn labels_of_the_application_reach_its_objects_and_no_pod_is_replaced() {
+fn labels_of_the_application_reach_its_objects_without_replacing_pods() {
     let env = TestEnv::new();
     let text = web("v1", PORT_80);
     let labelled = |metadata: &str| text.replacen("  name: shop\n", &format!("  name: shop\n{metadata}"), 1);
@@ -201,7 +201,7 @@ fn colliding() -> String {
 }
 
 #[test]
-fn components_that_would_make_one_service_are_refused_before_the_first_write() {
+fn components_with_the_same_service_are_rejected_before_the_first_write() {
     let env = TestEnv::new();
     env.write("app.yaml", colliding());
     for line in ["plan app.yaml", "apply app.yaml"] {
@@ -212,7 +212,7 @@ fn components_that_would_make_one_service_are_refused_before_the_first_write() {
 }
 
 #[test]
-fn a_service_of_another_component_is_refused_and_stays_when_one_of_them_is_removed() {
+fn another_components_service_is_rejected_and_survives_a_removal() {
     let env = TestEnv::new();
     let text = colliding();
     let (store, _) = text.split_once("    - name: store-headless").unwrap();
@@ -236,7 +236,7 @@ fn a_service_of_another_component_is_refused_and_stays_when_one_of_them_is_remov
 }
 
 #[test]
-fn a_revision_that_an_automatic_name_would_meet_is_refused_before_the_first_write() {
+fn a_revision_with_an_automatic_name_of_another_component_is_rejected() {
     let env = TestEnv::new();
     let named = component("api", 1, 1).revision("web-v1");
     env.write("both.yaml", application("shop", &[component("web", 1, 1).unnamed(), named.clone()]));
@@ -252,7 +252,7 @@ fn a_revision_that_an_automatic_name_would_meet_is_refused_before_the_first_writ
 }
 
 #[test]
-fn a_service_that_was_not_made_for_the_component_is_in_the_way() {
+fn a_foreign_service_with_the_components_name_is_rejected() {
     let env = TestEnv::new();
     env.write("app.yaml", web("v1", ""));
     env.run_ok("apply app.yaml");

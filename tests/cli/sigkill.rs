@@ -29,7 +29,7 @@ fn is_right(env: &TestEnv, moment: usize) {
 }
 
 #[test]
-fn a_run_killed_after_any_line_is_finished_by_the_next() {
+fn a_run_killed_after_any_line_is_completed_by_the_next() {
     let mut moments = 0;
     for lines in 0.. {
         let env = open_shop();
@@ -47,7 +47,7 @@ fn a_run_killed_after_any_line_is_finished_by_the_next() {
 }
 
 #[test]
-fn a_run_killed_again_and_again_gets_there() {
+fn a_run_killed_repeatedly_completes() {
     let env = open_shop();
     for _ in 0..10 {
         let mut child = upgrade(&env);
@@ -77,7 +77,7 @@ fn freeze(env: &TestEnv, child: &mut Child) {
 /// The run that took over may have recreated what a removal is about to delete, under the same name. A removal that
 /// is frozen after its last read and before the delete still sends that one delete.
 #[test]
-fn a_removal_that_was_overtaken_removes_nothing_more() {
+fn a_superseded_removal_deletes_nothing_more() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let texts = names.map(|name| application("shop", &[component(name, 1, 1).image("web:1")]));
     let components = texts.iter().map(|text| text.split_once("components:\n").unwrap().1);

@@ -32,7 +32,7 @@ fn resumes(env: &TestEnv) {
 }
 
 #[test]
-fn an_interrupt_is_130_and_the_run_goes_on() {
+fn an_interrupt_is_130_and_the_run_can_be_resumed() {
     let (env, mut child) = waiting();
     child.signal(Signal::INT);
     insta::assert_snapshot!(child.end().transcript(), @"
@@ -60,7 +60,7 @@ fn an_interrupt_is_130_and_the_run_goes_on() {
 }
 
 #[test]
-fn a_termination_is_143_and_the_run_goes_on() {
+fn a_termination_is_143_and_the_run_can_be_resumed() {
     let (env, mut child) = waiting();
     child.signal(Signal::TERM);
     let ran = child.end_with(143);
@@ -81,7 +81,7 @@ fn a_second_signal_stops_at_once() {
 
 /// The server hangs once the Lease is given back, when only the final state is left to read.
 #[test]
-fn a_signal_cuts_the_final_read_short() {
+fn a_signal_ends_the_final_read() {
     let (reads, is_reading) = mpsc::channel();
     let lease_writes = AtomicUsize::new(0);
     let server = HttpServer::open(pod_rules::READY, move |request| {
@@ -109,7 +109,7 @@ fn a_signal_cuts_the_final_read_short() {
 }
 
 #[test]
-fn a_signal_while_waiting_in_line_leaves_no_trace() {
+fn a_signal_while_queued_leaves_no_changes() {
     let (env, first) = waiting();
     let mut second = env.start_as("second", "apply v1.yaml");
     second.until("waiting for the run of `tester`").signal(Signal::INT);
@@ -124,7 +124,7 @@ fn a_signal_while_waiting_in_line_leaves_no_trace() {
 }
 
 #[test]
-fn a_run_that_is_watched_ends_by_a_signal() {
+fn a_signal_ends_status_watch() {
     let env = open_shop();
     let mut child = env.start("status --watch");
     child.until_data("web ");

@@ -4,7 +4,7 @@ use crate::support::pod_rules;
 use crate::support::shop::{open_shop, waiting_shop};
 
 #[test]
-fn what_is_so_already_is_not_waited_for() {
+fn a_state_already_reached_returns_at_once() {
     let env = open_shop();
     insta::assert_snapshot!(env.run("status web --until done").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
@@ -52,7 +52,7 @@ fn a_run_that_failed_is_3_at_once() {
 }
 
 #[test]
-fn a_run_beside_it_is_followed_to_its_end() {
+fn a_concurrent_run_is_followed_to_its_end() {
     let (env, driver) = waiting_shop();
     let mut watcher = env.start("status web --until done");
     watcher.until("waiting until done, for at most 30m");
@@ -67,7 +67,7 @@ fn a_run_beside_it_is_followed_to_its_end() {
 }
 
 #[test]
-fn documents_that_follow_each_other_are_separated() {
+fn successive_documents_are_separated() {
     let (env, driver) = waiting_shop();
     let mut watcher = env.start("status web --until done -o yaml");
     watcher.until("waiting until done, for at most 30m");
@@ -83,7 +83,7 @@ fn documents_that_follow_each_other_are_separated() {
 }
 
 #[test]
-fn what_was_done_once_and_is_gone_is_not_done() {
+fn a_deleted_workload_is_not_done() {
     let env = open_shop();
     env.edit(|objects| objects.retain(|object| object["kind"] == "ConfigMap"));
     for until in ["done", "gate", "ready"] {
@@ -93,7 +93,7 @@ fn what_was_done_once_and_is_gone_is_not_done() {
 }
 
 #[test]
-fn a_deadline_without_anything_to_wait_for_is_refused() {
+fn a_timeout_without_a_state_to_wait_for_is_rejected() {
     let ran = open_shop().run("status web --timeout 5s");
     assert_eq!(ran.code, Some(2));
     ran.says("--until <STATE>");

@@ -9,7 +9,7 @@ use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
 #[test]
-fn colour_is_asked_for_and_forbidden() {
+fn colour_can_be_enabled_and_disabled() {
     let env = TestEnv::new();
     let coloured = |command: &mut Command| command.output().unwrap().stderr.contains(&b'\x1b');
     assert!(!coloured(&mut env.bare("status")), "a pipe has none");
@@ -23,7 +23,7 @@ fn colour_is_asked_for_and_forbidden() {
 }
 
 #[test]
-fn data_is_never_coloured_but_for_differences() {
+fn only_diffs_in_data_are_coloured() {
     let env = open_shop();
     for line in ["status", "plan v1.yaml", "history", "history --revision v1"] {
         let stdout = env.run_ok(&format!("{line} --color always")).stdout;
@@ -53,7 +53,7 @@ fn a_log_has_no_control_characters() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let env = open_shop();
     for line in
         ["completions bash", "status", "status --watch", "history", "plan v2.yaml", "apply v2.yaml -o ndjson"]
@@ -67,7 +67,7 @@ fn a_reader_that_leaves_is_no_error() {
 }
 
 #[test]
-fn a_reader_of_the_log_that_leaves_stops_no_rollout() {
+fn a_closed_stderr_does_not_stop_a_rollout() {
     let env = open_shop();
     let mut child =
         env.command("apply v2.yaml").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -89,7 +89,7 @@ fn a_full_disk_is_1() {
 }
 
 #[test]
-fn quiet_leaves_data_and_trouble() {
+fn quiet_keeps_data_warnings_and_failures() {
     let env = open_shop();
     insta::assert_snapshot!(env.run("apply v2.yaml -q").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
@@ -106,7 +106,7 @@ fn quiet_leaves_data_and_trouble() {
 }
 
 #[test]
-fn characters_that_would_act_are_shown() {
+fn control_characters_are_escaped() {
     let env = open_shop();
     // In the manifest itself, where it names what is wrong.
     env.write("name.yaml", shop("v2", "registry.example/web:2").replace("shop", "\"sh\\x1b[2Jop\""));

@@ -29,7 +29,7 @@ fn names(env: &TestEnv, kind: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_component_in_batches_has_its_traits_and_applying_it_again_writes_nothing() {
+fn traits_apply_in_batches_and_a_second_apply_writes_nothing() {
     let env = TestEnv::new();
     env.write("app.yaml", shop(&[ROLLOUT, SIDECAR, LABELS, GATEWAY]));
     env.run_ok("apply app.yaml");
@@ -57,7 +57,7 @@ fn a_component_in_batches_has_its_traits_and_applying_it_again_writes_nothing() 
 }
 
 #[test]
-fn what_the_server_refuses_beside_a_rollout_is_refused_before_the_first_write() {
+fn objects_that_the_server_rejects_are_rejected_before_the_first_write() {
     let env = TestEnv::new();
     env.write("app.yaml", shop(&[ROLLOUT]));
     env.run_ok("apply app.yaml");
@@ -74,7 +74,7 @@ fn what_the_server_refuses_beside_a_rollout_is_refused_before_the_first_write() 
 }
 
 #[test]
-fn a_plain_component_has_the_objects_of_its_traits_and_nothing_is_left_of_them() {
+fn objects_of_traits_are_applied_and_deleted_completely() {
     let env = TestEnv::new();
     env.write("app.yaml", shop(&[SIDECAR, LABELS, GATEWAY, STORAGE, ACCOUNT]));
     env.run_ok("apply app.yaml");
@@ -135,7 +135,7 @@ fn traits_that_contradict_each_other_are_refused_with_their_lines() {
 }
 
 #[test]
-fn a_held_run_leaves_what_leads_to_pods_to_its_end() {
+fn a_held_run_postpones_objects_that_lead_to_pods() {
     let env = TestEnv::new();
     let held = ROLLOUT.replace("targetSize: 2", "targetSize: 2, batchPartition: 0");
     env.write("app.yaml", shop(&[&held, "{type: expose, properties: {ports: [{port: 80}]}}"]));
@@ -149,7 +149,7 @@ fn a_held_run_leaves_what_leads_to_pods_to_its_end() {
 }
 
 #[test]
-fn a_trait_that_fits_only_in_another_namespace_is_refused() {
+fn a_trait_that_fits_only_in_another_namespace_is_rejected() {
     let env = TestEnv::new();
     let patch = "{type: json-patch, properties: {operations: [{op: test, path: /metadata/namespace, value: default}]}}";
     env.write("app.yaml", shop(&[patch]));
@@ -159,7 +159,7 @@ fn a_trait_that_fits_only_in_another_namespace_is_refused() {
 }
 
 #[test]
-fn undo_gives_a_workload_in_place_the_labels_of_its_traits_back() {
+fn undo_restores_labels_of_traits_in_place() {
     let env = TestEnv::new();
     let write = |name: &str, traits: &[&str], team: &str| {
         let manifest = shop(traits).replace("webservice", "statefulset").replace("team: tea", team);

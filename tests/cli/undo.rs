@@ -5,7 +5,7 @@ use crate::support::shop::{open_shop, upgraded_shop};
 use crate::support::test_env::TestEnv;
 
 #[test]
-fn without_argument_it_is_the_revision_before() {
+fn the_default_is_the_previous_revision() {
     let env = upgraded_shop();
     insta::assert_snapshot!(env.run("undo").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE   ROLLING-STATE    AGE
@@ -71,7 +71,7 @@ fn revisions_without_a_number_in_their_name_are_numbered() {
 }
 
 #[test]
-fn batches_and_gate_can_be_given() {
+fn batches_and_a_gate_can_be_specified() {
     let env = upgraded_shop();
     env.run_ok("undo --batches 1,1,1 --partition 1").says("3 batches (1, 1 and 1)");
     assert_eq!(env.deployments(), ["web-v1 2/2", "web-v2 1/1"]);
@@ -88,7 +88,7 @@ fn a_held_upgrade_is_undone() {
 }
 
 #[test]
-fn the_revision_that_runs_is_nothing_to_do() {
+fn undo_to_the_running_revision_does_nothing() {
     let env = upgraded_shop();
     let before = env.bytes();
     insta::assert_snapshot!(env.run("undo --to-revision v2").transcript(), @"
@@ -102,7 +102,7 @@ fn the_revision_that_runs_is_nothing_to_do() {
 }
 
 #[test]
-fn an_unknown_revision_is_refused_with_the_list() {
+fn an_unknown_revision_is_rejected_with_a_list() {
     let env = upgraded_shop();
     let before = env.bytes();
     insta::assert_snapshot!(env.run("undo --to-revision v9").transcript(), @"
@@ -115,7 +115,7 @@ fn an_unknown_revision_is_refused_with_the_list() {
 }
 
 #[test]
-fn no_revision_before_is_refused() {
+fn undo_without_an_earlier_revision_is_rejected() {
     insta::assert_snapshot!(open_shop().run("undo").transcript(), @"
     --- stderr
     web: failed: component `web` has no revision before `web-v1` that succeeded
@@ -152,7 +152,7 @@ fn of_several_components_one_must_be_named() {
 }
 
 #[test]
-fn history_has_every_form() {
+fn history_is_printed_in_every_format() {
     let env = upgraded_shop();
     insta::assert_snapshot!(env.run("history").transcript(), @"
     REVISION   NAME     IMAGE                    READY   AGE
@@ -182,7 +182,7 @@ fn history_has_every_form() {
 }
 
 #[test]
-fn history_shows_what_is_in_a_revision() {
+fn history_shows_the_content_of_a_revision() {
     let env = upgraded_shop();
     let before = env.bytes();
     for name in ["v1", "web-v1", "1"] {
@@ -233,7 +233,7 @@ fn tried_twice() -> TestEnv {
 }
 
 #[test]
-fn a_rollback_leads_to_what_worked_in_its_size() {
+fn a_rollback_restores_the_last_successful_revision_and_its_size() {
     for line in ["undo", "undo --now", "abort", "apply app.yaml --batch-timeout 300ms --on-failure undo"] {
         let env = tried_twice();
         let ran = env.run(line);

@@ -20,7 +20,7 @@ fn open_shop() -> TestEnv {
 }
 
 #[test]
-fn three_components_one_of_them_in_batches() {
+fn three_components_of_which_one_is_in_batches() {
     let env = TestEnv::new();
     env.write("app.yaml", shop_of_entries(&[QUEUE, API, WEB]));
     let text = env.run("apply app.yaml").transcript();
@@ -47,7 +47,7 @@ fn three_components_one_of_them_in_batches() {
 }
 
 #[test]
-fn applying_the_same_writes_nothing() {
+fn applying_the_same_manifest_writes_nothing() {
     let env = open_shop();
     let before = env.bytes();
     let ran = env.run_ok("apply app.yaml");
@@ -85,7 +85,7 @@ fn a_change_is_a_revision_that_can_be_undone() {
 }
 
 #[test]
-fn what_is_no_longer_rendered_goes_last() {
+fn objects_that_are_no_longer_rendered_are_deleted_last() {
     let env = open_shop();
     env.write("app.yaml", shop_of_entries(&[QUEUE, &API.replace(", expose: true", ""), WEB]));
     let ran = env.run_ok("apply app.yaml");
@@ -95,7 +95,7 @@ fn what_is_no_longer_rendered_goes_last() {
 }
 
 #[test]
-fn pods_that_do_not_come_are_reported_and_rolled_back() {
+fn pods_that_do_not_become_ready_are_reported_and_rolled_back() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     env.write("app.yaml", shop_of_entries(&[&QUEUE.replace("queue:1", "queue:2"), API, WEB]));
@@ -140,7 +140,7 @@ fn image_of(env: &TestEnv, name: &str) -> serde_json::Value {
 }
 
 #[test]
-fn an_object_of_somebody_else_is_refused_before_anything_is_written() {
+fn a_foreign_object_is_rejected_before_the_first_write() {
     let env = shop_beside_another();
     let before = env.bytes();
     let ran = env.run_to("apply app.yaml", 4);
@@ -169,7 +169,7 @@ fn taking_over_can_be_planned_and_rehearsed() {
 }
 
 #[test]
-fn what_is_taken_over_can_be_restored() {
+fn objects_taken_over_can_be_restored() {
     let env = shop_beside_another();
     env.run_ok("apply app.yaml --take-over").says("cache: deployment.apps/cache configured");
     assert_eq!(image_of(&env, "cache"), "cache:2");
@@ -185,7 +185,7 @@ fn under_policies(policies: &str) -> String {
 }
 
 #[test]
-fn policies_say_what_stays_and_what_is_left_alone() {
+fn policies_keep_objects_and_fields() {
     let env = TestEnv::new();
     let keep = "{name: keep, type: garbage-collect, properties: {rules: [{selector: {resourceTypes: [Service]}, strategy: never}]}}";
     env.write("app.yaml", under_policies(keep));
@@ -262,7 +262,7 @@ fn policies_say_what_stays_and_what_is_left_alone() {
 }
 
 #[test]
-fn losing_and_gaining_the_trait_moves_the_pods_over() {
+fn losing_and_gaining_the_trait_replaces_the_pods() {
     let env = TestEnv::new();
     let plain = WEB.split(", traits:").next().unwrap().to_owned() + "}";
     env.write("batched.yaml", shop_of_entries(&[WEB]));
@@ -283,14 +283,14 @@ fn losing_and_gaining_the_trait_moves_the_pods_over() {
 }
 
 #[test]
-fn sizes_are_the_manifests() {
+fn sizes_come_from_the_manifest() {
     let env = open_shop();
     let ran = env.run_to("scale queue --replicas 3", 4);
     ran.says("component `queue` is applied as a whole: its size comes from the manifest");
 }
 
 #[test]
-fn deleting_leaves_nothing() {
+fn a_deletion_leaves_no_objects() {
     let env = open_shop();
     let ran = env.run_ok("delete shop --yes");
     for name in ["deployment.apps/queue", "deployment.apps/api", "service/api", "deployment.apps/web-v1"] {
@@ -307,7 +307,7 @@ fn deleting_leaves_nothing() {
 }
 
 #[test]
-fn the_values_of_secrets_are_in_no_revision() {
+fn revisions_do_not_contain_values_of_secrets() {
     let env = TestEnv::new();
     let storing = |value: &str| {
         let storage = format!(
@@ -342,7 +342,7 @@ fn the_values_of_secrets_are_in_no_revision() {
 
 /// An empty mapping can say something, in objects of any kind.
 #[test]
-fn what_is_empty_in_an_object_is_restored() {
+fn empty_values_of_an_object_are_restored() {
     let env = TestEnv::new();
     let rules = |from: &str| {
         shop_of_entries(&[&format!(
@@ -361,7 +361,7 @@ fn what_is_empty_in_an_object_is_restored() {
 }
 
 #[test]
-fn two_components_with_one_object_are_refused() {
+fn two_components_with_the_same_object_are_rejected() {
     let env = TestEnv::new();
     let settings = |name: &str| {
         format!(
@@ -414,7 +414,7 @@ fn the_readmes_first_example_is_planned_and_applied() {
 }
 
 #[test]
-fn a_mapped_port_is_carried_into_batches() {
+fn a_mapped_port_is_kept_by_a_rollout_in_batches() {
     let env = TestEnv::new();
     let whole = WEB.split(", traits:").next().unwrap().to_owned() + "}";
     let apply = |component: &str, port: &str| {

@@ -67,7 +67,7 @@ fn a_run_is_held_at_a_step_until_it_is_promoted() {
 }
 
 #[test]
-fn applying_the_same_stays_at_the_step_and_writes_nothing() {
+fn applying_the_same_manifest_stays_at_the_step_and_writes_nothing() {
     let env = held_shop();
     let before = env.bytes();
     env.run_to("apply app.yaml", 0)
@@ -85,7 +85,7 @@ fn applying_the_same_stays_at_the_step_and_writes_nothing() {
 
 /// Otherwise nothing but a deletion would end the pause.
 #[test]
-fn a_pause_ends_before_the_component_has_its_turn() {
+fn a_pause_can_be_ended_before_the_component_starts() {
     let env = held_shop();
     env.run_to("pause job", 0);
     env.write("other.yaml", three(API, WEB).replace("job:1", "job:2"));
@@ -164,7 +164,7 @@ fn a_promotion_passes_one_step() {
 }
 
 #[test]
-fn a_changed_application_begins_its_workflow_again() {
+fn a_changed_application_restarts_its_workflow() {
     let env = held_shop();
     env.run_ok("promote shop");
     // Nothing behind the step changes.
@@ -245,7 +245,7 @@ fn a_component_whose_predecessor_was_rolled_back_is_not_promoted() {
 }
 
 #[test]
-fn a_step_with_a_duration_goes_on_by_itself() {
+fn a_step_with_a_duration_continues_by_itself() {
     let env = TestEnv::new();
     let pause = "{name: pause, type: suspend, properties: {duration: 1s}}";
     env.write("app.yaml", shop(&[API, JOB], &[&apply("api"), pause, &apply("job")]));
@@ -264,7 +264,7 @@ fn a_step_with_a_duration_goes_on_by_itself() {
 }
 
 #[test]
-fn secrets_are_not_applied_after_a_promotion() {
+fn secrets_after_a_suspend_step_are_rejected() {
     let env = TestEnv::new();
     let secret = "{name: keys, type: k8s-objects, properties: {objects: [{apiVersion: v1, kind: Secret, \
                   metadata: {name: keys}, stringData: {token: hunter2}}]}}";
@@ -286,7 +286,7 @@ fn a_step_at_the_end_is_ignored() {
 }
 
 #[test]
-fn another_application_is_waited_for() {
+fn a_step_waits_for_another_application() {
     let env = TestEnv::new();
     let wait = "{name: data, type: depends-on-app, properties: {name: db, namespace: default}}";
     env.write("app.yaml", shop(&[API], &[wait, &apply("api")]));
@@ -328,7 +328,7 @@ fn batches_and_steps_are_promoted_in_turn() {
 }
 
 #[test]
-fn a_promotion_from_beside_ends_the_wait_at_a_step() {
+fn a_concurrent_promotion_ends_the_wait_at_a_step() {
     let env = TestEnv::new();
     let pause = "{name: pause, type: suspend, properties: {duration: 1h}}";
     env.write("app.yaml", shop(&[API, JOB], &[&apply("api"), pause, &apply("job")]));
@@ -342,7 +342,7 @@ fn a_promotion_from_beside_ends_the_wait_at_a_step() {
 
 /// Where only metadata changes behind a step, what the last batch could do without is not waited for.
 #[test]
-fn a_step_keeps_what_the_last_batch_tolerates() {
+fn a_step_keeps_the_tolerance_of_the_last_batch() {
     let env = TestEnv::new();
     env.pods(pod_rules::failing("web:1", "NeverReady"));
     let web = WEB.replace("{replicas: 1}", "{replicas: 1, maxUnavailable: 2}");

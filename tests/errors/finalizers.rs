@@ -50,7 +50,7 @@ async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_a_finalizer_holds_is_named_and_waited_for_a_minute() {
+async fn an_object_with_a_finalizer_is_named_and_awaited_for_a_minute() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2).exposing(80)])).await;
     finalize(&cluster, &["example.com/balancer"]).await;

@@ -45,17 +45,17 @@ fn asks_rarely(run: &Run, from: usize, lasted: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_that_has_no_server() {
+async fn a_proxy_without_a_server() {
     gives_up(scenarios::named("upgrade"), || Verdict::Answer(page(503))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_that_is_gone() {
+async fn a_network_that_resets_connections() {
     gives_up(scenarios::named("scale_in"), || Verdict::Reset).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_that_swallows() {
+async fn a_network_that_drops_requests() {
     gives_up(scenarios::named("first_release"), || Verdict::Hang).await;
 }
 

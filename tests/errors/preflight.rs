@@ -139,7 +139,7 @@ async fn a_quota_that_the_peak_exceeds_is_a_warning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_that_suffices_is_no_word_worth() {
+async fn a_sufficient_quota_is_not_mentioned() {
     let scenario = scenarios::named("upgrade");
     let hard = json!({"pods": "100", "count/deployments.apps": "2", "requests.cpu": "1"});
     let items = json!([{"metadata": {"name": "few"}, "spec": {"hard": hard}, "status": {
@@ -152,7 +152,7 @@ async fn a_quota_that_suffices_is_no_word_worth() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_autoscaler_is_refused() {
+async fn an_autoscaler_is_rejected() {
     let items = json!([{"metadata": {"name": "auto"}, "spec": {
         "maxReplicas": 9, "scaleTargetRef": {"kind": "Deployment", "name": "web-v2", "apiVersion": "apps/v1"},
     }}]);
@@ -162,7 +162,7 @@ async fn an_autoscaler_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_namespace_that_is_not_there_is_refused() {
+async fn a_missing_namespace_is_rejected() {
     let script = |seen: &RequestInfo| {
         is(seen, Verb::Get, "namespaces").then(|| status(404, "NotFound", "namespaces \"default\" not found"))
     };
@@ -188,7 +188,7 @@ fn without_team() -> Process {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_in_a_namespace_that_is_not_there_is_refused() {
+async fn an_object_in_a_missing_namespace_is_rejected() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let alone = SETTINGS.replace(", dependsOn: [team]", "");
     let run = cluster.run(&without_team(), &request_for_entries(&[&alone])).await;
@@ -206,7 +206,7 @@ async fn another_component_can_create_the_namespace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_is_only_read_is_not_judged() {
+async fn a_read_only_object_is_not_checked() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let mut process = answering(|seen| is_settings(seen).then(|| status(422, "Invalid", "no")));
     process.limits.batch = Duration::from_secs(10);
@@ -238,7 +238,7 @@ async fn an_object_waits_for_the_namespace_that_another_component_creates() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pods_that_a_limit_forbids_are_refused() {
+async fn pods_that_violate_a_limit_are_rejected() {
     let message =
         "pods \"web-v2-x\" is forbidden: maximum cpu usage per Container is 100m, but limit is 500m";
     let script = rejecting_pods(403, "Forbidden", message);
@@ -247,7 +247,7 @@ async fn pods_that_a_limit_forbids_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pods_that_the_server_finds_invalid_are_refused() {
+async fn pods_that_the_server_finds_invalid_are_rejected() {
     let message = "Pod \"web-v2-x\" is invalid: spec.priority: Invalid value: 7: must be 0";
     let script = rejecting_pods(422, "Invalid", message);
     let words = format!("pods of revision `web-v2` are rejected: {message}");
@@ -256,7 +256,7 @@ async fn pods_that_the_server_finds_invalid_are_refused() {
 
 /// The type of a pod cannot hold such a value, so only the server's answer says so.
 #[tokio::test(start_paused = true)]
-async fn pods_that_the_server_cannot_read_are_refused() {
+async fn pods_that_the_server_cannot_decode_are_rejected() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let patch = "{spec: {template: {spec: {terminationGracePeriodSeconds: soon}}}}";
     let entry = format!(
@@ -273,7 +273,7 @@ async fn pods_that_the_server_cannot_read_are_refused() {
 
 /// Whoever makes pods for a workload may be let through.
 #[tokio::test(start_paused = true)]
-async fn pods_that_a_policy_forbids_this_user_are_a_warning() {
+async fn pods_that_a_policy_denies_to_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";
     let script = rejecting_pods(403, "Forbidden", message);
     warns(
@@ -313,7 +313,7 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
 
 /// It is said once, with all that is missing, and never passed over.
 #[tokio::test(start_paused = true)]
-async fn what_may_not_be_asked_is_reported_once() {
+async fn missing_permissions_for_checks_are_reported_once() {
     let optional = ["horizontalpodautoscalers", "resourcequotas", "poddisruptionbudgets", "namespaces"];
     let script = move |seen: &RequestInfo| {
         let message = format!("{} is forbidden: User \"ci\" cannot do that", seen.kind);

@@ -81,7 +81,7 @@ fn makes(kind: &str, seen: &RequestInfo) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_may_not_be_made() {
+async fn a_lease_that_may_not_be_created() {
     fails("first_release", forbidden, |seen| makes("leases", seen), Refused).await;
 }
 
@@ -91,30 +91,30 @@ async fn a_revision_that_may_not_be_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_may_not_be_made() {
+async fn a_record_that_may_not_be_created() {
     fails("first_release", forbidden, |seen| makes("configmaps", seen), Refused).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_workload_that_may_not_be_made() {
+async fn a_workload_that_may_not_be_created() {
     fails("upgrade", forbidden, |seen| makes("deployments", seen), Denied).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_workload_that_the_server_finds_wrong() {
+async fn a_workload_that_the_server_finds_invalid() {
     for answer in [invalid, invalid_at_length] {
         fails("upgrade", answer, |seen| makes("deployments", seen), Denied).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_may_not_be_made() {
+async fn a_service_that_may_not_be_created() {
     fails("exposed", forbidden, |seen| makes("services", seen), Refused).await;
 }
 
 /// A server error that no other try can cure is no outage.
 #[tokio::test(start_paused = true)]
-async fn what_the_server_can_never_take() {
+async fn an_object_that_the_server_never_accepts() {
     for answer in [too_large, too_long, not_implemented] {
         for kind in ["controllerrevisions", "deployments"] {
             let is_such = match kind {

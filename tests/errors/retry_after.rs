@@ -132,7 +132,7 @@ async fn the_lease_and_the_watch_of_records_wait_as_long_as_the_server_asks() {
 
 /// A process in line watches the Lease of the one before.
 #[tokio::test(start_paused = true)]
-async fn a_process_in_line_waits_as_long_as_the_server_asks() {
+async fn a_queued_process_waits_as_long_as_the_server_asks() {
     fn is_list(seen: &RequestInfo) -> bool {
         seen.kind == "leases" && seen.verb == Verb::List
     }
@@ -157,6 +157,6 @@ async fn a_process_in_line_waits_as_long_as_the_server_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_absurd_wait_is_cut_short() {
+async fn an_excessive_wait_is_limited() {
     waits(60, || Verdict::Answer(too_many_requests(86_400)), is_record).await;
 }

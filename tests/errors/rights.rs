@@ -55,7 +55,7 @@ fn assert_in_table(operation: Operation, run: &Run, what: &str) {
 
 /// What a run asks of the server is what the table of rights says.
 #[tokio::test(start_paused = true)]
-async fn a_run_asks_for_nothing_that_the_table_of_rights_lacks() {
+async fn a_run_sends_only_requests_in_the_table_of_permissions() {
     let mut process = Process::new(IDENTITY);
     process.limits.batch = std::time::Duration::from_secs(60);
     let cluster = TestCluster::open(
@@ -84,7 +84,7 @@ async fn a_run_asks_for_nothing_that_the_table_of_rights_lacks() {
 
 /// The same for commands without a manifest.
 #[tokio::test(start_paused = true)]
-async fn a_command_asks_for_nothing_that_its_role_lacks() {
+async fn a_command_sends_only_requests_that_its_role_permits() {
     let exposed = |version: u32| web(version, 3).exposing(80).batches(&["1", "2"]);
     for (command, operation) in [
         (Command::Pause, Operation::Pause),
@@ -128,7 +128,7 @@ async fn a_command_asks_for_nothing_that_its_role_lacks() {
 
 /// Many objects are read in one list, which is another right than reading each.
 #[tokio::test(start_paused = true)]
-async fn many_services_need_no_right_to_list_them() {
+async fn many_services_do_not_require_the_list_permission() {
     let may_not_list = Process::with(IDENTITY, |seen| match (seen.verb, seen.kind.as_str()) {
         (Verb::List, "services") => {
             let message = "services is forbidden: User \"ci\" cannot list resource \"services\"";
@@ -148,7 +148,7 @@ async fn many_services_need_no_right_to_list_them() {
 
 /// A run that is no longer paused, and that the user may not drive, would be worse than one that stays paused.
 #[tokio::test(start_paused = true)]
-async fn a_pause_stays_where_the_user_may_not_drive() {
+async fn a_pause_is_kept_if_the_user_may_not_drive() {
     for command in [Command::Resume, Command::Promote] {
         let cluster = TestCluster::open(pod_rules::READY).await;
         cluster.apply(&[web(1, 3)]).await;

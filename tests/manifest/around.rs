@@ -51,7 +51,7 @@ fn warnings(application: &Application) -> Vec<String> {
 }
 
 #[test]
-fn policies_about_single_objects_are_data() {
+fn policies_about_single_objects_are_parsed() {
     let application = one(&policies(
         "    - {type: garbage-collect, properties: {rules: [{selector: {resourceTypes: [Secret]}, strategy: never}]}}
     - {name: once, type: apply-once, properties: {enable: true, rules: [{selector: {componentNames: [web]}, strategy: {path: [spec.replicas]}}]}}
@@ -135,7 +135,7 @@ fn an_override_with_another_type_replaces_the_component() {
 }
 
 #[test]
-fn an_override_may_give_a_revision_and_an_exact_name() {
+fn an_override_can_set_a_revision_and_an_exact_name() {
     let text = policies(
         "    - name: new
       type: override
@@ -178,7 +178,7 @@ fn an_override_merges_and_removes_traits_by_type() {
 }
 
 #[test]
-fn a_problem_of_an_override_is_reported_where_the_override_stands() {
+fn problems_of_an_override_are_reported_at_the_override() {
     let said = refused(&policies(
         "    - {name: new, type: override, properties: {components: [{name: web, properties: {cpu: fast}}]}}\n",
     ));
@@ -190,7 +190,7 @@ fn a_problem_of_an_override_is_reported_where_the_override_stands() {
 
 /// KubeVela reads names as regular expressions.
 #[test]
-fn an_override_of_no_component_is_refused() {
+fn an_override_that_matches_no_component_is_rejected() {
     let said = refused(&policies(
         "    - {name: new, type: override, properties: {components: [{name: we.*, properties: {cpu: '1'}}]}}\n",
     ));
@@ -231,7 +231,7 @@ fn names_of_components_clash_in_the_namespace_to_which_they_are_moved() {
 }
 
 #[test]
-fn policies_that_are_not_carried_out_are_refused_by_name() {
+fn unsupported_policies_are_rejected_by_name() {
     for (policy, reason) in [
         (
             "{type: topology, properties: {clusters: [eu]}}",
@@ -284,7 +284,7 @@ fn steps_follow_each_other() {
 }
 
 #[test]
-fn steps_without_a_name_are_called_by_their_place() {
+fn unnamed_steps_are_named_by_their_position() {
     let application = one(&workflow(
         "      - {type: apply-component, properties: {component: db}}
       - type: step-group
@@ -299,7 +299,7 @@ fn steps_without_a_name_are_called_by_their_place() {
 }
 
 #[test]
-fn steps_of_a_graph_come_after_what_they_depend_on() {
+fn steps_of_a_graph_follow_their_dependencies() {
     let text = shop(
         "  workflow:
     mode: {steps: DAG}
@@ -354,7 +354,7 @@ fn a_workflow_without_steps_applies_one_component_after_the_other() {
 }
 
 #[test]
-fn steps_that_are_not_carried_out_are_refused_by_name() {
+fn unsupported_steps_are_rejected_by_name() {
     for (steps, reason) in [
         ("{name: a, type: notification}", "notify from the script that runs `rollout`"),
         ("{name: a, type: apply-componnt}", "did you mean `apply-component`?"),
@@ -382,7 +382,7 @@ fn steps_that_are_not_carried_out_are_refused_by_name() {
 }
 
 #[test]
-fn a_component_is_applied_once_and_waits_for_no_later_step() {
+fn a_component_is_applied_once_and_depends_on_no_later_step() {
     let twice = shop(
         "  policies:
     - {name: new, type: override, properties: {components: [{name: web, properties: {image: 'web:2'}}]}}
@@ -408,7 +408,7 @@ fn a_component_is_applied_once_and_waits_for_no_later_step() {
 }
 
 #[test]
-fn the_rest_is_checked_where_a_policy_is_wrong() {
+fn the_rest_is_checked_if_a_policy_is_invalid() {
     let text = policies("    - {type: nothing}\n").replace("cpu: 100m", "cpu: slow");
     let source = Source { name: "app.yaml".to_owned(), bytes: text.into_bytes() };
     let problems = parse_manifest(&[source]).unwrap_err().problems;
@@ -468,7 +468,7 @@ spec:
 
 /// As deep as the schemas of widespread definitions that describe whole pods.
 #[test]
-fn an_object_may_be_deep() {
+fn an_object_can_be_deeply_nested() {
     let levels = 38;
     let schema = format!("{}1{}", "{a: ".repeat(levels), "}".repeat(levels));
     let text = format!(

@@ -81,7 +81,7 @@ fn without_empties(value: Value) -> Value {
 }
 
 #[test]
-fn the_application_renders_what_it_was_made_from() {
+fn the_application_renders_the_original_objects() {
     for text in [
         include_str!("convert/cluster.objects.yaml"),
         include_str!("convert/helm.objects.yaml"),
@@ -202,7 +202,7 @@ fn a_namespace_beside_others_is_reported() {
 }
 
 #[test]
-fn what_others_make_is_left_out() {
+fn objects_created_by_others_are_omitted() {
     let text = converted(
         "
 apiVersion: v1
@@ -219,7 +219,7 @@ items:
 }
 
 #[test]
-fn what_the_cluster_makes_is_left_out() {
+fn objects_created_by_the_cluster_are_omitted() {
     let text = converted(
         "
 apiVersion: v1
@@ -263,7 +263,7 @@ items:
 }
 
 #[test]
-fn a_workload_that_no_component_can_be_stays_an_object() {
+fn a_workload_that_fits_no_component_stays_an_object() {
     let long = "a-long-name-that-leaves-no-room-for-the-suffix-of-revisions";
     let text = converted(&format!(
         "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {long}}}, spec: {{template: {{spec: {{containers: \
@@ -274,7 +274,7 @@ fn a_workload_that_no_component_can_be_stays_an_object() {
 }
 
 #[test]
-fn what_is_no_object_is_refused_with_its_place() {
+fn invalid_objects_are_rejected_with_their_place() {
     let refused = |text: &str| parse_objects(&[source("objects.yaml", text)]).unwrap_err().to_string();
     assert_eq!(
         refused("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n"),
@@ -317,7 +317,7 @@ fn misshapen(object: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn whatever_an_object_contains_it_is_converted() {
+fn any_object_is_converted() {
     let pair = "
 apiVersion: apps/v1
 kind: Deployment
@@ -364,7 +364,7 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
 }
 
 #[test]
-fn texts_are_quoted_where_they_would_read_as_something_else() {
+fn strings_are_quoted_if_they_would_parse_as_something_else() {
     let object = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {yes: 'on', n: '1', t: \"a: b\", \
                   e: '', s: ' x', h: 'a #b', l: \"one\\ntwo\\n\", p: \"one\\n\\n\", q: 'say \"x\"', u: \"\\u0007\"}}";
     let given = parse_objects(&[source("", object)]).unwrap();

@@ -79,7 +79,7 @@ fn found(name: &str, component: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn every_component_becomes_what_kubevela_renders() {
+fn every_component_is_rendered_as_by_kubevela() {
     let mut wrong = String::new();
     for (name, documents) in cases() {
         let found = found(&name, &documents[0]);

@@ -38,7 +38,7 @@ fn running(text: &str, replicas: u32, partition: u32) -> Value {
 }
 
 #[test]
-fn a_clone_set_says_the_least() {
+fn a_clone_set_sets_as_few_fields_as_possible() {
     let text = manifest("cloneset-service", "{image: 'web:1'}");
     let found = rendered(&text);
     assert_eq!(
@@ -90,7 +90,7 @@ fn every_property_of_a_clone_set() {
 }
 
 #[test]
-fn a_running_clone_set_says_its_strategy_and_is_named_like_its_component() {
+fn a_rendered_clone_set_has_its_strategy_and_its_components_name() {
     let found = running(&manifest("cloneset-service", "{image: 'web:1'}"), 5, 3);
     assert_eq!(found["metadata"]["name"], "web");
     assert_eq!(found["metadata"]["labels"]["app.oam.dev/revision"], "web-v1");
@@ -164,7 +164,7 @@ fn a_stateful_set_has_a_headless_service_besides_the_exposing_one() {
 }
 
 #[test]
-fn what_belongs_to_another_type_is_refused_with_the_reason() {
+fn properties_of_another_type_are_rejected_with_a_reason() {
     for (kind, properties, reason) in [
         ("cloneset-service", "{image: a, ports: [{port: 80}]}", "a `cloneset-service` has one `port`"),
         ("cloneset-service", "{image: a, replicas: 3}", "the number of replicas is `targetSize`"),

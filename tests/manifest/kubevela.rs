@@ -97,7 +97,7 @@ fn corpus() -> Vec<(&'static str, &'static str, (&'static str, &'static str), Va
 }
 
 #[test]
-fn what_kubevela_recorded_is_no_new_revision() {
+fn revisions_of_kubevela_are_reused() {
     for (kind, properties, object, spec) in corpus() {
         let manifest = format!(
             "apiVersion: core.oam.dev/v1beta1

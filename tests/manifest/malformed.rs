@@ -24,7 +24,7 @@ fn bomb(depth: usize) -> String {
 }
 
 #[test]
-fn hostile_input_is_refused_with_its_place() {
+fn hostile_input_is_rejected_with_its_place() {
     let nested = |depth: usize| (0..depth).map(|level| " ".repeat(level) + "a:\n").collect::<String>();
     let rows: Vec<(&str, Vec<u8>, &str)> = vec![
         ("nothing", vec![], "app.yaml:1:1: found no document, expected an Application manifest"),
@@ -73,7 +73,7 @@ fn hostile_input_is_refused_with_its_place() {
 }
 
 #[test]
-fn the_largest_input_is_judged_within_a_second() {
+fn the_largest_input_is_checked_within_a_second() {
     let fill = |part: &str| part.repeat(MAX_MANIFEST_BYTES / part.len());
     let head = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: a}\nspec:\n";
     let rows = [
@@ -111,18 +111,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_judged(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+    fn any_bytes_are_accepted_or_rejected(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
         said(bytes);
     }
 
     #[test]
-    fn any_text_of_yaml_is_judged(text in "[-a-z:#&*!|>'\"%@`{}\\[\\], \t\n0-9<?~.]{0,200}") {
+    fn any_yaml_is_accepted_or_rejected(text in "[-a-z:#&*!|>'\"%@`{}\\[\\], \t\n0-9<?~.]{0,200}") {
         said(text);
     }
 
     /// Lines of a good manifest, some of them swapped, dropped, doubled, indented or replaced.
     #[test]
-    fn any_mutation_is_judged(edits in proptest::collection::vec(
+    fn any_mutation_is_accepted_or_rejected(edits in proptest::collection::vec(
         (0_usize..120, 0_usize..120, 0_u8..6, "[-a-z:&*!'\"{}\\[\\], 0-9%~]{0,12}"), 1..8))
     {
         let mut lines: Vec<String> = FULL.lines().map(str::to_owned).collect();

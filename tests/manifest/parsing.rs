@@ -153,7 +153,7 @@ fn json_aliases_and_exported_objects() {
 }
 
 #[test]
-fn merge_keys_fill_in_what_a_mapping_lacks() {
+fn merge_keys_add_missing_fields() {
     let text = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n  \
         - name: api\n    type: worker\n    properties: &api {image: 'api:1', cpu: '1', memory: 1Gi}\n  \
         - name: web\n    type: worker\n    properties: {<<: *api, image: 'web:1'}\n  \
@@ -211,7 +211,7 @@ fn a_list_as_kubectl_prints_it() {
 }
 
 #[test]
-fn a_whole_number_may_have_a_point() {
+fn a_whole_number_can_have_a_decimal_point() {
     let text = FULL.replacen("- replicas: 3\n", "- replicas: 3.0\n", 1);
     assert_ne!(text, FULL);
     assert_eq!(one(&text), one(FULL));

@@ -15,12 +15,12 @@ fn base() -> String {
 const CASES: &str = include_str!("refusals.txt");
 
 #[test]
-fn the_base_is_good() {
+fn the_base_manifest_is_valid() {
     assert!(parse_manifest(&[source(&base())]).is_ok());
 }
 
 #[test]
-fn every_refusal_says_where_and_what() {
+fn every_problem_has_a_place_and_a_message() {
     let mut wrong = String::new();
     let cases: Vec<&str> = CASES.split("\n\n").collect();
     assert!(cases.len() > 100);
@@ -49,7 +49,7 @@ fn every_refusal_says_where_and_what() {
 }
 
 #[test]
-fn too_many_batches_are_refused() {
+fn too_many_batches_are_rejected() {
     let batches = format!("rolloutBatches: [{}]", "{replicas: 1}, ".repeat(1_001));
     let text = base().replacen(
         "rolloutBatches:\n              - replicas: 2\n              - replicas: 3",

@@ -184,7 +184,7 @@ fn the_service_of_exposed_ports() {
 }
 
 #[test]
-fn a_workers_pods_have_no_revision() {
+fn pods_of_a_worker_have_no_revision_label() {
     let worker = rendered(FULL, 1, "jobs-v1");
     assert_eq!(worker["metadata"]["labels"]["workload.oam.dev/type"], "worker");
     assert_eq!(

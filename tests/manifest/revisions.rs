@@ -67,7 +67,7 @@ fn new_name(stored: &[StoredRevision], revision: Option<&str>, image: &str) -> (
 }
 
 #[test]
-fn numbers_are_read_from_names() {
+fn numbers_are_parsed_from_names() {
     for (name, expected) in [
         ("express-server-v2", 2),
         ("release-2022", 2022),
@@ -107,7 +107,7 @@ fn automatic_names_count_up() {
 }
 
 #[test]
-fn external_names_are_taken_as_they_are() {
+fn external_names_are_used_unchanged() {
     assert_eq!(new_name(&[], Some("canary"), "a"), ("canary".to_owned(), 1));
     assert_eq!(new_name(&[], Some("express-server-v4"), "a"), ("express-server-v4".to_owned(), 4));
 }
@@ -124,7 +124,7 @@ fn each_new_revision_gets_a_number_of_its_own() {
 }
 
 #[test]
-fn an_automatic_name_passes_over_names_that_others_have() {
+fn an_automatic_name_skips_names_of_others() {
     let v1 = stored("express-server-v1", 1, "a");
     let mut other = stored("express-server-v2", 2, "b");
     other.component = Some("express".to_owned());
@@ -157,7 +157,7 @@ fn the_same_content_is_reused() {
 }
 
 #[test]
-fn rollout_and_application_labels_make_no_revision() {
+fn changes_of_rollout_and_labels_create_no_revision() {
     let v1 = stored("express-server-v1", 1, "a");
     let mut changed = application(None, "a");
     changed.labels.insert("team".to_owned(), "b".to_owned());
@@ -172,7 +172,7 @@ fn rollout_and_application_labels_make_no_revision() {
 /// The order of a list says something: the later of two variables can refer to the earlier, and arguments are
 /// positional. An object of any kind may say something with an empty value.
 #[test]
-fn an_empty_value_of_an_object_makes_a_revision() {
+fn an_empty_value_in_an_object_creates_a_revision() {
     let decided = |stored: &[StoredRevision], policy: &str| {
         let text = format!(
             "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    \
@@ -189,7 +189,7 @@ fn an_empty_value_of_an_object_makes_a_revision() {
 }
 
 #[test]
-fn another_order_of_a_list_is_another_revision() {
+fn another_order_of_a_list_creates_a_revision() {
     let of = |properties: &str, plain: bool| {
         let component = web(1, 1).unnamed().property(properties);
         let component = if plain { component.plain() } else { component };
@@ -238,7 +238,7 @@ fn other_content_under_an_external_name_is_reported() {
 }
 
 #[test]
-fn what_belongs_to_others_is_refused() {
+fn revisions_of_others_are_rejected() {
     let v1 = stored("express-server-v1", 1, "a");
     let mut unlabelled = v1.clone();
     unlabelled.component = None;
@@ -278,7 +278,7 @@ fn what_belongs_to_others_is_refused() {
 }
 
 #[test]
-fn numbers_and_names_have_an_end() {
+fn numbers_and_names_are_limited() {
     let last = stored("canary", i64::MAX, "b");
     assert!(matches!(decided(&[last], None, "a"), Err(RevisionError::NoNumberLeft { .. })));
     let mut long = application(None, "a");
@@ -342,7 +342,7 @@ fn no_label_of_a_revision_is_in_a_selector() {
 }
 
 #[test]
-fn objects_are_read() {
+fn stored_revisions_are_parsed() {
     assert_eq!(StoredRevision::from_object(&json!({})), None);
     assert_eq!(StoredRevision::from_object(&json!({"metadata": {"name": 1, "uid": "b"}})), None);
     let unrecorded = StoredRevision::from_object(&json!({"metadata": {"name": "a"}})).unwrap();
@@ -354,7 +354,7 @@ fn objects_are_read() {
 }
 
 #[test]
-fn a_deployment_comes_from_the_stored_body() {
+fn a_deployment_is_rendered_from_the_stored_body() {
     let mut v1 = stored("express-server-v1", 1, "a");
     let workload = &mut Arc::make_mut(&mut v1.data)["spec"]["workload"];
     workload["spec"]["paused"] = json!(true);
@@ -415,7 +415,7 @@ fn references_are_resolved() {
 }
 
 #[test]
-fn the_oldest_unused_go() {
+fn the_oldest_unused_revisions_are_pruned() {
     let all: Vec<StoredRevision> =
         [10, 9, 2, 1].iter().map(|n| stored(&format!("express-server-v{n}"), *n, "a")).collect();
     let gone = |all: &[StoredRevision], in_use: &[&str], limit: usize| -> Vec<String> {
@@ -459,7 +459,7 @@ proptest! {
 
     /// Whatever somebody has written into a stored revision, it is judged.
     #[test]
-    fn any_stored_revision_is_judged(depth in 0_usize..8, value in any_json(), external in any::<bool>()) {
+    fn any_stored_revision_is_accepted_or_rejected(depth in 0_usize..8, value in any_json(), external in any::<bool>()) {
         let mut object = json!({"metadata": {"uid": "a", "resourceVersion": "1"}});
         let Ok(Decision::Create(new)) = decided(&[], None, "a") else { panic!("a new one") };
         object["metadata"]["name"] = json!(new.name);

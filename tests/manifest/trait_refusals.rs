@@ -31,7 +31,7 @@ fn manifest(block: &str) -> String {
 }
 
 #[test]
-fn every_refusal_of_a_trait_says_where_and_what() {
+fn every_problem_of_a_trait_has_a_place_and_a_message() {
     let mut wrong = String::new();
     let blocks: Vec<&str> = CASES.split("\n\n").collect();
     assert!(blocks.len() > 60);

@@ -72,7 +72,7 @@ fn traits_change_the_workload_of_every_kind() {
 }
 
 #[test]
-fn labels_of_the_application_and_of_traits_are_both_there() {
+fn labels_of_the_application_and_of_traits_are_both_set() {
     let labels = ["{type: labels, properties: {tier: front, team: b, app.oam.dev/name: null}}"];
     let application = application("webservice", "", &labels);
     let workload = workload(&application);
@@ -89,7 +89,7 @@ fn labels_of_the_application_and_of_traits_are_both_there() {
 }
 
 #[test]
-fn a_changed_trait_makes_a_revision_and_a_trait_without_effect_on_pods_makes_none() {
+fn only_traits_that_change_the_workload_create_a_revision() {
     let revision = |traits: &[&str], stored: &[_]| {
         let application = application("webservice", "", traits);
         decide_revision(stored, &application, &application.components[0], "prod")
@@ -106,7 +106,7 @@ fn a_changed_trait_makes_a_revision_and_a_trait_without_effect_on_pods_makes_non
 }
 
 #[test]
-fn the_objects_of_traits_are_apart_from_the_components_own() {
+fn objects_of_traits_are_separate_from_the_components_own() {
     let names = |properties: &str, traits: &[&str]| -> Vec<String> {
         let application = application("webservice", properties, traits);
         let outputs = render_trait_outputs(&application, &application.components[0], "prod");

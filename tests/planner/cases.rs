@@ -65,7 +65,7 @@ fn first_release_grows_from_nothing() {
 
 /// Without a record, a target that is not too large is a release that has come this far.
 #[test]
-fn a_release_continues_without_its_record_and_begins_again_without_its_target() {
+fn a_release_continues_without_its_record_and_restarts_without_its_target() {
     let mode = |world: &World| match world.plan(&desired("v1", 5, &[])) {
         Step::Claim { spec, resumes: false } => spec.mode,
         other => panic!("{other:?}"),
@@ -79,7 +79,7 @@ fn a_release_continues_without_its_record_and_begins_again_without_its_target() 
 }
 
 #[test]
-fn upgrade_swaps_batch_by_batch() {
+fn an_upgrade_proceeds_batch_by_batch() {
     let mut world = released();
     let (writes, end) = world.run(&desired("v2", 5, &[2, 3]));
     assert_eq!(
@@ -92,7 +92,7 @@ fn upgrade_swaps_batch_by_batch() {
 }
 
 #[test]
-fn gate_holds_and_resuming_does_not_repeat_the_batch() {
+fn a_gate_holds_and_a_resume_does_not_repeat_the_batch() {
     let mut world = released();
     let (writes, end) = world.run(&gated("v2", 5, &[2, 3], 0));
     assert_eq!(trace(&writes), ["v1=5 v2=0", "v1=5 v2=2", "v1=3 v2=2"]);
@@ -112,7 +112,7 @@ fn a_held_run_applied_again_writes_nothing() {
 }
 
 #[test]
-fn going_back_to_what_a_held_run_began_from_needs_no_batches_that_fit() {
+fn a_revert_of_a_held_run_does_not_need_batches_that_fit() {
     let mut world = held();
     world.observed.workloads.retain(|workload| workload.name != "v2");
     assert_eq!(world.sizes(), [("v1", 3)]);
@@ -137,7 +137,7 @@ fn a_gate_at_or_after_the_last_batch_is_open() {
 }
 
 #[test]
-fn a_gate_holds_a_first_release_and_a_scale_too() {
+fn a_gate_also_holds_a_first_release_and_a_scale() {
     let mut world = World::default();
     assert_eq!(world.run(&gated("v1", 5, &[2, 3], 0)).1, Step::Act(Action::Hold { batch: 0 }));
     assert_eq!(world.sizes(), [("v1", 2)]);
@@ -240,7 +240,7 @@ fn revert_between_the_halves_removes_no_healthy_pod() {
 
 /// An upgrade whose target has pods of an earlier try: with them, the sources are not more than the size asks for.
 #[test]
-fn an_upgrade_counts_the_pods_that_its_target_has_already() {
+fn an_upgrade_counts_existing_pods_of_its_target() {
     let mut world = World::with(&[("v1", 10), ("v2", 5)]);
     let (writes, _) = world.run(&gated("v2", 10, &[3, 3, 4], 0));
     assert_eq!(trace(&writes), ["v1=5 v2=5"]);
@@ -304,7 +304,7 @@ fn resize_in_mid_rollout_keeps_no_orphan() {
 }
 
 #[test]
-fn no_batches_are_one_batch_in_every_mode_and_never_kept() {
+fn without_batches_there_is_one_batch_which_is_not_recorded() {
     let mut world = World::default();
     let (writes, _) = world.run(&desired("v1", 5, &[]));
     assert_eq!(trace(&writes), ["v1=0", "v1=5"]);
@@ -338,7 +338,7 @@ fn a_finished_target_is_not_written_again() {
 }
 
 #[test]
-fn a_size_that_drifted_is_repaired_by_the_same_manifest() {
+fn a_drifted_size_is_repaired_by_the_same_manifest() {
     let mut world = released();
     world.observed.workloads[0].replicas = 3;
     world.settle();
@@ -352,14 +352,14 @@ fn a_size_that_drifted_is_repaired_by_the_same_manifest() {
 }
 
 #[test]
-fn pods_that_became_unready_are_waited_for_without_a_write() {
+fn unready_pods_are_awaited_without_a_write() {
     let mut world = released();
     world.observed.workloads[0].ready_replicas = 4;
     assert!(matches!(world.plan(&desired("v1", 5, &[2, 3])), Step::Act(Action::Wait { .. })));
 }
 
 #[test]
-fn batches_that_do_not_fit_are_refused_with_the_sums() {
+fn batches_that_do_not_fit_are_rejected_with_their_sums() {
     let world = World::default();
     let Step::Refuse(Refusal::BatchSumError(sum_error)) = world.plan(&desired("v1", 5, &[2, 2])) else {
         panic!()
@@ -375,7 +375,7 @@ fn batches_that_do_not_fit_are_refused_with_the_sums() {
 
 /// The partition of a run that is held is nothing without its batches.
 #[test]
-fn batches_that_do_not_fit_a_held_run_are_refused() {
+fn batches_that_do_not_fit_a_held_run_are_rejected() {
     let world = held();
     for batches in [&[1, 1][..], &[2, 4], &[9]] {
         let step = world.plan(&gated("v2", 5, batches, 0));
@@ -384,7 +384,7 @@ fn batches_that_do_not_fit_a_held_run_are_refused() {
 }
 
 #[test]
-fn a_run_that_is_held_between_batches_is_asked_again() {
+fn a_run_held_between_batches_is_checked_again() {
     let mut world = held();
     let request = gated("v2", 5, &[2, 3], 0);
     assert_eq!(world.plan(&request), Step::Act(Action::Hold { batch: 0 }));
@@ -394,7 +394,7 @@ fn a_run_that_is_held_between_batches_is_asked_again() {
 }
 
 #[test]
-fn a_run_that_was_killed_is_taken_up_where_it_stopped() {
+fn a_killed_run_resumes_where_it_stopped() {
     let mut world = released();
     world.run(&desired("v1", 7, &[1, 1]));
     let scale_in = desired("v1", 3, &[1, 3]);
@@ -489,7 +489,7 @@ fn a_changed_batch_list_resumes_from_the_recorded_size() {
 }
 
 #[test]
-fn going_back_to_what_a_held_run_began_from_needs_its_own_batches_to_fit_while_both_revisions_have_pods() {
+fn a_revert_needs_batches_that_fit_while_both_revisions_have_pods() {
     let world = held();
     assert!(matches!(world.plan(&desired("v1", 5, &[1, 1])), Step::Refuse(_)));
 }

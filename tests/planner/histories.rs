@@ -139,7 +139,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_keeps_the_limits_and_ends_where_the_last_manifest_says(
+    fn any_history_keeps_the_limits_and_ends_as_the_last_manifest_requests(
         commands in prop::collection::vec(command(), 1..6),
         broken in prop::collection::btree_set(prop_oneof![Just("v2"), Just("v3")], 0..2),
         last_size in 0_u32..9,

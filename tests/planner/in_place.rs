@@ -56,7 +56,7 @@ fn an_upgrade_lowers_the_partition_batch_by_batch() {
 
 /// An upgrade to a smaller size finds fewer pods than that where somebody has deleted its object.
 #[test]
-fn an_upgrade_whose_object_was_deleted_ends_all_the_same() {
+fn an_upgrade_completes_after_its_object_was_deleted() {
     for kind in KINDS {
         let mut replica = released(kind);
         replica.run(&Desired { partition: Some(0), ..replica.desired("v2", 2, &[1, 1]) });
@@ -95,7 +95,7 @@ fn the_first_batch_writes_template_size_and_partition_together() {
 }
 
 #[test]
-fn a_gate_holds_and_opens() {
+fn a_gate_holds_until_it_is_lifted() {
     for kind in KINDS {
         let mut replica = released(kind);
         let (writes, end) = replica.run(&gated(&replica, "v2", 0));
@@ -109,7 +109,7 @@ fn a_gate_holds_and_opens() {
 }
 
 #[test]
-fn a_revert_counts_the_pods_that_never_left() {
+fn a_revert_counts_remaining_pods_of_its_target() {
     for kind in KINDS {
         let mut replica = released(kind);
         replica.run(&gated(&replica, "v2", 0));
@@ -148,7 +148,7 @@ fn upgrades_grow_and_shrink() {
 }
 
 #[test]
-fn another_size_in_mid_rollout_resumes_from_what_has_moved() {
+fn a_resize_during_a_rollout_resumes_from_the_updated_pods() {
     for kind in KINDS {
         let mut replica = released(kind);
         replica.run(&gated(&replica, "v2", 0));
@@ -158,7 +158,7 @@ fn another_size_in_mid_rollout_resumes_from_what_has_moved() {
 }
 
 #[test]
-fn what_has_moved_and_does_not_work_takes_no_other_pod_away() {
+fn broken_updated_pods_stop_the_removal_of_others() {
     for kind in KINDS {
         let mut replica = released(kind);
         replica.broken = ["v2".to_owned()].into();
@@ -338,7 +338,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 6_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_history_gates_its_batches_and_ends_where_the_last_manifest_says(
+    fn any_history_gates_its_batches_and_ends_as_the_last_manifest_requests(
         kind in prop_oneof![Just(WorkloadKind::CloneSet), Just(WorkloadKind::StatefulSet)],
         commands in prop::collection::vec(command(), 1..6),
         broken in prop::collection::btree_set(prop_oneof![Just("v2"), Just("v3")], 0..2),

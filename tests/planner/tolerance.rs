@@ -102,7 +102,7 @@ fn the_last_batch_in_place_passes_with_a_pod_that_never_becomes_ready() {
 
 /// The batches of the manifest divide another change than what others have left to repair.
 #[test]
-fn a_repair_tolerates_what_the_last_batch_does() {
+fn a_repair_has_the_tolerance_of_the_last_batch() {
     let request = Desired { batches: Some(vec![batch(2, 0), batch(3, 1)]), ..desired("v1", 5, &[]) };
     let mut world = World::default();
     world.run(&request);

@@ -13,7 +13,7 @@ use crate::support::process::Process;
 use crate::support::scenario::IDENTITY;
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_vanishes_with_its_workloads_is_no_takeover() {
+async fn a_record_deleted_with_its_workloads_is_no_takeover() {
     let cluster = released(pod_rules::ready_after("1m")).await;
     let process = Process::new(IDENTITY);
     let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);

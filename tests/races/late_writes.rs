@@ -71,12 +71,12 @@ async fn after_the_successors_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_successors_target_was_made() {
+async fn after_the_successors_target_was_created() {
     arrives_when(|what| matches!(what, EventKind::WorkloadCreated { .. })).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_successors_first_batch_began() {
+async fn after_the_successors_first_batch_started() {
     arrives_when(|what| matches!(what, EventKind::WorkloadScaled { .. })).await;
 }
 
@@ -87,7 +87,7 @@ async fn after_the_successors_end() {
 
 /// Neither run sees what the other does: the first must not fill a target that it made after the other's claim.
 #[tokio::test(start_paused = true)]
-async fn a_target_made_after_the_successors_claim_stays_empty() {
+async fn a_target_created_after_the_successors_claim_stays_empty() {
     let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
     let scene = scenario.open().await;
     let cluster = &scene.cluster;

@@ -88,7 +88,7 @@ async fn a_lease_is_valid_from_the_request_that_acquires_it() {
 /// The Lease cannot be renewed from any second of a run on, for a while: whichever write would be next, the record of
 /// the end included.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_written_on_a_lost_lease_whenever_it_was_lost() {
+async fn nothing_is_written_after_the_lease_is_lost_at_any_time() {
     for seconds in 0..40 {
         case(&format!("lost after {seconds}s"));
         let cluster = released(pod_rules::ready_after("15s")).await;
@@ -118,7 +118,7 @@ fn check(run: &Run, begun: Duration, out: std::ops::Range<Duration>) {
 
 /// That a run is paused is noted under its Lease as well: another process may have claimed since.
 #[tokio::test(start_paused = true)]
-async fn a_pause_is_noted_under_the_lease() {
+async fn a_pause_is_recorded_under_the_lease() {
     let cluster = released(pod_rules::slow("web:2", "2m")).await;
     let begun = cluster.clock.elapsed().unsigned_abs();
     let out = Duration::from_secs(5)..Duration::from_secs(60);

@@ -29,7 +29,7 @@ pub(crate) async fn released(rules: impl AsRef<str>) -> TestCluster {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_waits_and_says_for_whom() {
+async fn the_second_run_reports_the_process_that_it_waits_for() {
     let cluster = released(pod_rules::ready_after("1m")).await;
     let from = cluster.history().len();
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
@@ -59,7 +59,7 @@ pub(crate) fn judge(cluster: &TestCluster, from: usize, requests: &[&Vec<Request
 
 /// Two of one mind: the second has nothing left to do.
 #[tokio::test(start_paused = true)]
-async fn the_second_of_two_with_one_manifest_writes_nothing_more() {
+async fn the_second_of_two_runs_of_a_manifest_writes_nothing() {
     let cluster = released(pod_rules::ready_after("10s")).await;
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
     let manifest = request_for(&[web(2, 5).batches(&["2", "3"])]);
@@ -71,7 +71,7 @@ async fn the_second_of_two_with_one_manifest_writes_nothing_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_has_an_end() {
+async fn a_queued_run_times_out() {
     let cluster = released(pod_rules::ready_after("5m")).await;
     let (alice, mut bob) = (Process::new("alice"), Process::new("bob"));
     bob.limits.lock = Duration::from_secs(30);
@@ -89,7 +89,7 @@ async fn patience_has_an_end() {
 
 /// A holder that renews its Lease no more is succeeded after one lease duration, and not before.
 #[tokio::test(start_paused = true)]
-async fn a_holder_that_vanished_is_succeeded() {
+async fn a_dead_holders_lease_expires() {
     let cluster = released(pod_rules::ready_after("5m")).await;
     let from = cluster.history().len();
     let (alice, bob) = (Process::new("alice"), Process::new("bob"));
@@ -110,7 +110,7 @@ async fn a_holder_that_vanished_is_succeeded() {
 
 /// A renewal that is never answered is given up in time for the next one.
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_hangs_does_not_lose_the_lease() {
+async fn a_hanging_renewal_does_not_lose_the_lease() {
     for hanging in [0..1, 3..4, 0..100] {
         let cluster = released(pod_rules::ready_after("1m")).await;
         let renewals = AtomicUsize::new(0);

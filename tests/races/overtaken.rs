@@ -36,7 +36,7 @@ fn nth(
 
 /// The source has no pods, and the run is about to delete it: by then it is the target of another.
 #[tokio::test(start_paused = true)]
-async fn a_drained_source_that_a_later_claim_has_stamped_is_not_deleted() {
+async fn a_drained_source_stamped_by_a_later_claim_is_not_deleted() {
     let cluster = released(pod_rules::READY).await;
     let from = cluster.history().len();
     let (first, second) = (process(), Process::new(IDENTITY));
@@ -73,7 +73,7 @@ async fn a_drained_source_that_a_later_claim_has_stamped_is_not_deleted() {
 /// The first run creates its target after the second has read the workloads and before it claims; and no watch of the
 /// second reports it.
 #[tokio::test(start_paused = true)]
-async fn a_target_made_just_before_the_claim_is_stamped() {
+async fn a_target_created_just_before_the_claim_is_stamped() {
     let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
     let scene = scenario.open().await;
     let cluster = &scene.cluster;
@@ -190,7 +190,7 @@ async fn a_superseded_run_does_not_record_the_pause_of_a_later_one() {
 
 /// The run was resumed, and is taken over just when it notes that it continues.
 #[tokio::test(start_paused = true)]
-async fn a_superseded_run_does_not_record_that_it_continues() {
+async fn a_superseded_run_does_not_record_its_resumption() {
     let cluster = released(pod_rules::slow("web:2", "10m")).await;
     let (driver, joe, jane) = (Process::new("driver"), Process::new("joe"), Process::new("jane"));
     let continued = note(2);

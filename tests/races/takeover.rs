@@ -33,7 +33,7 @@ fn check(cluster: &TestCluster, from: usize, first: &Run, second: &Run) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_ends_as_superseded() {
+async fn the_first_run_ends_as_superseded() {
     for scaled in 1..=3 {
         let cluster = released(pod_rules::ready_after("30s")).await;
         let from = cluster.history().len();

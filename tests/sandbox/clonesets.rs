@@ -69,7 +69,7 @@ async fn the_group_is_discovered_and_may_be_missing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_defaulted_and_unknown_fields_are_dropped() {
+async fn no_defaults_are_set_and_unknown_fields_are_dropped() {
     let (_sandbox, client) = client();
     let body = json!({
         "metadata": {"name": "web"},
@@ -95,7 +95,7 @@ async fn nothing_is_defaulted_and_unknown_fields_are_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_that_violate_the_schema_are_refused() {
+async fn bodies_that_violate_the_schema_are_rejected() {
     let (_sandbox, client) = client();
     let body = json!({"metadata": {"name": "web"}, "spec": {"replicas": "3", "template": {}}});
     let message = "CloneSet.apps.kruise.io \"web\" is invalid: [spec.replicas: Invalid value: \"string\": \

@@ -239,7 +239,7 @@ async fn unready_pods_are_deleted_before_ready_ones() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dependents_follow_a_deleted_deployment() {
+async fn dependents_of_a_deleted_deployment_are_deleted() {
     let (sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 3)).await;
     pass(200).await;
@@ -265,7 +265,7 @@ async fn a_foreground_deletion_deletes_the_owner_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orphans_stay_and_can_be_adopted() {
+async fn orphans_are_kept_and_can_be_adopted() {
     let (sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 2)).await;
     pass(200).await;
@@ -282,7 +282,7 @@ async fn orphans_stay_and_can_be_adopted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_whose_owner_is_missing_is_collected() {
+async fn an_object_with_a_missing_owner_is_collected() {
     let (sandbox, client) = client();
     let owner = made(&client, MAPS, &map("owner", &json!({}))).await;
     for (name, uid, kind) in [
@@ -360,7 +360,7 @@ async fn history_distinguishes_clients_from_controllers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn controllers_stop_with_the_last_handle() {
+async fn controllers_stop_when_the_last_handle_is_dropped() {
     let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let (sandbox, before) = (sandbox(""), alive());
     let other = sandbox.clone();
@@ -373,7 +373,7 @@ async fn controllers_stop_with_the_last_handle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_pods_are_no_burden() {
+async fn a_thousand_pods_are_fast() {
     let (_sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 1_000)).await;
     pass(1_000).await;

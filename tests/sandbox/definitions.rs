@@ -51,7 +51,7 @@ async fn a_definition_is_served_once_it_is_established() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_definition_takes_its_objects_along() {
+async fn a_deleted_definition_deletes_its_objects() {
     let (sandbox, client) = client();
     let path = "/apis/example.com/v1/namespaces/default/gadgets";
     made(&client, DEFINITIONS, &definition("gadgets", "Gadget")).await;
@@ -78,7 +78,7 @@ async fn a_kind_may_have_the_plural_of_another_group() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_definition_without_schema_or_with_another_name_is_refused() {
+async fn a_definition_without_schema_or_with_another_name_is_rejected() {
     let (_sandbox, client) = client();
     let mut body = definition("things", "Thing");
     body["metadata"]["name"] = json!("others.example.com");

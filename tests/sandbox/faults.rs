@@ -134,7 +134,7 @@ async fn watch_faults_take_effect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_can_be_refused_as_gone() {
+async fn a_watch_can_be_rejected_as_gone() {
     let (_sandbox, client, _) = faulty(0, || Verdict::Watch(WatchFault::GoneAsStatus));
     let (code, reason, _) = refusal(get(&client, &format!("{MAPS}?watch=true&resourceVersion=1")).await);
     assert_eq!((code, reason.as_str()), (410, "Expired"));

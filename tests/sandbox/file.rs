@@ -237,7 +237,7 @@ async fn errors_name_the_broken_file() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_write_that_cannot_be_saved_is_refused() {
+async fn a_first_write_that_cannot_be_saved_is_rejected() {
     let (directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
@@ -260,7 +260,7 @@ async fn leftovers_of_a_killed_writer_are_harmless() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_cannot_be_saved_is_refused() {
+async fn a_write_that_cannot_be_saved_is_rejected() {
     let (directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
@@ -352,7 +352,7 @@ fn concurrent_writers_lose_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_adds_what_it_changes() {
+async fn a_write_appends_its_changes() {
     let (_directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
@@ -370,7 +370,7 @@ async fn a_write_adds_what_it_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_that_outgrow_the_document_become_part_of_it() {
+async fn lines_that_outgrow_the_document_are_compacted() {
     let (_directory, path) = temporary_file();
     let (now, text) = (clock(), "x".repeat(1_000));
     let one = open(&path, rules(""), &now).unwrap();
@@ -390,7 +390,7 @@ async fn lines_that_outgrow_the_document_become_part_of_it() {
 
 /// Whatever is left of the last write, everything before it is there, and the next write follows.
 #[tokio::test(start_paused = true)]
-async fn a_writer_killed_at_any_byte_loses_its_last_write_alone() {
+async fn a_writer_killed_at_any_byte_loses_only_its_last_write() {
     let (_directory, path) = temporary_file();
     let now = clock();
     let sandbox = open(&path, rules("- {image: '*', readyAfter: 20ms}"), &now).unwrap();
@@ -419,7 +419,7 @@ async fn a_writer_killed_at_any_byte_loses_its_last_write_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_processes_add_to_one_file_and_compact_it() {
+async fn two_processes_append_to_one_file_and_compact_it() {
     let (_directory, path) = temporary_file();
     let now = clock();
     let (one, two) = (open(&path, rules(""), &now).unwrap(), open(&path, RulesSource::Stored, &now).unwrap());
@@ -445,7 +445,7 @@ async fn two_processes_add_to_one_file_and_compact_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_that_was_moved_is_an_error() {
+async fn a_moved_line_is_an_error() {
     let (_directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");

@@ -104,7 +104,7 @@ async fn a_suspended_job_has_no_pods() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deadline_or_its_age_ends_a_job() {
+async fn a_job_ends_at_its_deadline_and_expires() {
     let sandbox = sandbox("- {image: 'web:1', fail: NeverReady}\n- {image: '*', readyAfter: 20ms}");
     let client = sandbox.client("default");
     made(&client, JOBS, &job("slow", "web:1", &json!({"activeDeadlineSeconds": 5}))).await;
@@ -118,7 +118,7 @@ async fn a_deadline_or_its_age_ends_a_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_job_keeps_its_pods_unless_the_request_says_otherwise() {
+async fn a_deleted_job_orphans_its_pods_by_default() {
     let (_sandbox, client) = client();
     for (name, options, left) in
         [("kept", Value::Null, 1), ("gone", json!({"propagationPolicy": "Background"}), 1)]

@@ -38,7 +38,7 @@ pub(crate) fn warnings(sandbox: &Sandbox) -> Vec<(String, String, i64)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_rule_a_pod_is_ready_after_a_second() {
+async fn by_default_a_pod_is_ready_after_a_second() {
     let (_sandbox, client) = pod("").await;
     assert_eq!(web(&client).await["status"], json!({"phase": "Pending", "qosClass": "BestEffort"}));
     pass(6).await;

@@ -55,7 +55,7 @@ async fn a_future_version_is_too_large() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn strict_field_validation_refuses_unknown_fields() {
+async fn strict_field_validation_rejects_unknown_fields() {
     let (_sandbox, client) = client();
     let body = json!({"metadata": {"name": "odd"}, "odd": 1});
     let (code, _, message) = refusal(post(&client, &format!("{MAPS}?fieldValidation=Strict"), &body).await);

@@ -73,7 +73,7 @@ async fn every_writer_owns_what_it_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_a_manager_is_that_of_its_program() {
+async fn the_default_manager_is_the_user_agent() {
     let (_sandbox, client) = client();
     let request = http::Request::post(MAPS).header("user-agent", "kubectl/v1.36.0 (linux/amd64)");
     let body = map("one", &json!({"a": "1"})).to_string().into_bytes();
@@ -142,7 +142,7 @@ async fn an_apply_that_changes_nothing_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_fields_go_unless_another_manager_owns_them() {
+async fn dropped_fields_are_removed_unless_another_manager_owns_them() {
     let (_sandbox, client) = client();
     let env = |names: &[&str]| {
         let mut body = web(0);
@@ -179,7 +179,7 @@ async fn a_version_in_an_applied_body_is_a_precondition() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_controllers_create_has_no_managers() {
+async fn objects_of_controllers_have_no_managers() {
     let (_sandbox, client) = client();
     made(&client, DEPLOYMENTS, &web(1)).await;
     pass(1_000).await;
@@ -219,7 +219,7 @@ async fn an_autoscaler_is_applied_in_either_version() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn texts_of_a_secret_can_be_applied() {
+async fn string_data_of_a_secret_can_be_applied() {
     let (_sandbox, client) = client();
     let path = "/api/v1/namespaces/default/secrets/one?fieldManager=me";
     let body = |texts: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "one"}, "stringData": texts});
@@ -229,7 +229,7 @@ async fn texts_of_a_secret_can_be_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_may_hand_fields_to_others() {
+async fn an_update_can_hand_fields_to_others() {
     let (_sandbox, client) = client();
     let mut object = made(&client, MAPS, &map("one", &json!({"a": "1"}))).await;
     let entry = json!({

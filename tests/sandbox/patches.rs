@@ -10,7 +10,7 @@ async fn web() -> (rollout::sandbox::Sandbox, kube::Client, String, Value) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_json_patch_whose_tests_hold_is_applied() {
+async fn a_json_patch_with_passing_tests_is_applied() {
     let (_sandbox, client, path, made) = web().await;
     let body = json!([
         {"op": "test", "path": "/metadata/uid", "value": made["metadata"]["uid"]},
@@ -25,7 +25,7 @@ async fn a_json_patch_whose_tests_hold_is_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_json_patch_whose_test_fails_changes_nothing() {
+async fn a_json_patch_with_a_failing_test_changes_nothing() {
     let (_sandbox, client, path, made) = web().await;
     let body = json!([
         {"op": "replace", "path": "/spec/replicas", "value": 3},
@@ -52,7 +52,7 @@ async fn a_json_patch_whose_test_fails_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn broken_json_patches_are_refused() {
+async fn invalid_json_patches_are_rejected() {
     let (_sandbox, client, path, made) = web().await;
     for (body, code) in [
         (json!([{"op": "remove", "path": "/spec/nothing"}]), 422),
@@ -67,7 +67,7 @@ async fn broken_json_patches_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_patch_may_require_a_version() {
+async fn a_patch_can_require_a_version() {
     let (_sandbox, client, path, made) = web().await;
     let at = |version: &Value| json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 2}});
     let (code, reason, _) = refusal(patch(&client, &path, MERGE_PATCH, &at(&json!("999"))).await);
@@ -92,7 +92,7 @@ async fn a_strategic_patch_finds_containers_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_patch_types_are_refused() {
+async fn unknown_patch_types_are_rejected() {
     let (_sandbox, client, path, _) = web().await;
     let (code, reason, _) = refusal(patch(&client, &path, "application/json", &json!({})).await);
     assert_eq!((code, reason.as_str()), (415, "UnsupportedMediaType"));
@@ -121,7 +121,7 @@ async fn apply_creates_then_merges() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn apply_needs_a_manager() {
+async fn apply_requires_a_manager() {
     let (_sandbox, client) = client();
     let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}});
     let answer = refusal(patch(&client, &format!("{MAPS}/one"), APPLY_PATCH, &body).await);

@@ -59,7 +59,7 @@ async fn a_new_template_replaces_the_pod_of_a_daemon_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn claims_are_bound_and_stay_while_a_pod_uses_them() {
+async fn claims_are_bound_and_kept_while_a_pod_uses_them() {
     let (_sandbox, client) = client();
     let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     made(&client, CLAIMS, &json!({"metadata": {"name": "disk"}, "spec": spec})).await;
@@ -87,7 +87,7 @@ async fn claims_are_bound_and_stay_while_a_pod_uses_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_balancer_gets_an_address_when_the_rules_say() {
+async fn a_load_balancer_gets_an_address_according_to_the_rules() {
     let sandbox =
         sandbox("- {image: 'service/never', fail: NeverReady}\n- {image: 'service/*', readyAfter: 5s}");
     let client = sandbox.client("default");

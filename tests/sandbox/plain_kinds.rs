@@ -10,7 +10,7 @@ const SCALERS: &str = "/apis/autoscaling/v2/namespaces/default/horizontalpodauto
 const OLD_SCALERS: &str = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers";
 
 #[tokio::test(start_paused = true)]
-async fn texts_of_a_secret_are_stored_as_data() {
+async fn string_data_of_a_secret_is_stored_as_data() {
     let (_sandbox, client) = client();
     let body = json!({"metadata": {"name": "one"}, "stringData": {"a": "b"}, "data": {"c": "ZA=="}});
     let made = made(&client, SECRETS, &body).await;
@@ -19,7 +19,7 @@ async fn texts_of_a_secret_are_stored_as_data() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn incomplete_objects_are_refused() {
+async fn incomplete_objects_are_rejected() {
     let (_sandbox, client) = client();
     let jobs = "/apis/batch/v1/namespaces/default/jobs";
     let claims = "/api/v1/namespaces/default/persistentvolumeclaims";
@@ -70,7 +70,7 @@ async fn incomplete_objects_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn roles_have_no_namespace_and_any_name() {
+async fn cluster_roles_can_have_any_name() {
     let (_sandbox, client) = client();
     let rules = json!([{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]);
     let made = made(&client, ROLES, &json!({"metadata": {"name": "System:One"}, "rules": rules})).await;

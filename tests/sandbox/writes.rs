@@ -128,7 +128,7 @@ async fn names_can_be_generated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn invalid_objects_are_refused_with_every_cause() {
+async fn invalid_objects_are_rejected_with_every_cause() {
     let (_sandbox, client) = client();
     let mut body = deployment("web", "web:1", -1);
     body["spec"]["template"]["metadata"]["labels"] = json!({"app": "other"});
@@ -149,7 +149,7 @@ async fn invalid_objects_are_refused_with_every_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_names_are_refused() {
+async fn invalid_names_are_rejected() {
     let (_sandbox, client) = client();
     let (code, reason, message) = refusal(post(&client, MAPS, &map("Bad_Name", &json!({}))).await);
     assert_eq!((code, reason.as_str()), (422, "Invalid"));
@@ -161,7 +161,7 @@ async fn bad_names_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_types_are_refused_and_never_stored() {
+async fn wrong_types_are_rejected_and_never_stored() {
     let (sandbox, client) = client();
     for (field, wrong) in [
         ("replicas", json!("two")),
@@ -200,7 +200,7 @@ async fn only_the_spec_raises_the_generation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_annotations_of_a_deployment_raise_its_generation_too() {
+async fn annotations_of_a_deployment_also_raise_its_generation() {
     let (_sandbox, client) = client();
     made(&client, DEPLOYMENTS, &deployment("web", "web:1", 0)).await;
     let body = json!({"metadata": {"annotations": {"a": "b"}}});
@@ -215,7 +215,7 @@ async fn the_annotations_of_a_deployment_raise_its_generation_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_must_not_name_a_version() {
+async fn a_create_must_not_have_a_version() {
     let (_sandbox, client) = client();
     let mut body = map("one", &json!({}));
     body["metadata"]["resourceVersion"] = json!("7");
@@ -298,7 +298,7 @@ async fn deletions_check_their_preconditions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn finalizers_hold_an_object() {
+async fn finalizers_delay_a_deletion() {
     let (_sandbox, client) = client();
     let mut body = map("one", &json!({}));
     body["metadata"]["finalizers"] = json!(["example.com/hold"]);

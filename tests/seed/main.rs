@@ -78,7 +78,7 @@ fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
 
 /// The very walk that is walked on a real cluster.
 #[test]
-fn the_walk_goes_as_on_every_ground() {
+fn the_walk_succeeds_in_the_sandbox() {
     walk::walk(&TestEnv::new(), "examples", |_| {});
 }
 
@@ -203,7 +203,7 @@ fn revisions_are_recorded_as_the_original_does() {
 }
 
 #[test]
-fn the_walk_leaves_every_run_in_the_history() {
+fn the_history_contains_every_run_of_the_walk() {
     let history = walked(6).run_ok("history").stdout;
     insta::assert_snapshot!(redact::data(&history), @"
     REVISION   NAME                IMAGE                        READY   AGE

@@ -66,7 +66,7 @@ async fn a_container_that_crashes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_that_fits_nowhere() {
+async fn a_pod_that_cannot_be_scheduled() {
     names_the_reason("Unschedulable", "Unschedulable").await;
 }
 

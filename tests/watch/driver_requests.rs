@@ -13,7 +13,7 @@ use crate::support::test_cluster::TestCluster;
 
 /// Ten minutes for a pod, and nothing is asked but what keeps the watch and the Lease, and once a minute why.
 #[tokio::test(start_paused = true)]
-async fn next_to_nothing_is_asked_while_waiting() {
+async fn few_requests_are_sent_while_waiting() {
     let cluster = TestCluster::open(pod_rules::ready_after("10m")).await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = Duration::from_secs(3_600);
@@ -40,7 +40,7 @@ async fn next_to_nothing_is_asked_while_waiting() {
 
 /// What comes after the verdict is a courtesy, which a silent server must not turn into waiting.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_waited_for_after_the_verdict() {
+async fn nothing_is_awaited_after_the_outcome() {
     let cluster = TestCluster::open(pod_rules::ready_after("1s")).await;
     let is_courtesy = |seen: &RequestInfo| seen.kind == "leases" && seen.verb == Verb::Patch;
     let process = Process::with(IDENTITY, move |seen| match is_courtesy(seen) {
@@ -74,7 +74,7 @@ async fn a_failure_is_reported_even_if_it_cannot_be_recorded() {
 /// What many components ask for at one moment is one request: the reads of an application do not grow with it. Only the
 /// events before a rollout's first write, and a drained source before its deletion, are read for each component.
 #[tokio::test(start_paused = true)]
-async fn an_application_reads_no_more_for_more_components() {
+async fn the_reads_of_an_application_do_not_grow_with_its_components() {
     type Shape = fn(Component) -> Component;
     let cases: [(&str, usize, Shape); 2] =
         [("in batches", 2, |one| one.batches(&["1", "1"])), ("as a whole", 0, Component::plain)];

@@ -52,7 +52,7 @@ fn with_volume() -> Component {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_failure_is_named_with_what_there_is_to_know() {
+async fn each_failure_is_reported_with_evidence() {
     for (fail, component, words) in [
         ("ErrImagePull", web(1, 1), &["ErrImagePull: failed to pull and unpack image \"web:1\""][..]),
         ("InvalidImageName", web(1, 1), &["InvalidImageName: Failed to apply default image tag \"web:1\""]),
@@ -86,7 +86,7 @@ async fn each_failure_is_named_with_what_there_is_to_know() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_only_a_user_can_fix_ends_the_run_at_once() {
+async fn failures_that_need_a_user_end_the_run_at_once() {
     for (fail, component) in [
         ("ErrImagePull", web(1, 1)),
         ("InvalidImageName", web(1, 1)),
@@ -103,7 +103,7 @@ async fn what_only_a_user_can_fix_ends_the_run_at_once() {
 
 /// Several at once as well, of which one would look while another does.
 #[tokio::test(start_paused = true)]
-async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
+async fn a_crash_loop_ends_the_run_seconds_after_the_third_restart() {
     let cluster = TestCluster::open(pod_rules::failing("*", "CrashLoopBackOff")).await;
     let mut process = Process::new(IDENTITY);
     process.limits.fail_fast = FailFast::On;
@@ -123,7 +123,7 @@ async fn what_keeps_crashing_ends_the_run_seconds_after_its_third_restart() {
 
 /// The name of the one begins as the other's does.
 #[tokio::test(start_paused = true)]
-async fn a_warning_about_another_workload_is_no_cause() {
+async fn warnings_about_other_workloads_are_ignored() {
     let warning = |kind: &str, name: &str, reason: &str| {
         json!({"metadata": {"name": name}, "involvedObject": {"kind": kind, "name": name}, "type": "Warning",
                "reason": reason, "message": "it failed", "lastTimestamp": "2026-03-01T12:00:00Z"})
@@ -164,7 +164,7 @@ fn is_look(seen: &RequestInfo) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_answers_no_look_delays_no_verdict() {
+async fn unanswered_reads_do_not_delay_the_outcome() {
     let mut process =
         Process::with(IDENTITY, |seen| if is_look(seen) { Fate::Verdict(Verdict::Hang) } else { PASS });
     let (run, lasted) = released("CrashLoopBackOff", web(1, 1), &mut process).await;
@@ -178,7 +178,7 @@ async fn a_server_that_answers_no_look_delays_no_verdict() {
 
 /// Evidence that arrived in time is printed.
 #[tokio::test(start_paused = true)]
-async fn a_server_that_answers_in_part_is_quoted() {
+async fn available_evidence_is_printed_if_requests_hang() {
     let mut process = Process::with(IDENTITY, |seen| {
         if seen.kind == "events" || seen.kind == "pods/log" { Fate::Verdict(Verdict::Hang) } else { PASS }
     });

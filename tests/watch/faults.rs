@@ -49,7 +49,7 @@ async fn each_watch_is_closed_after_some_events() {
 
 /// As behind a proxy that lets no watch through: lists tell what has changed.
 #[tokio::test(start_paused = true)]
-async fn watches_that_end_at_once_are_opened_rarely() {
+async fn watches_that_end_at_once_are_reopened_rarely() {
     let scenario = scenarios::named("upgrade");
     let reference = scenario.reference().await;
     let scene = scenario.open().await;
@@ -65,7 +65,7 @@ async fn watches_that_end_at_once_are_opened_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_watch_forgets_after_some_events() {
+async fn each_watch_expires_after_some_events() {
     survives(scenarios::named("upgrade"), |events| with_watches(50, WatchFault::GoneAfter(events))).await;
 }
 
@@ -82,7 +82,7 @@ async fn every_event_comes_twice() {
 
 /// A server that has lost the history refuses each watch from the old version on, until there is a new list.
 #[tokio::test(start_paused = true)]
-async fn a_watch_from_a_lost_version_is_given_up() {
+async fn a_watch_from_an_expired_version_is_restarted() {
     survives(scenarios::named("upgrade"), |count| {
         let (watches, is_lost) = (AtomicUsize::new(0), AtomicBool::new(false));
         Process::with(IDENTITY, move |seen| {

@@ -25,7 +25,7 @@ async fn patch(cluster: &TestCluster, change: Value) {
 
 /// Somebody takes a pod from the target while the last source is being deleted, and no watch works by then.
 #[tokio::test(start_paused = true)]
-async fn a_size_taken_away_at_the_end_is_given_back() {
+async fn a_size_reduced_at_the_end_is_restored() {
     let scenario = scenarios::named("upgrade");
     let scene = scenario.open().await;
     let cluster = &scene.cluster;

@@ -64,7 +64,7 @@ async fn follow(cluster: &TestCluster, happens: impl Future<Output = ()>) -> Run
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_is_one_list_of_each_kind() {
+async fn status_lists_each_kind_once() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     release(&cluster, &many()).await;
     let look = async |context: &Context| {
@@ -85,7 +85,7 @@ async fn a_follower_lists_each_kind_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_and_goes_is_seen() {
+async fn created_and_deleted_components_are_observed() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let happens = async {
         release(&cluster, &[component("web", 1, 1)]).await;

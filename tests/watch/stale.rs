@@ -57,7 +57,7 @@ async fn warn(cluster: &TestCluster, name: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_condition_from_before_the_batch_ends_no_run() {
+async fn a_condition_from_before_the_batch_does_not_end_the_run() {
     let cluster = TestCluster::open(pod_rules::ready_after("20s")).await;
     let is_scaled = |seen: &RequestInfo| {
         let operations = seen.body.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
@@ -72,7 +72,7 @@ async fn a_condition_from_before_the_batch_ends_no_run() {
 
 /// A process that has written nothing yet compares with its first look.
 #[tokio::test(start_paused = true)]
-async fn a_condition_from_before_a_wait_without_writes_ends_no_run() {
+async fn a_condition_from_before_a_wait_does_not_end_the_run() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     assert!(cluster.run(&hasty(), &request_for(&[web(1, 2)])).await.is_success());
     cluster.settle().await;
@@ -86,7 +86,7 @@ async fn a_condition_from_before_a_wait_without_writes_ends_no_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_warning_from_before_the_batch_ends_no_run() {
+async fn a_warning_from_before_the_batch_does_not_end_the_run() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let db = |size: u32| request_for(&[component("db", 1, size).of("statefulset")]);
     assert!(cluster.run(&hasty(), &db(1)).await.is_success());
@@ -137,7 +137,7 @@ async fn a_paused_target_is_unpaused_with_its_batch() {
 
 /// A pod template that somebody changed under the pause would replace all pods at once.
 #[tokio::test(start_paused = true)]
-async fn a_pause_over_another_template_is_named() {
+async fn a_pause_with_another_template_is_reported() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     assert!(cluster.run(&Process::new(IDENTITY), &request_for(&[web(1, 2)])).await.is_success());
     let template = json!({"metadata": {"annotations": {"changed": "yes"}}});

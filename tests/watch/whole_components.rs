@@ -34,7 +34,7 @@ async fn failed(component: &str, fail: &str, fail_fast: FailFast, limit: Duratio
 }
 
 #[tokio::test(start_paused = true)]
-async fn pods_are_found_whatever_makes_them() {
+async fn pods_are_found_for_every_kind_of_owner() {
     for (component, described) in [
         (DAEMON, "pods -l app.oam.dev/component=web"),
         (TASK, "pods -l app.oam.dev/component=web"),
@@ -70,7 +70,7 @@ async fn a_job_that_has_failed_ends_the_run_with_its_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pods_that_have_succeeded_are_no_problem() {
+async fn succeeded_pods_are_not_reported() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let mut process = Process::new(IDENTITY);
     process.limits.fail_fast = FailFast::On;
@@ -79,7 +79,7 @@ async fn pods_that_have_succeeded_are_no_problem() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_now_counts_the_pods_that_still_serve() {
+async fn the_evidence_counts_the_pods_that_still_serve() {
     let cluster = TestCluster::open("- {image: 'web:2', fail: ImagePullBackOff}").await;
     let mut process = Process::new(IDENTITY);
     process.limits.batch = MINUTE;
