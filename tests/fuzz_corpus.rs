@@ -1,5 +1,4 @@
-//! The corpus of the fuzz targets, with any compiler: each input is tried once, and so are some that differ from it a
-//! little.
+//! The corpus of the fuzz targets, with any compiler: each input is run once, and so are some slight variations of it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +10,7 @@ use std::path::Path;
 #[allow(dead_code, unreachable_pub, clippy::expect_used, reason = "it is another crate's")]
 mod rollout_fuzz;
 
-/// How many variations of each input are tried: few, since libFuzzer tries millions.
+/// The number of variations of each input: few, since libFuzzer tries millions.
 const VARIATIONS: usize = 16;
 
 fn replay(target: &str, run: fn(&[u8])) {

@@ -1,4 +1,4 @@
-//! Random histories in a cluster in this process, other ones than those that are also played on a real one.
+//! Random histories in an in-process cluster, with other seeds than those that are also played on a real one.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,10 +8,10 @@ use support::histories::{Act, RULES};
 use support::random;
 use support::test_cluster::TestCluster;
 
-/// Where the seeds begin.
+/// The first seed.
 const FIRST: u64 = 1_000;
 
-/// How many histories are played, in each of four tests: as many as fit into a quarter of a minute.
+/// The number of histories in each of four tests: as many as fit into a quarter of a minute.
 const EACH: u64 = 200;
 
 async fn play(part: u64) {

@@ -1,4 +1,4 @@
-//! The gates between batches: what hooks and metrics say, and what becomes of a run that dies at one.
+//! The gates between batches: results of hooks and metrics, and runs that die at a gate.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ use crate::support::test_cluster::TestCluster;
 pub(crate) const METRIC: &str = "analysis: [{name: errors, interval: 10s, count: 2, successCondition: result < 1, \
      failureCondition: result > 2, provider: {exec: {command: [errors, '{{revision}}', '{{source}}', '{{batch}}']}}}]";
 
-/// Four pods in two batches, with such gates.
+/// Four pods in two batches, with these gates.
 pub(crate) fn gated(version: u32, gates: &str) -> Component {
     web(version, 4).batches(&["1", "3"]).rollout(gates)
 }
@@ -35,7 +35,7 @@ pub(crate) fn process(probe: &Rc<ScriptedProbe>) -> Process {
     process
 }
 
-/// Values one after the other, the last for ever.
+/// A probe that returns these values in order, the last one repeatedly.
 fn values(values: &'static [&'static str]) -> Rc<ScriptedProbe> {
     let next = Cell::new(0);
     ScriptedProbe::new(move |_| {
@@ -85,7 +85,7 @@ async fn a_bad_value_stops_the_run_between_batches_and_a_rerun_measures_again() 
     cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await.succeeded();
     assert_eq!(cluster.sizes(), sizes(&[("web-v2", 4)]));
     assert_eq!(commands(&probe).len(), 4);
-    // Where nothing is to be done, nothing is asked.
+    // If there is nothing to do, no gate is called.
     cluster.run(&process(&probe), &request_for(&[gated(2, METRIC)])).await.succeeded();
     assert_eq!(commands(&probe).len(), 4);
 }
@@ -124,7 +124,7 @@ async fn an_inconclusive_value_holds_the_run_until_it_is_promoted() {
         .await
         .succeeded();
     assert_eq!(cluster.sizes(), sizes(&[("web-v2", 4)]), "{}", promoted.transcript());
-    // Only what comes after the gate is measured.
+    // Only the later batch is measured.
     let batches: Vec<String> = commands(&probe).into_iter().map(|command| command[3].clone()).collect();
     assert_eq!(batches, ["2", "2"]);
 }
@@ -136,7 +136,7 @@ async fn a_promotion_past_a_metric_still_calls_the_later_hooks() {
     cluster.run(&process(&values(&["1.5"])), &request_for(&[component()])).await;
     let probe = ScriptedProbe::good();
     let promote = async |context: &_| Command::Promote.perform_all(context).await;
-    // The promotion dies before it has called one; what it has passed stays passed.
+    // The promotion dies before it calls a hook; the gate that it passed stays passed.
     let mut first = Process::with(IDENTITY, |seen| {
         let is_scaling = seen.verb == Verb::Patch && seen.name.as_deref() == Some("web-v2");
         if is_scaling && seen.kind == "deployments" { Fate::DeathBefore } else { PASS }
@@ -168,7 +168,7 @@ async fn a_closed_window_holds_the_run_if_requested() {
     };
     assert!(reason.starts_with("before batch 1 of 2, the window is closed until "), "{reason}");
     assert_eq!((calls(&probe).len(), cluster.sizes()), (1, sizes(&[("web-v1", 4), ("web-v2", 0)])));
-    // A promotion passes the window of one batch, and the hooks behind it are called.
+    // A promotion passes the window of one batch, and the later hooks are called.
     let promote = async |context: &_| Command::Promote.perform_all(context).await;
     let promoted = cluster.perform(&process(&probe), promote).await;
     assert_eq!(cluster.sizes(), sizes(&[("web-v1", 3), ("web-v2", 1)]), "{}", promoted.transcript());
@@ -178,7 +178,7 @@ async fn a_closed_window_holds_the_run_if_requested() {
     assert_eq!(paths, ["start", "before", "after", "before", "after", "end"]);
 }
 
-/// A run that ends at its first gate, before any pod is the target's, is continued without its manifest.
+/// A run that ends at its first gate, before the target has a pod, is continued without its manifest.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_ends_at_its_first_gate_can_be_continued() {
     for kind in ["webservice", "statefulset", "cloneset-service"] {
@@ -225,7 +225,7 @@ async fn a_target_is_compared_with_its_source() {
     let good = probe("0.2");
     cluster.run(&process(&good), &request_for(&[gated(2, COMPARED)])).await.succeeded();
     let asked: Vec<String> = commands(&good).into_iter().map(|command| command[1].clone()).collect();
-    // After the last batch there is nothing to compare with.
+    // After the last batch, there is no source to compare with.
     assert_eq!(asked, ["web-v2", "web-v1", "web-v2"]);
 }
 
@@ -302,7 +302,7 @@ async fn gates_with_local_access_are_rejected_unless_trusted() {
     }
 }
 
-/// A gate that has failed stays due, whatever batches the rerun has.
+/// A failed gate stays due, regardless of the batches of the rerun.
 #[tokio::test(start_paused = true)]
 async fn other_batches_do_not_pass_a_gate() {
     const WINDOW: &str =
@@ -318,7 +318,7 @@ async fn other_batches_do_not_pass_a_gate() {
     assert_eq!(cluster.sizes(), sizes(&[("web-v2", 4)]));
 }
 
-/// Nothing is watched during a pause, so the soak time begins again after it.
+/// Nothing is observed during a pause, so the soak time restarts after it.
 #[tokio::test(start_paused = true)]
 async fn a_pause_does_not_count_at_a_gate() {
     let cluster = open().await;
@@ -336,7 +336,7 @@ async fn a_pause_does_not_count_at_a_gate() {
     assert!(took >= Duration::from_secs((9 + 10 + 10) * 60), "{took:?}: {}", run.transcript());
 }
 
-/// Somebody who may write the run record gives it a gate that runs a command.
+/// A user with write access to the run record adds a gate that runs a command.
 #[tokio::test(start_paused = true)]
 async fn a_gate_that_is_added_to_the_record_is_not_trusted() {
     let cluster = open().await;
@@ -364,7 +364,7 @@ async fn a_gate_that_is_added_to_the_record_is_not_trusted() {
     assert!(probe.asked().is_empty());
 }
 
-/// A value that was neither good nor bad is measured again, also where the run would be held after the batch.
+/// An inconclusive value is measured again, even if the run would be held after the batch.
 #[tokio::test(start_paused = true)]
 async fn an_inconclusive_value_before_a_partition_is_measured_again() {
     let cluster = open().await;
@@ -386,7 +386,7 @@ fn gate_of(run: &Run) -> HoldPoint {
     }
 }
 
-/// What does not answer, a hook or a provider, holds up no deadline, and is what was waited for.
+/// A hook or provider that does not answer delays no deadline, and is reported as the cause.
 #[tokio::test(start_paused = true)]
 async fn a_gate_that_does_not_answer_delays_no_deadline() {
     let hook = "rolloutWebhooks: [{type: post-batch-rollout, name: slow, url: 'http://hooks/slow'}]";
@@ -421,7 +421,7 @@ async fn a_gate_that_does_not_answer_delays_no_deadline() {
     }
 }
 
-/// A pause, or another run, does not wait for the answer to a call.
+/// A pause or another run does not wait for the response to a call.
 #[tokio::test(start_paused = true)]
 async fn a_gate_that_does_not_answer_delays_no_other_command() {
     const SLOW: &str = "rolloutWebhooks: [{type: post-batch-rollout, name: slow, url: 'http://hooks/slow'}]";

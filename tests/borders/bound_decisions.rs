@@ -1,4 +1,4 @@
-//! Decisions about a run, carried out after another has followed it: they do nothing and report that.
+//! Decisions about a run that are carried out after another run has followed: they do nothing and report it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -54,7 +54,7 @@ async fn remove(cluster: &TestCluster, inventory: &Inventory, extent: DeleteExte
     cluster.perform(&Process::new("remover"), work).await
 }
 
-/// What was decided to go has been rolled out again before it went.
+/// The component is rolled out again between the decision and its deletion.
 #[tokio::test(start_paused = true)]
 async fn a_removal_does_not_delete_components_claimed_since() {
     for component in [None, Some("web")] {
@@ -71,7 +71,7 @@ async fn a_removal_does_not_delete_components_claimed_since() {
     }
 }
 
-/// Somebody was shown a list; an object that came after it was not confirmed.
+/// An object that is created after the list was confirmed is not confirmed.
 #[tokio::test(start_paused = true)]
 async fn objects_that_were_not_confirmed_are_kept() {
     let cluster = released().await;
@@ -90,7 +90,7 @@ async fn objects_that_were_not_confirmed_are_kept() {
     assert!(cluster.sizes().is_empty() && cluster.record("web").is_none());
 }
 
-/// A run that begins at every request of a removal keeps what it has made.
+/// A run that starts at any request of a removal keeps the objects that it created.
 #[tokio::test(start_paused = true)]
 async fn a_removal_superseded_at_any_request_deletes_nothing_of_the_later_run() {
     let requests = {
@@ -130,7 +130,7 @@ async fn a_removal_superseded_at_any_request_deletes_nothing_of_the_later_run() 
     }
 }
 
-/// Whether the Lease is still held is asked before each object; as long as that is not answered, nothing goes.
+/// The Lease is read before each deletion; while it cannot be read, nothing is deleted.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
     for kind in ["leases", "configmaps"] {
@@ -139,7 +139,7 @@ async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
         let out = Duration::from_secs(20);
         let (clock, down) = (cluster.clock.clone(), cluster.clock.elapsed().unsigned_abs() + out);
         let is_read = move |seen: &RequestInfo| seen.verb == Verb::Get && seen.kind == kind;
-        // The first finds the Lease free.
+        // The first read finds the Lease free.
         let reads = AtomicUsize::new(usize::from(kind == "configmaps"));
         let remover = Process::with("remover", move |seen| {
             let is_out = is_read(seen) && reads.fetch_add(1, Ordering::Relaxed) > 0;
@@ -163,7 +163,7 @@ async fn nothing_is_removed_while_the_lease_or_the_record_cannot_be_read() {
     }
 }
 
-/// A removal ends the run that it interrupts, and leaves one that has ended as it was.
+/// A removal ends the run that it interrupts, and keeps the outcome of one that has ended.
 #[tokio::test(start_paused = true)]
 async fn a_removal_records_how_the_run_ended() {
     for (partition, outcome) in [(Some(0), "Superseded"), (None, "Succeeded")] {
@@ -181,7 +181,7 @@ async fn a_removal_records_how_the_run_ended() {
     }
 }
 
-/// The application's Lease is that of its other components as well.
+/// The application's other components need its Lease as well.
 #[tokio::test(start_paused = true)]
 async fn the_lease_is_deleted_with_the_last_component() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -193,7 +193,7 @@ async fn the_lease_is_deleted_with_the_last_component() {
     assert_eq!(cluster.objects("Lease").len(), 0);
 }
 
-/// Whether a component was claimed since, its record says: where that cannot be read at all, nothing goes.
+/// The record shows whether a component was claimed since; if it cannot be read, nothing is deleted.
 #[tokio::test(start_paused = true)]
 async fn components_with_unreadable_records_are_kept() {
     let cluster = released().await;
@@ -212,7 +212,7 @@ async fn components_with_unreadable_records_are_kept() {
     assert_eq!(deletes.count(), 0, "{}", run.transcript());
 }
 
-/// What was asked about one run is not done to the run that came after it.
+/// A command about one run is not applied to a later run.
 #[tokio::test(start_paused = true)]
 async fn commands_about_one_run_do_not_affect_the_next() {
     let kind = WorkloadKind::Deployment;
@@ -236,7 +236,7 @@ async fn commands_about_one_run_do_not_affect_the_next() {
     }
 }
 
-/// A run that changes nothing but what is beside the pods is a run as well.
+/// A run that changes only other objects than workloads is a run as well.
 #[tokio::test(start_paused = true)]
 async fn a_resume_of_one_run_keeps_the_objects_of_the_next() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -265,7 +265,7 @@ async fn held() -> TestCluster {
     cluster
 }
 
-/// A command whose claim was accepted and not answered has claimed the component itself.
+/// A command whose claim was accepted but not answered recognises that claim as its own.
 #[tokio::test(start_paused = true)]
 async fn a_command_is_not_superseded_by_its_own_unanswered_claim() {
     for command in [Command::Abort, Command::Undo, Command::UndoNow, Command::Promote] {
@@ -285,7 +285,7 @@ async fn a_command_is_not_superseded_by_its_own_unanswered_claim() {
     }
 }
 
-/// Somebody resumes a run that meanwhile is another's, who has paused it.
+/// A run is resumed that meanwhile was replaced by another, which is paused.
 #[tokio::test(start_paused = true)]
 async fn a_late_resume_does_not_end_a_later_pause() {
     let cluster = held().await;

@@ -1,4 +1,4 @@
-//! A deadline holds whatever the run is doing: writes that a webhook keeps failing, and a server that does not answer.
+//! A deadline applies in every state of a run: while a webhook rejects writes, or the server does not answer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::support::process::Process;
 use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
 
-/// Time for a batch, far less than the patience with an API server that fails.
+/// The batch deadline, far shorter than the retries of a failing API server.
 const BATCH: Duration = Duration::from_secs(40);
 
 fn is_scaling(seen: &RequestInfo) -> bool {
     seen.verb == Verb::Patch && seen.kind == "deployments" && seen.name.as_deref() == Some("web-v2")
 }
 
-/// A process to whose writes to the target the server always says the same, until its failure is recorded.
+/// A process whose writes to the target always get the same response, until its failure is recorded.
 fn failing(verdict: fn() -> Verdict) -> Process {
     let records = AtomicUsize::new(0);
     let mut process = Process::with(IDENTITY, move |seen| {
@@ -49,14 +49,14 @@ async fn a_write_that_keeps_failing_ends_at_the_batch_deadline() {
         let failures = run.failures();
         assert_eq!(failures[0].kind, FailureKind::NotReady, "{}", run.transcript());
         assert!(failures[0].reason.contains("(`--batch-timeout`)"), "{}", failures[0].reason);
-        // What is asked to explain the failure takes ten seconds at most.
+        // Gathering the evidence takes at most ten seconds.
         assert!(late <= BATCH + Duration::from_secs(15), "{late:?}: {}", run.transcript());
         assert_eq!(cluster.record("web").unwrap()["run"]["outcome"], "Failed");
         cluster.apply(&[web(2, 3)]).await;
     }
 }
 
-/// Another component that gets on does not give a failing one more time, and the failing one is rolled back.
+/// Progress of another component does not extend the deadline of a failing one, which is rolled back.
 #[tokio::test(start_paused = true)]
 async fn progress_of_a_sibling_does_not_extend_the_deadline() {
     let cluster = TestCluster::open(pod_rules::slow("api:2", "15s")).await;
@@ -79,7 +79,7 @@ async fn progress_of_a_sibling_does_not_extend_the_deadline() {
     assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
 }
 
-/// Pods that become ready and unready by turns neither pass a soak time nor restart the clock of the batch.
+/// Pods that alternate between ready and unready neither pass a soak time nor restart the batch deadline.
 #[tokio::test(start_paused = true)]
 async fn pods_that_flap_at_a_soak_time_fail_the_batch() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -102,8 +102,8 @@ async fn pods_that_flap_at_a_soak_time_fail_the_batch() {
     assert_eq!(run.failures()[0].kind, FailureKind::NotReady, "{}", run.transcript());
 }
 
-/// The status of a StatefulSet does not show which of its pods are ready while the older ones are broken: they are
-/// counted, also while other components wait for theirs.
+/// While older pods are broken, the status of a StatefulSet does not show which pods are ready, so they are counted,
+/// even while other components wait for theirs.
 #[tokio::test(start_paused = true)]
 async fn slow_neighbours_do_not_delay_the_count_of_ready_pods() {
     let neighbours = ["a", "b", "c", "d", "e", "f"];

@@ -1,4 +1,4 @@
-//! What is recorded of a write is what the server did, and no write covers what somebody has changed just before it.
+//! The record of a write reflects what the server did, and no write hides an external change just before it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -31,8 +31,7 @@ fn image(cluster: &TestCluster) -> Value {
     cluster.objects("StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0]["image"].clone()
 }
 
-/// Somebody changes the size there and back, so that the next run writes what the object has; then somebody sets an
-/// image.
+/// The size is changed and changed back, so that the next run's write has no effect; then another user sets an image.
 #[tokio::test(start_paused = true)]
 async fn a_write_without_effect_does_not_hide_a_later_external_change() {
     let manifest = request_for(&[web(1, 3).of("statefulset")]);
@@ -63,7 +62,7 @@ async fn a_write_without_effect_does_not_hide_a_later_external_change() {
     }
 }
 
-/// Somebody sets an image while a batch is on its way to the server.
+/// Another user sets an image while the write of a batch is in flight.
 #[tokio::test(start_paused = true)]
 async fn a_batch_does_not_overwrite_changes_since_it_was_planned() {
     // The first write claims the object.
@@ -92,7 +91,7 @@ async fn a_batch_does_not_overwrite_changes_since_it_was_planned() {
     }
 }
 
-/// What pods of the source may need stays while the run is held, whatever else is applied meanwhile.
+/// Objects that pods of the source may need are kept while the run is held, even if other changes are applied.
 #[tokio::test(start_paused = true)]
 async fn a_held_run_keeps_the_objects_of_its_source() {
     let version = |version: u32, team| {
@@ -115,7 +114,7 @@ async fn a_held_run_keeps_the_objects_of_its_source() {
     assert!(maps.iter().all(|map| map["metadata"]["name"] != "settings-1"));
 }
 
-/// A target that somebody takes out of the component in mid-run is not reported as deleted.
+/// A target whose component label is removed during the run is not reported as deleted.
 #[tokio::test(start_paused = true)]
 async fn a_target_without_its_label_is_reported_as_such() {
     let cluster = TestCluster::open(pod_rules::READY).await;

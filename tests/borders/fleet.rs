@@ -1,4 +1,4 @@
-//! The gate between the waves of a fleet, in virtual time: what stays ready, what does not, and what is interrupted.
+//! The gate between the waves of a fleet, in virtual time: waves that stay ready or do not, and interrupted ones.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::support::test_cluster::TestCluster;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Two clusters, a wave each, with ten minutes between them.
+/// Two clusters in a wave each, ten minutes apart.
 struct Fleet {
     eu: TestCluster,
     us: TestCluster,

@@ -1,4 +1,4 @@
-//! Workloads that carry the labels of a component and belong to somebody else.
+//! Workloads with the labels of a component that belong to others.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -15,7 +15,7 @@ use crate::support::scenario::{Act, Scenario, process};
 use crate::support::scenarios::{self, scenario};
 use crate::support::test_cluster::TestCluster;
 
-/// As `kubectl get -o yaml`, another name and `kubectl apply` make it.
+/// A copy as made by `kubectl get -o yaml`, another name and `kubectl apply`.
 #[tokio::test(start_paused = true)]
 async fn a_copy_of_a_stateful_set_is_not_upgraded() {
     for (copy, is_selected) in [("a-copy", false), ("z-copy", false), ("a-copy", true)] {
@@ -50,7 +50,7 @@ async fn a_copy_of_a_stateful_set_is_not_upgraded() {
     }
 }
 
-/// KubeVela labels every output of a component with it.
+/// KubeVela sets the component's label on every output.
 #[tokio::test(start_paused = true)]
 async fn the_output_of_a_trait_survives_an_unchanged_apply_and_a_removal() {
     let scenario = Scenario { manifest: vec![web(1, 3)], ..scenarios::named("scale_in") };
@@ -83,8 +83,8 @@ async fn the_output_of_a_trait_survives_an_unchanged_apply_and_a_removal() {
     assert_eq!(foreign(&scene.cluster), before);
 }
 
-/// What carries the labels of a component and its very names was made by others all the same, unless it has our mark: a
-/// `kubectl apply` of what KubeVela rendered, for one.
+/// Objects with the labels and names of a component, but without the stamp, were created by others, such as a `kubectl
+/// apply` of KubeVela's output.
 #[tokio::test(start_paused = true)]
 async fn a_removal_keeps_objects_without_the_stamp() {
     let plain = component("api", 1, 1).plain().storing("1");
@@ -103,7 +103,7 @@ async fn a_removal_keeps_objects_without_the_stamp() {
             })
         };
         let own = json!({"app": "copy"});
-        // The revision `web-v1` is recorded, and its Deployment is gone.
+        // The revision `web-v1` is recorded, but its Deployment no longer exists.
         cluster
             .create(json!({
                 "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata("web-v1", "web"),

@@ -1,4 +1,4 @@
-//! The hooks of a run: in which order they are called, and what becomes of a run whose hooks do not agree.
+//! The hooks of a run: their order, and runs whose hooks refuse.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ async fn hooks_are_called_in_order_and_retried_if_they_refuse() {
     let paths: Vec<&str> = calls.iter().map(|(path, _)| path.as_str()).collect();
     let wanted = ["start", "before", "before", "before", "after", "before", "after", "end"];
     assert_eq!(paths, wanted, "{}", run.transcript());
-    // Each try of a call has its key, and each call another.
+    // The attempts of a call share its key, and different calls have different keys.
     let keys: BTreeSet<&String> = calls.iter().map(|(_, key)| key).collect();
     assert_eq!((keys.len(), &calls[1].1), (6, &calls[3].1));
     assert!((cluster.clock.elapsed() - began).unsigned_abs() >= Duration::from_secs(10));
@@ -90,7 +90,7 @@ async fn a_hook_that_always_refuses_fails_the_run_and_the_final_hook_is_called()
     }
 }
 
-/// The phases that the last hook was called with, each with the start of the run that its key names.
+/// The phases of the final hook's calls, each with the start of the run from its key.
 fn ends(probe: &ScriptedProbe) -> Vec<(String, String)> {
     let call = |question| match question {
         ProbeRequest::Http { url, headers, body: Some(body), .. } if url.ends_with("end") => {

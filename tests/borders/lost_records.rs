@@ -1,5 +1,4 @@
-//! What a component's record said is gone with it; what its objects carry is not. And what a record names may never
-//! have come.
+//! Lost records: their content is lost, but not the marks on the objects. And records whose revision was never created.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use rollout::driver::outcome::FailureKind;
@@ -14,7 +13,7 @@ use crate::support::process::Process;
 use crate::support::scenario::{dying_at_effect, process};
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 
-/// Deletes an object as somebody else would.
+/// Deletes an object as another client.
 async fn delete<K>(cluster: &TestCluster, name: &str)
 where
     K: kube::Resource<Scope = kube::core::NamespaceResourceScope>
@@ -32,7 +31,7 @@ type ConfigMap = k8s_openapi::api::core::v1::ConfigMap;
 type ControllerRevision = k8s_openapi::api::apps::v1::ControllerRevision;
 type Deployment = k8s_openapi::api::apps::v1::Deployment;
 
-/// A Service keeps the stamp of the last claim, and the next claim is above it.
+/// A Service keeps the stamp of the last claim, and the next claim has a higher epoch.
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_above_the_stamps_of_services() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -45,7 +44,7 @@ async fn a_claim_is_above_the_stamps_of_services() {
     assert_eq!(cluster.sizes(), [("web-v4".to_owned(), 2)]);
 }
 
-/// What was applied as a whole is named after its component; its revision says so where no record does.
+/// A workload that was applied as a whole is named after its component; without a record, its revision shows this.
 #[tokio::test(start_paused = true)]
 async fn a_component_that_was_applied_as_a_whole_is_rolled_out_in_batches() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -55,14 +54,14 @@ async fn a_component_that_was_applied_as_a_whole_is_rolled_out_in_batches() {
     assert_eq!(cluster.sizes(), [("web-blue".to_owned(), 2)]);
 }
 
-/// Which revision such a Deployment is of, only a record says.
+/// Only a record shows the revision of such a Deployment.
 #[tokio::test(start_paused = true)]
 async fn the_service_keeps_the_ports_of_objects_applied_as_a_whole() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2).exposing(80).plain()]).await;
     delete::<ConfigMap>(&cluster, "rollout-web").await;
     let blue = || web(2, 2).revision("web-blue").exposing(81).batches(&["50%", "50%"]);
-    // The pods of the other revision lack the port, so each is found by its name.
+    // The pods of the other revision lack the port, so it is offered by name.
     let ports = || {
         let services = cluster.objects("Service");
         let service = services.iter().find(|service| service["metadata"]["name"] == "web").unwrap();
@@ -96,7 +95,7 @@ async fn a_deletion_includes_objects_applied_as_a_whole() {
     assert!(left.is_empty(), "{left:?} are left");
 }
 
-/// The revisions say how the component runs.
+/// The revisions show the kind of the workload.
 #[tokio::test(start_paused = true)]
 async fn a_deletion_includes_a_workload_of_another_kind() {
     for kind in ["cloneset-service", "statefulset"] {
@@ -110,7 +109,7 @@ async fn a_deletion_includes_a_workload_of_another_kind() {
     }
 }
 
-/// What runs is not a stranger's for that.
+/// The running workload is not treated as foreign.
 #[tokio::test(start_paused = true)]
 async fn a_workload_of_a_lost_revision_is_kept_until_the_revision_is_recorded_again() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -126,7 +125,7 @@ async fn a_workload_of_a_lost_revision_is_kept_until_the_revision_is_recorded_ag
     assert_eq!(cluster.sizes(), [("web-v8".to_owned(), 2)]);
 }
 
-/// The name of a revision that is lost is not given to another content: what runs would pass for it.
+/// The name of a lost revision is not given to other content, because the running workload would be mistaken for it.
 #[tokio::test(start_paused = true)]
 async fn a_new_revision_does_not_reuse_the_name_of_a_lost_one() {
     for kind in ["webservice", "cloneset-service", "statefulset"] {
@@ -180,7 +179,7 @@ async fn the_name_of_a_lost_revision_is_rejected_for_other_content() {
     }
 }
 
-/// A command about the recorded run finds the component deleted when its turn has come.
+/// A queued command about the recorded run finds the component deleted.
 #[tokio::test(start_paused = true)]
 async fn a_promotion_does_not_recreate_a_deleted_component() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -200,11 +199,11 @@ async fn a_promotion_does_not_recreate_a_deleted_component() {
     assert!(cluster.record("web").is_none(), "{}", promoted.transcript());
     let kinds: Vec<FailureKind> = promoted.failures().iter().map(|failure| failure.kind).collect();
     assert_eq!(kinds, [FailureKind::NotReady], "{}", promoted.transcript());
-    // An apply says what there is to be.
+    // An apply specifies the desired state.
     cluster.run(&process(), &request_for(&[web(1, 1)])).await.succeeded();
 }
 
-/// It can neither be resumed, nor be followed by another manifest while it is paused.
+/// Such a run cannot be resumed, and while it is paused, no manifest can be applied.
 #[tokio::test(start_paused = true)]
 async fn the_pause_of_a_run_that_never_recorded_its_revision_ends() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -217,7 +216,7 @@ async fn the_pause_of_a_run_that_never_recorded_its_revision_ends() {
     cluster.apply(&[web(1, 2)]).await;
 }
 
-/// Its deletion names the version that was seen; what says whose it is stays until it is gone.
+/// The deletion has the observed version as a precondition; records are kept until the workload no longer exists.
 #[tokio::test(start_paused = true)]
 async fn a_workload_edited_during_a_deletion_is_deleted_as_well() {
     let cluster = TestCluster::open(pod_rules::READY).await;

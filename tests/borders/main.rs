@@ -1,5 +1,4 @@
-//! Where a run meets what is not its own: workloads of others, sibling components, other people's runs, the runs
-//! before it, and those that it asks before it continues.
+//! Interaction of a run with others: foreign workloads, sibling components, other users' runs, earlier runs, and gates.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Where a rollback leads, and that it never takes ready pods away first.
+//! Targets of rollbacks; no rollback removes ready pods before their replacements are ready.
 
 use std::time::Duration;
 
@@ -43,10 +43,10 @@ fn workloads(cluster: &TestCluster) -> Vec<(String, u64)> {
     workloads.map(line).collect()
 }
 
-/// The ways to roll a run back that is under way.
+/// The commands that roll back a run in progress.
 const COMMANDS: [Command; 3] = [Command::Abort, Command::Undo, Command::UndoNow];
 
-/// Rolls back under the judge: `size` pods serve before, and no fewer meanwhile.
+/// Rolls back and checks the history: no fewer than `size` pods are ready meanwhile.
 async fn rolls_back(cluster: &TestCluster, command: Command, size: u32) {
     let from = cluster.mark().await;
     command.run(cluster, &process()).await.succeeded();
@@ -77,7 +77,7 @@ async fn a_finished_decrease_first_run_is_rolled_back_without_losing_a_pod() {
     }
 }
 
-/// The first revision with three pods works; the one after it, with thirty, does not.
+/// The first revision works with three pods; the next, with thirty, does not.
 #[tokio::test(start_paused = true)]
 async fn a_failed_run_is_rolled_back_to_the_size_from_before_it() {
     for command in COMMANDS {
@@ -89,7 +89,7 @@ async fn a_failed_run_is_rolled_back_to_the_size_from_before_it() {
     }
 }
 
-/// A run that succeeded keeps the size that somebody has given it since.
+/// A run that succeeded keeps the size that it was scaled to since.
 #[tokio::test(start_paused = true)]
 async fn a_finished_run_is_rolled_back_in_its_current_size() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -112,7 +112,8 @@ async fn failed_revisions_are_no_rollback_targets_in_place() {
                 assert!(!apply(&cluster, tried).await.is_success());
             }
             let run = command.run(&cluster, &process()).await;
-            // A StatefulSet replaces no pod before one that never became ready; the error says how to make way.
+            // A StatefulSet does not replace a pod while an earlier one never became ready; the error explains what to
+            // do.
             assert!(run.is_success() || kind == "statefulset", "{}", run.transcript());
             assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
             assert_eq!(cluster.record("web").unwrap()["run"]["spec"]["target"], "web-v1");
@@ -120,7 +121,7 @@ async fn failed_revisions_are_no_rollback_targets_in_place() {
     }
 }
 
-/// Scales are runs as well, and ten runs are on record.
+/// Scales are runs as well, and the record keeps ten runs.
 #[tokio::test(start_paused = true)]
 async fn the_last_successful_revision_is_known_after_ten_scales() {
     let cluster = TestCluster::open(pod_rules::failing("*:2", "NeverReady")).await;
@@ -134,7 +135,7 @@ async fn the_last_successful_revision_is_known_after_ten_scales() {
     assert_eq!(workloads(&cluster), [("web:1".to_owned(), 3)]);
 }
 
-/// Whatever number of revisions came since, those that a rollback needs are not pruned.
+/// Revisions that a rollback needs are not pruned, regardless of how many followed.
 #[tokio::test(start_paused = true)]
 async fn the_revision_that_worked_before_is_never_pruned() {
     let cluster = TestCluster::open(FIRST_WORKS).await;
@@ -148,7 +149,7 @@ async fn the_revision_that_worked_before_is_never_pruned() {
     assert_eq!(workloads(&cluster), [("web:1".to_owned(), 1)]);
 }
 
-/// A size that somebody has changed by hand is repaired by a scale; rolling that back replaces no revision.
+/// A scale repairs a size that was changed by hand; rolling it back does not change the revision.
 #[tokio::test(start_paused = true)]
 async fn the_repair_of_a_finished_run_is_a_scale() {
     for kind in ["webservice", "statefulset", "cloneset-service"] {
@@ -216,7 +217,7 @@ async fn a_failed_component_is_rolled_back_while_its_siblings_continue() {
     assert_eq!(cluster.record("web").unwrap()["run"]["lease"], serde_json::json!(LeaseScope::Application));
 }
 
-/// Somebody takes over in the moment in which the run fails: what they roll out is not rolled back.
+/// Another run takes over at the moment of the failure; it is not rolled back.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_is_bound_to_the_run_that_failed() {
     let cluster = TestCluster::open(FIRST_WORKS).await;
@@ -236,7 +237,7 @@ async fn a_rollback_is_bound_to_the_run_that_failed() {
     assert_eq!((&record["run"]["by"], &record["run"]["outcome"]), (&"jane".into(), &"Succeeded".into()));
 }
 
-/// A first release has nothing to return to, and nothing is announced.
+/// A first release cannot be rolled back, and no rollback is announced.
 #[tokio::test(start_paused = true)]
 async fn a_first_release_is_not_rolled_back() {
     for manifest in [web(2, 2), web(2, 2).plain()] {
@@ -250,7 +251,7 @@ async fn a_first_release_is_not_rolled_back() {
     }
 }
 
-/// Somebody pauses the run, and its process hears of it only when its deadline has passed: the pause holds.
+/// The run is paused, and its process observes the pause only after the deadline: the run stays paused.
 #[tokio::test(start_paused = true)]
 async fn a_paused_run_is_not_rolled_back() {
     let cluster = TestCluster::open(FIRST_WORKS).await;
@@ -275,7 +276,7 @@ async fn a_paused_run_is_not_rolled_back() {
     assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 3), ("web-v2".to_owned(), 1)]);
 }
 
-/// The Service goes back with the pods, however the rollback was asked for.
+/// The Service is rolled back with the pods, for every kind of rollback.
 #[tokio::test(start_paused = true)]
 async fn the_service_is_rolled_back_with_the_pods() {
     let ports = |cluster: &TestCluster| -> Vec<Value> {
@@ -302,7 +303,7 @@ async fn the_service_is_rolled_back_with_the_pods() {
     }
 }
 
-/// What a run has waited for in its workflow, its rollback does not wait for again.
+/// A rollback does not wait again at workflow steps that the run has passed.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_does_not_wait_in_the_workflow() {
     let cluster = TestCluster::open(FIRST_WORKS).await;
@@ -320,7 +321,7 @@ async fn a_rollback_does_not_wait_in_the_workflow() {
     assert_eq!(cluster.sizes(), [("api-v1".to_owned(), 1), ("web-v1".to_owned(), 2)]);
 }
 
-/// A release that never completed had a size that somebody asked for; it had none before.
+/// A release that never completed has a requested size, but no size before it.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_past_an_unfinished_release_keeps_its_size() {
     let cluster = TestCluster::open(FIRST_WORKS).await;
@@ -330,7 +331,7 @@ async fn a_rollback_past_an_unfinished_release_keeps_its_size() {
     assert_eq!(workloads(&cluster), [("web:1".to_owned(), 4)]);
 }
 
-/// Somebody deletes what the rollback would have replaced, so less moves than the run's batches divide.
+/// Another user deletes pods that the rollback would replace, so the run's batches no longer fit.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_does_not_reuse_batches_that_do_not_fit() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -344,7 +345,7 @@ async fn a_rollback_does_not_reuse_batches_that_do_not_fit() {
     assert_eq!(workloads(&cluster), [("web:1".to_owned(), 5)]);
 }
 
-/// With one object for all revisions, fields come and go with the revision that has them.
+/// With one object for all revisions, fields are set and removed with the revision that has them.
 #[tokio::test(start_paused = true)]
 async fn fields_of_a_revision_are_removed_with_it() {
     for kind in ["statefulset", "cloneset-service"] {

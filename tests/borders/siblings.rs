@@ -1,4 +1,4 @@
-//! A command about one component beside a process that drives it and others: the others end at their own targets.
+//! A command about one component while a process drives it and others: the others reach their own targets.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn open() -> TestCluster {
     cluster
 }
 
-/// A dependency that is held at its gate is not done: what depends on it does not begin.
+/// A dependency that is held at its gate is not done, so its dependents do not start.
 #[tokio::test(start_paused = true)]
 async fn dependents_of_a_held_component_do_not_start() {
     let release = |version, api: Component| [api.batches(&["1", "1"]), web(version, 2).depends_on("api")];
@@ -57,7 +57,7 @@ fn is_superseded(end: &ComponentOutcome) -> bool {
     matches!(end, ComponentOutcome::Failed(failure) if failure.kind == FailureKind::Superseded)
 }
 
-/// A process drives both; another one does something about `web` under each of the two identities.
+/// A process drives both components; another one runs a command about `web`, under each of two identities.
 async fn beside(command: Command, before: Option<Command>, sizes: &[(&str, u64)]) {
     for identity in ["jane", "driver"] {
         case(&format!("{command:?} by {identity}"));
@@ -104,17 +104,17 @@ async fn delete_of_a_paused_component_takes_over_that_component() {
     beside(Command::DeleteComponent, Some(Command::Pause), &[("api-v2", 4)]).await;
 }
 
-/// A run that waits in line waits also for the one that has taken over a component, and is not in its way.
+/// A queued run also waits for the run that has taken over a component, and does not block it.
 #[tokio::test(start_paused = true)]
 async fn the_next_in_line_waits_for_the_takeover() {
     let cluster = open().await;
     let (driver, jane, next) = (Process::new("driver"), Process::new("jane"), Process::new("next"));
-    // What jane returns to takes its time as well, longer than the driver's api.
+    // The target of jane's rollback takes longer than the driver's `api`.
     let manifest = request_for(&release(2));
     let (driven, aborted, applied) = tokio::join!(
         cluster.run(&driver, &manifest),
         async {
-            // The source has given up a pod by then.
+            // By then, the source has lost a pod.
             driver.heard(4, is_scaled).await;
             cluster.set_pod_rules("- {image: 'web:1', readyAfter: 10m}\n- {image: '*:2', readyAfter: 1m}");
             Command::Abort.run(&cluster, &jane).await
@@ -137,7 +137,7 @@ async fn the_next_in_line_waits_for_the_takeover() {
     assert_eq!(cluster.sizes(), [("api-v2".to_owned(), 4), ("web-v2".to_owned(), 4)]);
 }
 
-/// Where the process that drives is dead, nobody is waited for.
+/// If the driving process is dead, the command does not wait.
 #[tokio::test(start_paused = true)]
 async fn a_command_drives_the_run_if_the_driver_is_dead() {
     for command in [Command::Abort, Command::UndoNow] {
@@ -173,7 +173,7 @@ async fn scale_during_an_upgrade_queues() {
     assert_eq!(cluster.sizes(), [("api-v2".to_owned(), 4), ("web-v2".to_owned(), 6)]);
 }
 
-/// Nobody waits for ever: a scale of a component whose run is paused is refused as before.
+/// A scale of a component with a paused run is rejected instead of waiting for ever.
 #[tokio::test(start_paused = true)]
 async fn scale_during_a_paused_upgrade_is_rejected() {
     let cluster = open().await;
@@ -192,8 +192,8 @@ async fn scale_during_a_paused_upgrade_is_rejected() {
     assert_eq!(kinds, [FailureKind::Refused], "{}", scaled.transcript());
 }
 
-/// An abort begins at every write of an upgrade, which arrives once the abort has made its claim: whatever it was, the
-/// abort succeeds at once, or there was nothing left to abort.
+/// An abort starts at every write of an upgrade, and the write arrives after the abort's claim. In every case, the
+/// abort succeeds at once, or there is nothing left to abort.
 #[tokio::test(start_paused = true)]
 async fn an_abort_concurrent_with_any_write_succeeds_at_once() {
     let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
@@ -241,7 +241,7 @@ async fn an_abort_concurrent_with_any_write_succeeds_at_once() {
     assert!(aborted > 5, "{aborted} aborts began");
 }
 
-/// A component of which only a label was to change is rolled back by somebody right before.
+/// Another user rolls back a component just before a run that would only change a label.
 #[tokio::test(start_paused = true)]
 async fn a_component_taken_over_before_its_first_write_is_not_reclaimed() {
     let cluster = TestCluster::open(pod_rules::READY).await;

@@ -1,4 +1,4 @@
-//! Smoke tests: Jobs before and after a batch, what their variables say, and what is left of them.
+//! Smoke tests: Jobs before and after a batch, their variables, and their removal.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ async fn a_test_that_fails_ends_the_run_with_its_log() {
     assert!(failure.evidence.iter().any(|line| line.ends_with(": no route to host")), "{failure:?}");
     assert_eq!(jobs(&cluster), Vec::<Value>::new());
     assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 2), ("web-v2".to_owned(), 1)]);
-    // A rerun tests again.
+    // A rerun repeats the test.
     cluster.set_pod_rules(pod_rules::READY);
     cluster.run(&Process::new(IDENTITY), &request_for(&[tested(2)])).await.succeeded();
 }
@@ -136,7 +136,7 @@ async fn a_test_that_does_not_end_is_removed_after_its_limit() {
     assert_eq!(jobs(&cluster), Vec::<Value>::new());
 }
 
-/// A run that another replaces leaves none of its Jobs: whether its process lives, or is long dead.
+/// Jobs of a replaced run are deleted, whether its process is alive or dead.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_replaces_another_removes_its_tests() {
     for replacing in [None, Some(tested(3)), Some(web(3, 3))] {

@@ -19,7 +19,7 @@ use crate::support::scenario::{IDENTITY, process};
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::case;
 
-/// What is left of the application, bystanders aside.
+/// The remaining objects of the application, without bystanders.
 fn left(cluster: &TestCluster) -> Vec<String> {
     let of_shop = |object: &serde_json::Value| object["metadata"]["labels"]["app.oam.dev/name"] == "shop";
     let objects = cluster.all_objects();
@@ -30,7 +30,7 @@ fn left(cluster: &TestCluster) -> Vec<String> {
         .collect()
 }
 
-/// The server cannot refuse the create of a run that was superseded: no object of that name is there any more.
+/// The server cannot reject a superseded run's create, because no object with that name exists any longer.
 #[tokio::test(start_paused = true)]
 async fn late_creations_of_a_superseded_run_are_removed_as_well() {
     type Manifest = fn() -> Component;
@@ -65,14 +65,14 @@ async fn late_creations_of_a_superseded_run_are_removed_as_well() {
             assert!(removed.is_success(), "{}", removed.transcript());
             assert!(cluster.sizes().is_empty(), "{}", removed.transcript());
             assert!(cluster.record("web").is_none(), "{}", removed.transcript());
-            // The first process still holds the application's Lease where only the component is deleted.
+            // If only the component is deleted, the first process still holds the application's Lease.
             let left = left(&cluster);
             assert!(left.iter().all(|object| object.contains("Lease")), "{left:?}");
         }
     }
 }
 
-/// Its Lease is free only when it has expired.
+/// The Lease is free only once it has expired.
 #[tokio::test(start_paused = true)]
 async fn the_lease_of_a_dead_process_is_deleted_with_its_component() {
     let cluster = TestCluster::open(pod_rules::slow("*:2", "10m")).await;
@@ -119,7 +119,7 @@ fn with_silent_watch() -> Process {
     })
 }
 
-/// The watch shows a workload whose revision is not in the list that was read before.
+/// The watch delivers a workload whose revision is missing from the earlier list.
 #[tokio::test(start_paused = true)]
 async fn a_rejection_due_to_a_concurrent_run_is_decided_again() {
     let second = Process::new("second");
@@ -131,7 +131,7 @@ fn is_list_of(request: &Request<Body>, objects: &str) -> bool {
     request.method() == Method::GET && request.uri().path().ends_with(objects)
 }
 
-/// The second reads, the first is applied from beginning to end, and the second continues.
+/// The second process reads, the first manifest is applied completely, and the second process continues.
 async fn overtaken(second: &Process, read: DelayedRequest, first: Component, manifest: Component) -> Run {
     let cluster = TestCluster::open(pod_rules::READY).await;
     let client = cluster.delayed_client(second, read.clone());
@@ -151,7 +151,7 @@ async fn overtaken(second: &Process, read: DelayedRequest, first: Component, man
     run.succeeded()
 }
 
-/// What the first has recorded, created and exposed is unknown to the second, which has to read it before it claims.
+/// The second run does not know what the first has recorded, created and exposed, and must read it before its claim.
 #[tokio::test(start_paused = true)]
 async fn a_run_is_prepared_again_if_another_claims_in_between() {
     let before: [fn() -> Component; 2] = [|| web(1, 4).exposing(80), || web(1, 4).exposing(80).plain()];
@@ -162,7 +162,7 @@ async fn a_run_is_prepared_again_if_another_claims_in_between() {
     }
 }
 
-/// The first has claimed when the second reads, and then records its revision and ends.
+/// The first run has claimed when the second reads, and then records its revision and ends.
 #[tokio::test(start_paused = true)]
 async fn a_run_is_prepared_again_if_it_was_prepared_during_another() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -195,7 +195,7 @@ async fn a_run_is_prepared_again_if_it_was_prepared_during_another() {
         .unwrap_or_else(|violation| panic!("{violation}\n{}", run.transcript()));
 }
 
-/// The same for a run that is held in the workflow before it begins.
+/// The same for a run that is held in the workflow before it starts.
 #[tokio::test(start_paused = true)]
 async fn a_held_claim_uses_workloads_as_recent_as_the_record() {
     let second = with_silent_watch();
@@ -204,7 +204,7 @@ async fn a_held_claim_uses_workloads_as_recent_as_the_record() {
     overtaken(&second, read, web(1, 4), web(2, 3).batches(&["1", "2"]).behind(gate)).await;
 }
 
-/// The record of the first is read, and the watch has not delivered its workload.
+/// The first run's record is read, but the watch has not delivered its workload.
 #[tokio::test(start_paused = true)]
 async fn a_claim_uses_workloads_as_recent_as_the_record() {
     let second = with_silent_watch();

@@ -1,4 +1,4 @@
-//! Components that gain and lose the `rollout` trait, and change image, size and settings meanwhile.
+//! Components that gain and lose the `rollout` trait, with changes of image, size and settings.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::support::scenario::{allowances, process};
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 use crate::support::trial::case;
 
-/// How many histories are tried, of so many manifests each.
+/// The number of histories, and of manifests in each.
 const SEEDS: u64 = 15;
 const LENGTH: usize = 6;
 
-/// Whether the component exposes a port, and which. The Service of a component that is applied as a whole leads to the
-/// port of every pod, so only batches change it.
+/// Which port the component exposes, if any. The Service of a component that is applied as a whole leads to the port of
+/// every pod, so only runs in batches change it.
 #[derive(Clone, Copy)]
 enum Exposure {
     None,
     Port(u16),
 }
 
-/// One manifest of a history. Its image is that of the one before, or a new one.
+/// A manifest of a history. It has the image of the previous one, or a new one.
 fn manifest(rng: &mut Rng, version: u32, exposure: &mut Exposure) -> Component {
     let size = 1 + rng.below(6);
     let web = web(version, size).unnamed();
@@ -46,7 +46,7 @@ fn manifest(rng: &mut Rng, version: u32, exposure: &mut Exposure) -> Component {
     }
 }
 
-/// What exists besides the cluster's own, by kind and name.
+/// The objects other than the cluster's own, by kind and name.
 fn remaining(cluster: &TestCluster) -> Vec<String> {
     let kinds = ["Deployment", "StatefulSet", "Service", "ConfigMap"];
     let mut names: Vec<String> = kinds
@@ -59,7 +59,7 @@ fn remaining(cluster: &TestCluster) -> Vec<String> {
     names
 }
 
-/// The objects of a manifest alone, on a cluster of its own.
+/// The number of objects of a manifest alone, on a separate cluster.
 async fn objects_of(component: &Component) -> usize {
     let cluster = TestCluster::open(pod_rules::ready_after("50ms")).await;
     cluster.apply(std::slice::from_ref(component)).await;
@@ -95,8 +95,8 @@ async fn deployments_keep_their_pods_and_leave_no_objects() {
     }
 }
 
-/// A run in batches after a component that was applied as a whole, with other ports: each ready pod is reachable under
-/// the ports of its revision, and under no others.
+/// A run in batches after an apply as a whole, with other ports: each ready pod is reachable only on the ports of its
+/// revision.
 #[tokio::test(start_paused = true)]
 async fn a_run_with_other_ports_keeps_whole_components_reachable() {
     let ports = |text: &str| format!("ports: [{text}]");
@@ -127,7 +127,7 @@ async fn a_run_with_other_ports_keeps_whole_components_reachable() {
     }
 }
 
-/// The revision that failed as a whole was recorded by the very run that is rolled back.
+/// The run that is rolled back has itself recorded the revision that failed as a whole.
 #[tokio::test(start_paused = true)]
 async fn a_rollback_into_batches_sends_no_traffic_to_missing_ports() {
     let cluster = TestCluster::open(pod_rules::READY).await;

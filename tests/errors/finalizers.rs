@@ -22,7 +22,7 @@ async fn finalize(cluster: &TestCluster, finalizers: &[&str]) {
     api.patch("web", &PatchParams::default(), &patch).await.unwrap();
 }
 
-/// Removes the application; what was said of it, and how it ended.
+/// Removes the application; returns the reports and the failure.
 async fn remove(cluster: &TestCluster) -> (Run, Vec<String>, Option<String>) {
     let (mut said, mut failed) = (Vec::new(), None);
     let process = Process::new(IDENTITY);

@@ -1,4 +1,4 @@
-//! Requests fail. A run ends well all the same, or says truly why not.
+//! Failing requests: a run succeeds nevertheless, or reports the cause correctly.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,4 @@
-//! From some request on, every request fails: the run gives up in time, asks rarely until then, and can be
-//! taken up again.
+//! From some request on, every request fails: the run gives up in time, retries rarely until then, and can be resumed.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use crate::support::scenario::{IDENTITY, Scenario};
 use crate::support::scenarios;
 use crate::support::trial::case;
 
-/// A process all of whose requests fail, from one on.
+/// A process whose requests all fail, from a given one on.
 fn failing_from(index: usize, verdict: fn() -> Verdict) -> Process {
     Process::with(IDENTITY, move |seen| if seen.index >= index { Fate::Verdict(verdict()) } else { PASS })
 }
@@ -25,7 +24,7 @@ async fn gives_up(scenario: Scenario, verdict: fn() -> Verdict) {
         let begun = scene.cluster.clock.elapsed().unsigned_abs();
         let run = scenario.run(&scene, &failing_from(index, verdict)).await;
         let lasted = scene.cluster.clock.elapsed().unsigned_abs() - begun;
-        // Where the Lease alone cannot be given back, everything has been done.
+        // If only releasing the Lease fails, everything has been done.
         if !run.is_success() {
             let failures = run.failures();
             let kinds: Vec<FailureKind> = failures.iter().map(|failure| failure.kind).collect();
@@ -36,7 +35,7 @@ async fn gives_up(scenario: Scenario, verdict: fn() -> Verdict) {
     }
 }
 
-/// Two requests a second at most, but for the first few.
+/// At most two requests per second, after the first few.
 fn asks_rarely(run: &Run, from: usize, lasted: Duration) {
     let failed = run.requests.len() - from;
     let allowed = 10.0 + 2.0 * lasted.as_secs_f64();
@@ -59,7 +58,7 @@ async fn a_network_that_drops_requests() {
     gives_up(scenarios::named("first_release"), || Verdict::Hang).await;
 }
 
-/// A webhook that is away fails the writes of one kind, while everything else is answered.
+/// An unreachable webhook fails the writes of one kind, while all other requests succeed.
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_cannot_be_written() {
     for (verb, kind) in [

@@ -24,14 +24,14 @@ use crate::support::scenarios::{self, scenario};
 use crate::support::tapped_client;
 use crate::support::test_cluster::TestCluster;
 
-/// A process for which the server answers some requests so.
+/// A process that gets these responses to some requests.
 fn answering(script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + 'static) -> Process {
     Process::with(IDENTITY, move |seen| {
         script(seen).map_or(PASS, |answer| Fate::Verdict(Verdict::Answer(answer)))
     })
 }
 
-/// The server lists these objects of a kind.
+/// A response that lists these objects of a kind.
 fn listing(
     plural: &'static str,
     kind: &str,
@@ -63,7 +63,7 @@ fn warnings(run: &Run) -> Vec<String> {
     told.collect()
 }
 
-/// The warnings of a plan of a scenario, or why it is refused.
+/// The warnings of a scenario's plan, or the reason of its rejection.
 async fn planned(
     cluster: &TestCluster,
     process: &Process,
@@ -77,7 +77,7 @@ async fn planned(
     }
 }
 
-/// Plays a scenario up to its manifest, whose run and plan get these responses.
+/// Plays a scenario up to its manifest; its run and plan get these responses.
 async fn foreseen(
     scenario: &Scenario,
     script: impl Fn(&RequestInfo) -> Option<Response<Bytes>> + Send + Sync + Clone + 'static,
@@ -179,7 +179,7 @@ fn is_settings(seen: &RequestInfo) -> bool {
     is(seen, Verb::Patch, "configmaps") && seen.name.as_deref() == Some("settings")
 }
 
-/// A server that refuses what is in the namespace `team` as long as it does not exist, which dry runs do not change.
+/// A server that rejects objects in the namespace `team` while it does not exist, which dry runs do not change.
 fn without_team() -> Process {
     answering(|seen| {
         let is_tried = is_settings(seen) && seen.path.contains("dryRun=All");
@@ -220,7 +220,7 @@ async fn a_read_only_object_is_not_checked() {
     assert!(failure.reason.ends_with("does not exist, and is not created"), "{failure:?}");
 }
 
-/// Without a dependency, the object may come before its namespace.
+/// Without a dependency, the object may be applied before its namespace.
 #[tokio::test(start_paused = true)]
 async fn an_object_waits_for_the_namespace_that_another_component_creates() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -254,7 +254,7 @@ async fn pods_that_the_server_finds_invalid_are_rejected() {
     refuses(&scenarios::named("upgrade"), script, &words, "correct component `web`").await;
 }
 
-/// The type of a pod cannot hold such a value, so only the server's answer says so.
+/// The type of a pod cannot hold such a value, so only the server can report it.
 #[tokio::test(start_paused = true)]
 async fn pods_that_the_server_cannot_decode_are_rejected() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -271,7 +271,7 @@ async fn pods_that_the_server_cannot_decode_are_rejected() {
     assert!(run.writes().is_empty(), "{}", run.transcript());
 }
 
-/// Whoever makes pods for a workload may be let through.
+/// The controller that creates the pods may be permitted.
 #[tokio::test(start_paused = true)]
 async fn pods_that_a_policy_denies_to_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";
@@ -303,7 +303,7 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
         })
     };
     let scenario = scenario("shrink", [Act::Apply(vec![web(1, 5)])], [web(1, 3)]);
-    // One that leaves room, and one that counts pods of others as well, say nothing.
+    // A budget with room and one that also counts pods of others cause no warning.
     let items = json!([budget("tight", 3, 5), budget("wide", 2, 5), budget("shared", 3, 9)]);
     let script = listing("poddisruptionbudgets", "PodDisruptionBudget", &items);
     let words = "poddisruptionbudget `tight` requires 3 available pods, and component `web` will have 3: none of them can be \
@@ -311,7 +311,7 @@ async fn a_budget_that_a_smaller_component_just_meets_is_a_warning() {
     warns(&scenario, script, words).await;
 }
 
-/// It is said once, with all that is missing, and never passed over.
+/// All missing permissions are reported once, and never ignored.
 #[tokio::test(start_paused = true)]
 async fn missing_permissions_for_checks_are_reported_once() {
     let optional = ["horizontalpodautoscalers", "resourcequotas", "poddisruptionbudgets", "namespaces"];

@@ -1,4 +1,4 @@
-//! What the server refuses for good: the failure says so, nothing is half done, and it can be taken up again.
+//! Permanent rejections by the server: the failure reports them, nothing is left half done, and the run can be resumed.
 
 use bytes::Bytes;
 use http::Response;
@@ -18,17 +18,17 @@ fn invalid() -> Response<Bytes> {
     status(422, "Invalid", "Deployment.apps \"web-v2\" is invalid: spec.template: Invalid value")
 }
 
-/// As etcd's limit comes through the API server.
+/// etcd's size limit, as returned by the API server.
 fn too_large() -> Response<Bytes> {
     status(500, "", "etcdserver: request is too large")
 }
 
-/// As the API server's own limit.
+/// The API server's own limit.
 fn too_long() -> Response<Bytes> {
     status(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
 }
 
-/// Longer than a page, as where every field of a large object is wrong.
+/// A message longer than a page, as if every field of a large object were invalid.
 fn invalid_at_length() -> Response<Bytes> {
     status(
         422,
@@ -112,7 +112,7 @@ async fn a_service_that_may_not_be_created() {
     fails("exposed", forbidden, |seen| makes("services", seen), Refused).await;
 }
 
-/// A server error that no other try can cure is no outage.
+/// A server error that a retry cannot fix is not an outage.
 #[tokio::test(start_paused = true)]
 async fn an_object_that_the_server_never_accepts() {
     for answer in [too_large, too_long, not_implemented] {

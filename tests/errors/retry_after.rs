@@ -1,4 +1,4 @@
-//! An overloaded server is left alone for as long as it asks.
+//! Overloaded servers get no requests for as long as they ask.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -120,7 +120,7 @@ fn is_watch_of_records(seen: &RequestInfo) -> bool {
     seen.kind == "configmaps" && seen.verb == Verb::Watch
 }
 
-/// What only a run sends that waits.
+/// Requests that only a waiting run sends.
 #[tokio::test(start_paused = true)]
 async fn the_lease_and_the_watch_of_records_wait_as_long_as_the_server_asks() {
     let waiting = Scenario { rules: pod_rules::slow("web:2", "2m"), ..scenarios::named("upgrade") };
@@ -130,7 +130,7 @@ async fn the_lease_and_the_watch_of_records_wait_as_long_as_the_server_asks() {
     }
 }
 
-/// A process in line watches the Lease of the one before.
+/// A queued process watches the Lease of its predecessor.
 #[tokio::test(start_paused = true)]
 async fn a_queued_process_waits_as_long_as_the_server_asks() {
     fn is_list(seen: &RequestInfo) -> bool {

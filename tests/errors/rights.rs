@@ -1,4 +1,4 @@
-//! What is asked of the server, command by command, and the rights that this takes.
+//! The requests of each command, and the permissions that they require.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::support::process::{Process, Run};
 use crate::support::scenario::{IDENTITY, process};
 use crate::support::test_cluster::TestCluster;
 
-/// Everything that the table has for an operation.
+/// All permissions of an operation in the table.
 fn table(operation: Operation) -> Vec<Right<'static>> {
     let kinds = [WorkloadKind::Deployment, WorkloadKind::CloneSet, WorkloadKind::StatefulSet];
     let purposes =
@@ -39,7 +39,7 @@ fn verb(verb: Verb) -> &'static str {
     }
 }
 
-/// What a run has asked for. Everybody may ask what is served, and what they may do.
+/// The permissions that a run has used, without discovery and access reviews, which every user has.
 fn asked(run: &Run) -> BTreeSet<(&'static str, String)> {
     let requests = run.requests.iter().map(|request| (verb(request.seen.verb), request.seen.kind.clone()));
     requests.filter(|(_, kind)| !kind.is_empty() && !kind.ends_with("reviews")).collect()
@@ -53,7 +53,7 @@ fn assert_in_table(operation: Operation, run: &Run, what: &str) {
     }
 }
 
-/// What a run asks of the server is what the table of rights says.
+/// The requests of a run match the table of permissions.
 #[tokio::test(start_paused = true)]
 async fn a_run_sends_only_requests_in_the_table_of_permissions() {
     let mut process = Process::new(IDENTITY);
@@ -126,7 +126,7 @@ async fn a_command_sends_only_requests_that_its_role_permits() {
     assert_in_table(Operation::Plan, &cluster.perform(&process(), reading).await, "plan");
 }
 
-/// Many objects are read in one list, which is another right than reading each.
+/// Many objects are read with one list, which needs another permission than reading each.
 #[tokio::test(start_paused = true)]
 async fn many_services_do_not_require_the_list_permission() {
     let may_not_list = Process::with(IDENTITY, |seen| match (seen.verb, seen.kind.as_str()) {
@@ -146,7 +146,7 @@ async fn many_services_do_not_require_the_list_permission() {
     );
 }
 
-/// A run that is no longer paused, and that the user may not drive, would be worse than one that stays paused.
+/// If the user may not drive the run, it is better to keep it paused.
 #[tokio::test(start_paused = true)]
 async fn a_pause_is_kept_if_the_user_may_not_drive() {
     for command in [Command::Resume, Command::Promote] {

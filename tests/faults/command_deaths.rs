@@ -1,5 +1,5 @@
-//! The process of a command that controls a run dies, at every request: running the command again ends as if it had
-//! not.
+//! The process of a command that controls a run dies at every request: a rerun leads to the same state as without the
+//! death.
 
 use libtest_mimic::Trial;
 use rollout::driver::outcome::FailureKind;
@@ -23,8 +23,8 @@ use Command::{
 const CLONE_SET: Option<&str> = Some("cloneset-service");
 const STATEFUL_SET: Option<&str> = Some("statefulset");
 
-/// A command under test, what happened before, what its run may do, and the type of one object for all revisions on
-/// which it is tried as well.
+/// A command under test: its name, the in-place type with which it is also tested, the preceding acts, the command, and
+/// the limits of its run.
 type Row = (&'static str, Option<&'static str>, Vec<Act>, Command, Vec<Component>);
 
 fn rows() -> Vec<Row> {
@@ -98,7 +98,7 @@ fn held() -> Vec<Act> {
     [released(), vec![Apply(vec![next().partition(0)])]].concat()
 }
 
-/// In its first batch, its process killed.
+/// In its first batch, with its process killed.
 fn interrupted() -> Vec<Act> {
     [released(), vec![ApplyUntil(vec![next()], 1)]].concat()
 }
@@ -144,7 +144,7 @@ async fn dies_once(scenario: &Scenario, moment: Moment) {
     }
 }
 
-/// Runs the command again after a death, unless it was recorded as done and would do more; then compares.
+/// Reruns the command after a death, unless it was recorded as done and a rerun would do more; then compares.
 async fn complete(scenario: &Scenario, scene: &Scene, dead: &Run, reference: &Reference) {
     let command = scenario.command.unwrap();
     let mut runs = Vec::new();
@@ -152,7 +152,7 @@ async fn complete(scenario: &Scenario, scene: &Scene, dead: &Run, reference: &Re
         runs.push(scenario.run(scene, &process()).await);
     }
     for run in &runs {
-        // What was done before the process died cannot be done again.
+        // A command that was completed before the death cannot be repeated.
         let is_refused = run.failures().iter().all(|failure| failure.kind == FailureKind::Refused);
         let is_done = is_refused && command == Abort && is_recorded(scene, reference);
         assert!(run.is_success() || is_done, "{}", run.transcript());
@@ -164,7 +164,7 @@ async fn complete(scenario: &Scenario, scene: &Scene, dead: &Run, reference: &Re
     end_state::check(&reference.end, &scene.cluster.all_objects());
 }
 
-/// Whether the run is recorded as it is at the end.
+/// Whether the record is that of the undisturbed run.
 fn is_recorded(scene: &Scene, reference: &Reference) -> bool {
     let record = "ConfigMap rollout-web";
     end_state::normalised(&scene.cluster.all_objects()).get(record) == reference.end.get(record)

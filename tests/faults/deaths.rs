@@ -1,4 +1,4 @@
-//! The process dies, at every request of every scenario: running it again ends as if it had not.
+//! The process dies at every request of every scenario: a rerun leads to the same state as without the death.
 
 use libtest_mimic::Trial;
 
@@ -7,12 +7,12 @@ use crate::support::scenario::{Scenario, dying_at};
 use crate::support::scenarios;
 use crate::support::trial::{case, trial};
 
-/// A moment of a request at which a process can die.
+/// A moment at which a process can die during a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) name: &'static str,
     pub(crate) death: fn() -> Fate,
-    /// Whether it is tried at reads as well, which leave nothing behind: before one and after it are the same.
+    /// Whether it is also tested at reads. Since they have no effect, deaths before and after them are equivalent.
     at_reads: bool,
 }
 
@@ -23,7 +23,7 @@ pub(crate) const MOMENTS: [Moment; 3] = [
 ];
 
 impl Moment {
-    /// The requests at which a process dies in this moment. Reads at one time are one.
+    /// The requests at which a process dies at this moment. Concurrent reads count as one.
     pub(crate) fn requests(self, requests: &[Request]) -> Vec<usize> {
         let before = std::iter::once(None).chain(requests.iter().map(Some));
         let is_tried = |before: Option<&Request>, request: &Request| {
@@ -61,7 +61,7 @@ async fn dies_once(scenario: &Scenario, moment: Moment) {
     }
 }
 
-/// The process that was to recover dies as well.
+/// The recovering process dies as well.
 async fn dies_twice(scenario: &Scenario, every: usize) {
     let reference = scenario.reference().await;
     let deaths: [fn() -> Fate; 2] = [|| Fate::DeathBefore, || Fate::DeathUnanswered];

@@ -1,4 +1,4 @@
-//! One request of a run fails, whichever and however: the run ends as it would have.
+//! Any one request of a run fails in any way: the run ends as without the failure.
 
 use libtest_mimic::Trial;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
@@ -15,7 +15,7 @@ use crate::support::trial::{case, trial};
 struct Error {
     name: &'static str,
     verdict: fn() -> Verdict,
-    /// Whether a request can be answered so.
+    /// Whether a request can fail in this way.
     fits: fn(&RequestInfo) -> bool,
 }
 
@@ -31,7 +31,7 @@ fn patches(seen: &RequestInfo) -> bool {
     is_write(seen) && seen.verb == Verb::Patch
 }
 
-/// A read that fails is made again whatever the failure was; a few kinds stand for all there.
+/// Failed reads are retried for every kind of failure, so a few kinds represent all.
 static ERRORS: [Error; 13] = [
     Error {
         name: "409_of_a_change",
@@ -74,7 +74,7 @@ fn answer(answer: http::Response<bytes::Bytes>) -> Verdict {
     Verdict::Answer(answer)
 }
 
-/// Each scenario so marked, with each error.
+/// Each scenario with `errors`, combined with each error.
 pub(crate) fn trials() -> Vec<Trial> {
     let scenarios = scenarios::all().into_iter().filter(|scenario| scenario.tried.errors);
     let trials = scenarios.flat_map(|scenario| {
@@ -101,7 +101,7 @@ async fn survives(scenario: &Scenario, error: &'static Error) {
     }
 }
 
-/// A process one of whose requests fails, once.
+/// A process with one request that fails once.
 fn failing_at(index: usize, error: &'static Error) -> Process {
     Process::with(IDENTITY, move |seen| {
         if seen.index == index && (error.fits)(seen) { Fate::Verdict((error.verdict)()) } else { PASS }

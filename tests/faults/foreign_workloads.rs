@@ -1,4 +1,4 @@
-//! Workloads of others stand beside every scenario: they are neither scaled nor deleted nor counted.
+//! Foreign workloads in every scenario: they are neither scaled nor deleted nor counted.
 
 use libtest_mimic::Trial;
 use rollout::driver::outcome::FailureKind;
@@ -12,7 +12,7 @@ use crate::support::scenario::{Scenario, process};
 use crate::support::scenarios;
 use crate::support::trial::{case, trial};
 
-/// How many times workloads are planted beside each scenario, other ones each time.
+/// How often each scenario is played, each time with other foreign workloads.
 const SEEDS: u64 = 12;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -26,7 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.collect()
 }
 
-/// Plants workloads of others beside a scenario and plays it.
+/// Plants foreign workloads in a scenario and plays it.
 async fn play(scenario: &Scenario, seed: u64) {
     let mut rng = Rng(seed);
     let scene = scenario.open().await;

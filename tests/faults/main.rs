@@ -1,5 +1,5 @@
-//! Whatever fault a run meets, it ends as it would have, or running it again does. One test is generated for each
-//! scenario and kind of fault.
+//! With every fault, a run ends as without it, or its rerun does. One test is generated for each scenario and kind of
+//! fault.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

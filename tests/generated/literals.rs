@@ -1,6 +1,6 @@
-//! The texts in a source file: its string literals, tests, attributes and comments left out.
+//! The texts in a source file: its string literals, except those in tests, attributes and comments.
 
-/// The literals that are sentences, or parts of some: those with a blank between words.
+/// The literals that are sentences or parts of them: those with a blank between words.
 pub(crate) fn sentences(source: &str) -> Vec<String> {
     let source = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let source = source.split("#[cfg(test)]\npub(crate) mod ").next().unwrap_or_default();
@@ -13,7 +13,7 @@ fn is_sentence(text: &str) -> bool {
     words.count() > 1
 }
 
-/// Every string literal as it is printed, line continuations joined; placeholders stay.
+/// Every string literal as printed, with line continuations joined; placeholders are kept.
 fn literals(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = source;
@@ -22,13 +22,13 @@ fn literals(source: &str) -> Vec<String> {
             rest = rest.split_once('\n').map_or("", |(_, after)| after);
         } else if rest.starts_with("#[") || rest.starts_with("#![") {
             let (attribute, after) = rest.split_at(attribute_end(rest));
-            // What `thiserror` prints stands in an attribute; reasons and settings do, too.
+            // Attributes contain the messages of `thiserror`, but also reasons and settings.
             if attribute.starts_with("#[error(") {
                 found.extend(literals(&attribute[2..]));
             }
             rest = after;
         } else if let Some(text) = rest.strip_prefix(".expect(\"") {
-            // Only a defect prints these.
+            // These are printed only in case of a bug.
             rest = &text[quoted_end(text)..];
         } else if let Some((hashes, text)) = raw_start(rest) {
             let close = format!("\"{hashes}");
@@ -48,7 +48,7 @@ fn literals(source: &str) -> Vec<String> {
     found
 }
 
-/// Behind the closing quote.
+/// The position after the closing quote.
 fn quoted_end(text: &str) -> usize {
     let mut is_escaped = false;
     for (index, character) in text.char_indices() {

@@ -1,4 +1,5 @@
-//! Checked-in files that are made from the code: completion scripts, manual pages, every message, the README's picture.
+//! Checked-in files that are generated from the code: completion scripts, manual pages, every message, the README's
+//! picture.
 //!
 //! `ROLLOUT_REGENERATE=1 cargo test --test generated` rewrites them.
 
@@ -17,7 +18,7 @@ use std::fs;
 use std::path::Path;
 
 use rollout::cli::commands::{completions, man};
-// What `events` is made of.
+// The types that `events` uses.
 use rollout::plan::action::Side;
 use rollout::plan::gate_point::Phase;
 use rollout::plan::run::{Mode, Purpose};
@@ -65,7 +66,7 @@ fn regenerates() -> bool {
     std::env::var_os("ROLLOUT_REGENERATE").is_some_and(|value| value == "1")
 }
 
-/// One checked-in file is this text.
+/// Checks that a checked-in file has this text.
 fn check_file(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if regenerates() {

@@ -37,7 +37,7 @@ fn waits() -> String {
     all.iter().map(|one| format!("waiting for {}\nwait for {}\n", one.phrase(), one.goal())).collect()
 }
 
-/// The texts in the sources, but for the help, and for those of the sandbox that speak as a Kubernetes API does.
+/// The texts in the sources, except the help, and the sandbox's messages of the Kubernetes API.
 fn texts() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();

@@ -1,6 +1,6 @@
 //! `docs/rollout.svg`, the README's picture: an upgrade as a terminal shows it, recorded from a real run.
 //!
-//! How long each frame lasts is the machine's affair. What is compared is what stands on the screen at the end.
+//! The duration of each frame depends on the machine, so only the final screen is compared.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,16 +13,16 @@ use crate::support::test_env::TestEnv;
 const NAME: &str = "docs/rollout.svg";
 const COLUMNS: u16 = 82;
 
-/// The pods of the second release take a moment, each image its own.
+/// The pods of the second release take different times for each image.
 const PODS: &str = "- {image: 'shop/api:2', readyAfter: 1200ms}
 - {image: 'shop/web:2', readyAfter: 1600ms}
 - {image: '*', readyAfter: 20ms}";
 
-/// Drawings that follow each other faster than that are one frame.
+/// Redraws in quicker succession are one frame.
 const LEAST_FRAME: Duration = Duration::from_millis(80);
-/// How long the command stands alone.
+/// How long the command is shown alone.
 const PROMPT: Duration = Duration::from_millis(900);
-/// How long the result stays.
+/// How long the result is shown.
 const RESULT: Duration = Duration::from_secs(5);
 
 fn manifest(release: u32) -> String {
@@ -58,27 +58,27 @@ fn the_picture_shows_what_a_run_shows() {
         let described = picture.split_once("<desc>").and_then(|(_, text)| text.split_once("</desc>"));
         described.is_some_and(|(shown, _)| sorted(shown) == sorted(&escaped(&result)))
     };
-    // A run never takes the time of the one before: a picture that is right stays.
+    // Timing differs in each run, so a correct picture is kept.
     if crate::regenerates() && !is_fresh() {
         fs::write(&path, svg("rollout apply shop.yaml", &frames, &result)).unwrap();
     }
     assert!(is_fresh(), "{NAME} does not show this; {}\n{result}", crate::HOW);
 }
 
-/// Components end in whatever order.
+/// Components end in any order.
 fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.trim().lines().collect();
     lines.sort_unstable();
     lines
 }
 
-/// A screen that stood for a while.
+/// A screen and how long it was shown.
 struct Frame {
     lasts: Duration,
     rows: Vec<Vec<Span>>,
 }
 
-/// Characters of one look in a row.
+/// Adjacent characters with the same style.
 #[derive(Clone, PartialEq, Eq)]
 struct Span {
     column: u16,
@@ -138,7 +138,7 @@ fn spans(screen: &vt100::Screen, row: u16) -> Vec<Span> {
     spans
 }
 
-/// How opaque the cells of a bar are; none is text.
+/// The opacity of a bar's cells; `None` for text.
 fn shade(text: &str) -> Option<&'static str> {
     match text.chars().next() {
         Some('█') => Some("1"),
@@ -222,7 +222,7 @@ fn drawn(spans: &[Span]) -> String {
                     "<rect x=\"{x:.1}\" y=\"3\" width=\"{width:.1}\" height=\"12\" opacity=\"{shade}\"{class}{fill}/>"
                 )
             }
-            // A font that is wider or narrower still keeps to the columns.
+            // Keeps the columns even if the font is wider or narrower.
             None => write!(
                 text,
                 "<text x=\"{x:.1}\" y=\"13\" textLength=\"{width:.1}\" lengthAdjust=\"spacingAndGlyphs\"{class}>{}</text>",
