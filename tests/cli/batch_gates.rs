@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::support::test_env::TestEnv;
 
-/// A request that arrived: its first line and headers, and its body.
+/// A received request: its head, and its body.
 type Arrived = (String, String);
 
-/// A server that answers each request by its path, for as long as the test lives.
+/// A server that responds to each request by its path, for the duration of the test.
 fn serve(answer: fn(&str) -> (u16, String)) -> (String, Arc<Mutex<Vec<Arrived>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -32,7 +32,7 @@ fn serve(answer: fn(&str) -> (u16, String)) -> (String, Arc<Mutex<Vec<Arrived>>>
             let (status, text) = answer(head.split(' ').nth(1).unwrap_or_default());
             kept.lock().unwrap().push((head, String::from_utf8(body).unwrap()));
             let length = text.len();
-            // A client need not read all of it.
+            // The client may close the connection before reading the whole response.
             drop(write!(
                 stream,
                 "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
@@ -42,7 +42,7 @@ fn serve(answer: fn(&str) -> (u16, String)) -> (String, Arc<Mutex<Vec<Arrived>>>
     (address, arrived)
 }
 
-/// `web` in a version, of three pods in two batches, with such gates.
+/// `web` in a version, with three pods in two batches and these gates.
 fn gated(version: u32, gates: &str) -> String {
     format!(
         "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  components:\n    - name: web\n      \
@@ -259,7 +259,7 @@ fn a_gate_after_a_batch_is_reported_in_that_batch() {
     assert_eq!(status["items"][0]["currentBatch"], 0, "{status}");
 }
 
-/// Four tries, as in the original.
+/// Four attempts, as in the original.
 #[test]
 fn a_failing_hook_is_called_four_times() {
     let (address, arrived) = serve(|_| (503, String::new()));

@@ -1,4 +1,4 @@
-//! What GitHub Actions and GitLab get to see.
+//! Output for GitHub Actions and GitLab.
 
 use std::fs;
 

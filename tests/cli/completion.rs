@@ -1,4 +1,4 @@
-//! What completes: through the scripts, in the shell itself, and for kubectl.
+//! Completion: through the scripts, in bash itself, and for kubectl.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -20,7 +20,7 @@ contexts:
 current-context: one
 ";
 
-/// What is offered at the end of a line, one word each; the line ends with a space where a new word begins.
+/// The completions at the end of a line; the line ends with a space if a new word begins.
 fn offered(env: &TestEnv, line: &str) -> Vec<String> {
     let output = asking(env, line).output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{line}");
@@ -38,7 +38,7 @@ fn asking(env: &TestEnv, line: &str) -> Command {
     command
 }
 
-/// Asks until the answer is the wanted one: on a busy machine names may come too late.
+/// Retries until the expected completions are returned: on a busy machine, names may arrive too late.
 fn answers(wanted: &[&str], ask: impl Fn() -> Vec<String>) {
     let mut last = Vec::new();
     let is_answered = (0..20).any(|_| {
@@ -98,7 +98,7 @@ fn commands_flags_values_and_files_are_completed() {
     assert_eq!(offered(&env, "rollout apply examples/express-server-sc").len(), 2);
 }
 
-/// The request may take for ever, and would be repeated: the answer comes all the same.
+/// The request would hang and be retried, but completion returns nevertheless.
 #[test]
 fn completion_does_not_wait_for_an_unreachable_cluster() {
     let env = TestEnv::new();
@@ -126,7 +126,7 @@ fn errors_are_silent() {
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
 }
 
-/// What bash itself puts into `COMPREPLY` for these lines of a script, with the completions of this build.
+/// The contents of `COMPREPLY` after these lines of a bash script, with the completions of this build.
 fn in_bash(env: &TestEnv, typed: &str) -> Vec<String> {
     let binary = Path::new(env!("CARGO_BIN_EXE_rollout")).parent().unwrap();
     let script = format!("source completions/rollout.bash\n{typed}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"");
@@ -151,7 +151,7 @@ fn the_script_works_in_bash() {
     answers(&["v1", "v2"], || in_bash(&env, typed));
 }
 
-/// Bash gives the word behind the last `=` or `:`, and replaces no more.
+/// Bash passes only the word after the last `=` or `:`, and replaces only that.
 #[test]
 fn words_that_bash_splits_are_completed() {
     let env = rolled_out();

@@ -1,4 +1,4 @@
-//! Commands that control a run while another process drives it: how both end, and what is left.
+//! Commands that control a run while another process drives it: the ends of both, and the final state.
 
 use crate::support::child::Child;
 use crate::support::manifest::shop;
@@ -6,19 +6,19 @@ use crate::support::pod_rules;
 use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
-/// In the first batch of an upgrade.
+/// A shop in the first batch of an upgrade.
 fn upgraded(line: &str) -> (TestEnv, Child) {
     open_shop().waiting(line, "*:2")
 }
 
-/// In the first batch of a first release.
+/// A shop in the first batch of a first release.
 fn released() -> (TestEnv, Child) {
     let env = TestEnv::new();
     env.write("v1.yaml", shop("v1", "registry.example/web:1"));
     env.waiting("apply v1.yaml", "*:1")
 }
 
-/// In the first batch of a rollback from `web-v2`.
+/// A shop in the first batch of a rollback from `web-v2`.
 fn returned() -> (TestEnv, Child) {
     let env = open_shop();
     env.run_ok("apply v2.yaml");
@@ -29,7 +29,7 @@ fn jane(env: &TestEnv, line: &str) -> Child {
     env.start_as("jane", line)
 }
 
-/// A command that waits in line beside a run, which then goes to its end; both succeed.
+/// Runs a command that queues behind a run, which then completes; both succeed.
 fn waits_in_line(env: &TestEnv, driver: Child, line: &str) -> [CommandOutput; 2] {
     let mut waiting = jane(env, line);
     waiting.until("waiting for the run of `driver`");
@@ -37,7 +37,7 @@ fn waits_in_line(env: &TestEnv, driver: Child, line: &str) -> [CommandOutput; 2]
     [driver.end_with(0), waiting.end_with(0)]
 }
 
-/// In the first batch of an upgrade that is paused.
+/// A shop in the first batch of a paused upgrade.
 fn paused() -> (TestEnv, Child) {
     pauses(upgraded("apply v2.yaml"))
 }
@@ -48,7 +48,7 @@ fn pauses((env, mut driver): (TestEnv, Child)) -> (TestEnv, Child) {
     (env, driver)
 }
 
-/// Nothing is left under way, half-done or without an owner, and a look by anybody sees it.
+/// Asserts that nothing is in progress, half done or without an owner, and that `status` shows it.
 fn rests(env: &TestEnv, deployments: &[&str], runs: &[&str]) {
     env.settle();
     assert_eq!(env.deployments(), deployments);
@@ -146,7 +146,7 @@ fn a_second_pause_reports_the_first() {
     rests(&env, &["web-v2 3/3"], &["Succeeded", "Succeeded"]);
 }
 
-/// A process that waits while paused yields to a run that ends the pause.
+/// A paused process yields to a command that takes over.
 fn paused_gives_way(line: &str) -> TestEnv {
     let (env, driver) = paused();
     jane(&env, line).end_with(0);

@@ -1,10 +1,10 @@
-//! Which cluster: none, one that does not answer, one that is not to be trusted.
+//! Connections: to no cluster, to one that does not answer, and to one that is not trusted.
 
 use crate::support::child::Child;
 use crate::support::http_server::HttpServer;
 use crate::support::test_env::{CommandOutput, TestEnv, transcript};
 
-/// A kubeconfig whose server nobody is.
+/// A kubeconfig whose server does not exist.
 fn nobody(env: &TestEnv) {
     env.kubeconfig("server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true", "");
 }
@@ -44,7 +44,7 @@ fn an_unreachable_server_is_6() {
     }
 }
 
-/// kubectl reads none of our variables, and asks about no namespace here.
+/// kubectl reads no variables of `rollout`, and these commands need no namespace.
 #[test]
 fn hints_repeat_settings_from_the_environment_for_kubectl() {
     let env = TestEnv::new();
@@ -111,7 +111,7 @@ fn an_insecure_kubeconfig_is_a_warning() {
     assert!(text.starts_with("warning: the kubeconfig disables verification"), "{text}");
 }
 
-/// As kubectl: a host, with TLS where the kubeconfig has something for it.
+/// As in kubectl: a host, with TLS if the kubeconfig has settings for it.
 #[test]
 fn a_server_without_a_scheme_is_a_host() {
     let http_server = HttpServer::open("", |_| None);
@@ -144,7 +144,7 @@ fn a_server_without_a_scheme_is_a_host() {
     }
 }
 
-/// What failed, where, and what to do, whichever command meets it.
+/// Every command reports the failure, the address and a hint.
 #[test]
 fn unexpected_responses_are_reported_with_the_address() {
     let refused = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Unauthorized", "message": "nope", "code": 401}"#;
@@ -208,7 +208,7 @@ fn unexpected_responses_are_reported_with_the_address() {
     }
 }
 
-/// The address is right where the server answers, so it is not doubted.
+/// If the server responds, the address is correct.
 #[test]
 fn a_failing_server_gets_no_hint_about_its_address() {
     let failed = r#"{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "InternalError", "message": "no leader", "code": 500}"#;
@@ -230,7 +230,7 @@ fn a_kubeconfig_without_a_current_context_is_an_error() {
             format!("{{apiVersion: v1, kind: Config, {contexts}, clusters: [], users: []{more}}}"),
         );
     };
-    // As in a pod, whose account would be there to fall back to.
+    // As in a pod, whose service account could be a fallback.
     let status = |flags: &str| {
         let mut command = env.bare(&format!("status {flags}"));
         command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", "1");
@@ -278,7 +278,7 @@ fn a_kubeconfig_without_a_current_context_is_an_error() {
     ");
 }
 
-/// As kubectl: the first file of the list that has one sets the current context.
+/// As in kubectl: the first file of the list with a current context determines it.
 #[test]
 fn an_empty_current_context_is_ignored_in_a_list_of_files() {
     let http_server = HttpServer::open("", |_| None);
@@ -286,14 +286,14 @@ fn an_empty_current_context_is_ignored_in_a_list_of_files() {
     env.kubeconfig(&format!("server: '{}'", http_server.address()), "");
     env.write("first", "{apiVersion: v1, kind: Config, current-context: ''}");
     let mut command = env.bare("status");
-    // As in a pod, whose account would be there to fall back to.
+    // As in a pod, whose service account could be a fallback.
     command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", "1");
     let ran = CommandOutput::of(command.env("KUBECONFIG", "first:config").output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(!http_server.asked().is_empty());
 }
 
-/// As kubectl: that is the namespace `default`.
+/// As in kubectl: this is the namespace `default`.
 #[test]
 fn an_empty_namespace_of_a_context_is_ignored() {
     let http_server = HttpServer::open("", |_| None);
@@ -311,7 +311,8 @@ fn an_empty_namespace_of_a_context_is_ignored() {
 
 type Variables = &'static [(&'static str, &'static str)];
 
-/// As kubectl: `NO_PROXY` is about the server and the environment's proxy, and nothing keeps from a kubeconfig's.
+/// As in kubectl: `NO_PROXY` is matched against the server and affects only the environment's proxy, not a
+/// kubeconfig's.
 #[test]
 fn proxies_of_the_environment_are_used_for_matching_servers() {
     let http_server = HttpServer::open("", |_| None);

@@ -1,4 +1,4 @@
-//! `rollout convert`: from objects on stdin to an Application that can be planned.
+//! `rollout convert`: converts objects on stdin to an Application that can be planned.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -90,7 +90,7 @@ fn a_rollout_runs_next_to_the_existing_workload() {
     let selectors: Vec<Value> =
         env.objects("Service").iter().map(|one| one["spec"]["selector"].clone()).collect();
     assert!(selectors.contains(&json!({"app": "web"})), "{selectors:?}");
-    // As `kubectl delete deployment web`.
+    // Like `kubectl delete deployment web`.
     env.edit(|objects| objects.retain(|one| one["kind"] != "Deployment" || one["metadata"]["name"] != "web"));
     env.run_ok("apply app.yaml").says("web: nothing to do");
 }

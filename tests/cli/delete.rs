@@ -1,4 +1,4 @@
-//! `delete`: what goes, what stays, what is asked.
+//! `delete`: deleted and kept objects, and confirmation.
 
 use crate::support::manifest::{application, component};
 use crate::support::screen::Screen;
@@ -55,7 +55,7 @@ fn a_service_is_deleted_with_its_component() {
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
-/// The revisions say what there is.
+/// The revisions list the objects.
 #[test]
 fn an_application_without_records_is_deleted() {
     for name in ["shop", "web"] {
@@ -81,7 +81,7 @@ fn an_unknown_name_is_rejected() {
     ");
 }
 
-/// What stands on a terminal when it was asked, and the answer given.
+/// The screen of a terminal after the question and this answer.
 fn answered(env: &TestEnv, line: &str, answer: &str) -> String {
     let mut screen = Screen::start(env.command(line), 80);
     screen.until("[y/N]").types(&format!("{answer}\n"));
@@ -126,7 +126,7 @@ fn yes_skips_the_confirmation() {
     assert!(screen.ends_with("[exit 0]"), "{screen}");
 }
 
-/// Killed between the last record and the Lease.
+/// The process is killed between deleting the last record and the Lease.
 #[test]
 fn the_lease_of_a_killed_removal_is_deleted_by_the_next() {
     let env = open_shop();

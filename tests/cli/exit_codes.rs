@@ -1,4 +1,4 @@
-//! Every exit code of the table, and what is said with it.
+//! Every exit code of the table, with its output.
 
 use serde_json::Value;
 
@@ -99,7 +99,7 @@ fn never_ready_is_3() {
     [exit 3]
     ");
     assert_eq!(env.deployments(), ["web-v1 3/3", "web-v2 0/1"]);
-    // What did not work is shown until something else does.
+    // A failure is shown until another run succeeds.
     insta::assert_snapshot!(env.run("status -o wide").transcript(), @"
     NAME   TARGET   UPGRADED   READY   BATCH-STATE         ROLLING-STATE   AGE   BATCH   REVISION
     web    3        1          0       batchVerifyFailed   rolloutFailed   0s    1/2     web-v2

@@ -1,4 +1,4 @@
-//! The table of exit codes: each of its rows is an end of the binary.
+//! The table of exit codes: the binary exits with each of them.
 
 use rustix::process::Signal;
 
@@ -24,7 +24,7 @@ const ENDS: [(i32, fn() -> CommandOutput); 10] = [
     (143, || stopped(Signal::TERM)),
 ];
 
-/// A run that waits for a pod which does not come.
+/// A run that waits for a pod that does not become ready.
 fn waiting(line: &str) -> (TestEnv, Child) {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "NeverReady"));

@@ -1,4 +1,4 @@
-//! Several clusters: waves, failures, reruns and rollbacks, and what is refused before the first request.
+//! Several clusters: waves, failures, reruns and rollbacks, and rejections before the first request.
 
 use http::Method;
 use rustix::process::Signal;
@@ -20,7 +20,7 @@ fn shop_env() -> TestEnv {
     env
 }
 
-/// Clusters behind HTTP, and the kubeconfig that names them.
+/// Clusters behind HTTP, and their kubeconfig.
 struct Servers {
     env: TestEnv,
     all: Vec<HttpServer>,
@@ -68,7 +68,7 @@ impl Servers {
         ran
     }
 
-    /// The writes that a server has received; reviews of access and dry runs are none.
+    /// The number of writes that a server has received, without access reviews and dry runs.
     fn writes(&self, server: usize) -> usize {
         let is_write = |request: &&ReceivedRequest| {
             request.method != Method::GET
@@ -175,7 +175,7 @@ fn a_killed_fleet_continues_where_it_was() {
     let mut killed = env.start(&format!("apply v1.yaml {BOTH} --wave-gate 1h"));
     killed.until("eu/shop: waiting for the soak time of 1h after wave 1 of 2").signal(Signal::KILL);
     killed.end();
-    // The time counts from the end of the run that the record has.
+    // The soak time counts from the end of the recorded run.
     let ran = env.run_ok(&format!("apply v1.yaml {BOTH} --wave-gate 1ms"));
     ran.says("eu/web: nothing to do").says("us/web: first release of `web-v1`");
     env.pods(failing("*:2", "NeverReady"));
@@ -225,7 +225,7 @@ fn only_the_failed_wave_is_rolled_back_if_requested() {
     let line = format!("apply v2.yaml {BOTH} --fail-fast --on-failure undo-wave");
     servers.run_to(&line, 3);
     assert_eq!(servers.revisions(), ["eu web-v2", "us web-v1"]);
-    // What an earlier command has changed is left.
+    // Changes of an earlier command are kept.
     let ran = servers.run_to(&line.replace("undo-wave", "undo-all"), 3);
     assert!(!ran.stderr.contains("eu/web: rollback"), "{}", ran.stderr);
     // Side by side in one wave, both are.
@@ -372,7 +372,7 @@ fn two_contexts_of_one_cluster_are_rejected() {
     servers.env.write("config", config.replace("contexts: [", twin));
     let same = servers.run_to("status --context eu --context same", 2);
     same.says("`eu` and `same` are the same cluster and namespace");
-    // They are apart by their namespaces, unless the manifest has another.
+    // They differ by their namespaces, unless the manifest sets another.
     servers.run_to("status --context eu --context twin", 0);
     let manifest = shop("v1", "web:1").replacen("name: shop", "name: shop\n  namespace: shop", 1);
     servers.env.write("v1.yaml", manifest);

@@ -1,4 +1,4 @@
-//! The sizes that `history` shows of components that are applied as a whole.
+//! The sizes that `history` prints for components that are applied as a whole.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
-//! Whole commands over a cluster, files and flags that say whatever a corpus of words says.
+//! Whole commands with hostile text from a corpus in the cluster, files and flags.
 //!
-//! A sandbox is filled by real commands with plain words in every place that takes any; then the words in its file
-//! become those of the corpus. What a command prints is held against what it prints about plain words.
+//! Real commands fill a sandbox with plain words in every field that takes text; then the words in its file are
+//! replaced by those of the corpus. The output of each command is compared with that for plain words.
 
 use std::fs;
 
@@ -11,12 +11,12 @@ use serde_json::Value;
 use crate::support::corpus::corpus;
 use crate::support::test_env::{CommandOutput, FILE, TestEnv};
 
-/// A word in the place of a name.
+/// A word that is used as a name.
 const NAME: &str = "plain-name";
-/// A word where any text may stand.
+/// A word that is used as free text.
 const TEXT: &str = "plain-text";
 
-/// A text as YAML has it, whatever is in it.
+/// Any text as a YAML string.
 fn quoted(text: &str) -> String {
     let escaped = |c: char| match c {
         '"' | '\\' => format!("\\{c}"),
@@ -26,7 +26,7 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
-/// The application with one component, of which everything but names is free text where it can be.
+/// The application with one component, in which every field that can be free text is.
 fn manifest(component: &str, revision: &str, text: &str) -> String {
     let text = quoted(text);
     format!(
@@ -62,7 +62,7 @@ fn held(component: &str) -> TestEnv {
     env
 }
 
-/// The same document with other texts, also in documents that are texts.
+/// The same document with other texts, including those in nested documents.
 fn changed(value: &Value, change: &impl Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => match serde_json::from_str(text) {
@@ -79,7 +79,7 @@ fn changed(value: &Value, change: &impl Fn(&str) -> String) -> Value {
     }
 }
 
-/// Writes the sandbox's objects once for each word, which takes the place of names and texts.
+/// Writes the sandbox's objects once for each word, which replaces names and texts.
 fn write_for_each(env: &TestEnv, objects: &[Value], words: &[String]) {
     let identities: Vec<&str> =
         objects.iter().filter_map(|object| object["metadata"]["uid"].as_str()).collect();
@@ -99,14 +99,14 @@ fn acting(text: &str) -> String {
     text.chars().filter(|c| !"\n\t".contains(*c) && (c.is_control() || is_unsafe(*c))).collect()
 }
 
-/// Fails where the words did anything: acted, or passed for a command or a line of their own.
+/// Fails if the words had an effect: as control characters, as commands, or as separate lines.
 fn assert_harmless(line: &str, ran: &CommandOutput, plain: &CommandOutput) {
     assert_eq!(ran.code, plain.code, "{line}: {:.2000}", ran.stderr);
     for (text, plain) in [(&ran.stdout, &plain.stdout), (&ran.stderr, &plain.stderr)] {
         assert_eq!(acting(text), acting(plain), "{line}");
         let is_command = |line: &&str| line.starts_with("::") || line.starts_with("##");
         assert_eq!(text.lines().find(is_command), None, "{line}");
-        // In YAML and in a difference, which is of YAML, a text of several lines has as many, indented.
+        // In YAML and in diffs of YAML, a text of several lines is printed on several indented lines.
         let has_yaml = line.contains("yaml") || line.contains("--diff") || line.contains("--revision");
         // Continuation lines are indented.
         let begins = |line: &&str| !line.starts_with("  ") && !line.contains(": waiting");
@@ -115,7 +115,7 @@ fn assert_harmless(line: &str, ran: &CommandOutput, plain: &CommandOutput) {
     }
 }
 
-/// The corpus as words that are distinct for each component.
+/// The corpus as words that are unique to each component.
 fn words() -> Vec<String> {
     corpus().iter().enumerate().map(|(index, word)| format!("w{word}{index}")).collect()
 }
@@ -158,7 +158,7 @@ fn names_and_texts_from_a_cluster() {
     }
 }
 
-/// The same names, and whatever the corpus says in every free text of the cluster.
+/// Plain names, with the corpus in every free text of the cluster.
 #[test]
 fn texts_about_one_component() {
     let lines = [
@@ -200,7 +200,7 @@ fn texts_about_one_component() {
     }
 }
 
-/// What can be typed: no word has a NUL.
+/// The corpus without NUL, which cannot be typed.
 fn typed() -> String {
     text().replace('\0', "")
 }
@@ -247,7 +247,7 @@ fn typed_words() {
 fn names_and_contents_of_files() {
     let (plain, hostile) = (TestEnv::new(), TestEnv::new());
     for (index, word) in words().into_iter().enumerate() {
-        // None is a name that could be.
+        // None of them is a valid name.
         let word = format!("W{word}");
         let name = word.replace(['/', '\0'], "");
         if name.len() > 200 {
@@ -287,7 +287,7 @@ fn completed_names() {
             command.args(&words).env("ROLLOUT_COMPLETE", shell).env("ROLLOUT_SANDBOX", FILE);
             command.env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string()).env("_CLAP_IFS", "\n");
             let mut ran = (0..100).map(|_| CommandOutput::of(command.output().unwrap()));
-            // On a busy machine names may come too late.
+            // On a busy machine, names may arrive too late.
             let ran = ran
                 .find(|ran| ran.stdout.contains("harmless"))
                 .unwrap_or_else(|| panic!("no names: {line}, {shell}"));

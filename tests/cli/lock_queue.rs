@@ -1,4 +1,4 @@
-//! Two processes on one sandbox: one after the other, or one for the other.
+//! Two processes on one sandbox: they queue, or one takes over from the other.
 
 use crate::support::redact;
 use crate::support::shop::waiting_shop;

@@ -1,4 +1,4 @@
-//! The commands through the compiled binary: what is said where, and which exit code it ends with.
+//! The commands through the compiled binary: their streams and exit codes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Manifests from files, directories and stdin; and what is refused before anything is sent.
+//! Manifests from files, directories and stdin, and rejections before anything is sent.
 
 use std::fs;
 use std::io::Write as _;
@@ -133,7 +133,7 @@ fn binary_input_is_rejected() {
 #[test]
 fn input_that_is_too_large_is_rejected() {
     let env = TestEnv::new();
-    // A hole in the file system: a hundred mebibytes that nobody has to write.
+    // A sparse file of a hundred mebibytes.
     fs::File::create(env.path("large.yaml")).unwrap().set_len(100 << 20).unwrap();
     insta::assert_snapshot!(env.run("apply large.yaml").transcript(), @"
     --- stderr
@@ -205,7 +205,7 @@ fn applications_with_one_name_are_distinguished_by_namespace() {
         env.run_to("apply prod.yaml staging.yaml --fail-fast -o name", 3).stdout,
         "prod rollout/web\nstaging rollout/web\n"
     );
-    // In one namespace nothing needs to be told apart.
+    // In a single namespace, events do not name it.
     env.run_ok("apply staging.yaml").says("web: nothing to do");
 }
 
@@ -269,7 +269,7 @@ fn a_sandbox_file_given_as_a_manifest_gets_a_hint() {
     assert!(!transcript(&mut env.bare("plan --sandbox wrong.yaml")).contains(hint));
 }
 
-/// A name that another component has is known to be taken before anything is written.
+/// A conflict with another component's revision is detected before anything is written.
 #[test]
 fn an_automatic_revision_gets_the_next_free_name() {
     let env = TestEnv::new();

@@ -1,4 +1,4 @@
-//! The forms of output: tables, documents, names, events.
+//! The formats of output: tables, documents, names, events.
 
 use serde_json::Value;
 
@@ -101,7 +101,7 @@ fn events_are_one_object_a_line() {
         assert_eq!((&event["version"], &event["application"]), (&1.into(), &"shop".into()), "{line}");
         assert!(event["elapsedSeconds"].is_number() && event["component"] == "web", "{line}");
         let name = event["event"].as_str().unwrap().to_owned();
-        // How often it waits depends on how fast the pods come.
+        // The number of waits depends on how fast pods become ready.
         if name != "waiting" {
             names.push(name);
         }

@@ -1,4 +1,4 @@
-//! `plan` and the dry run: all of what would be done, and nothing done.
+//! `plan` and the dry run: they print all changes, and make none.
 
 use crate::support::manifest::{application, component, web};
 use crate::support::shop::open_shop;
@@ -295,7 +295,7 @@ fn a_second_apply_does_not_change_the_file() {
     }
 }
 
-/// Of a run held at its gate, and of one at its end.
+/// Plans about a run that is held at its gate, and about a completed run.
 #[test]
 fn commands_without_a_manifest_can_be_planned_as_well() {
     let env = open_shop();
@@ -332,7 +332,7 @@ fn a_dry_run_does_not_end_a_pause() {
     assert!(env.run_ok("status").stderr.contains("paused by `tester`"));
 }
 
-/// By a plan, a rehearsal and a run alike, and once.
+/// A plan, a rehearsal and a run all report it once.
 #[test]
 fn an_exceeded_quota_is_reported_by_the_plan() {
     let env = open_shop();
@@ -353,7 +353,7 @@ fn an_exceeded_quota_is_reported_by_the_plan() {
         assert_eq!(told.matches(named).count(), 1, "{line}: {told}");
     }
     assert!(!env.run_ok("plan v2.yaml").stderr.contains("resourcequota"), "there is nothing to do");
-    // Of several applications that say the same, once for the command.
+    // A warning that several applications share is printed once.
     for name in ["one", "two"] {
         env.write(&format!("{name}.yaml"), application(name, &[component(name, 1, 1)]));
     }

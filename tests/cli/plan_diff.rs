@@ -1,11 +1,11 @@
-//! The difference that `plan` shows: each property that changes, and nothing else.
+//! The diff that `plan` prints: each changed property, and nothing else.
 
 use crate::support::test_env::TestEnv;
 
-/// Everything that a component can say.
+/// A manifest with every property.
 const FULL: &str = include_str!("../manifest/full.yaml");
 
-/// One change each: what stands in the manifest, and what is to stand there.
+/// Changes: a text in the manifest, and its replacement.
 const CHANGES: [(&str, &str); 33] = [
     ("shop/web:1", "shop/web:9"),
     ("IfNotPresent", "Always"),
@@ -49,7 +49,7 @@ fn manifest() -> String {
     format!("{web}\n")
 }
 
-/// What a change is called in the workload: the value, without what stands around it in the manifest.
+/// The changed values in the workload, without the surrounding text in the manifest.
 fn words<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
     let bytes = || old.bytes().zip(new.bytes());
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"/.".contains(&byte);
@@ -75,7 +75,7 @@ fn only_changes_are_shown() {
         let plan = env.run_ok("plan next.yaml").stdout;
         let side = |sign: char, head: &str| -> Vec<String> {
             let lines = plan.lines().filter(|line| line.starts_with(sign) && !line.starts_with(head));
-            // What the cluster gave to a Service's port goes with it.
+            // Fields that the cluster allocated for a Service's port are removed with it.
             let lines = lines.filter(|line| !line.contains("nodePort: ") && !line.contains("protocol: TCP"));
             lines.map(|line| line[1..].to_owned()).collect()
         };

@@ -24,7 +24,7 @@ fn removed_components_are_reported_and_kept() {
         env.run_ok(line).says(told);
     }
     assert_eq!(env.deployments(), ["job-v1 1/1", "web-v1 2/2"]);
-    // Other commands are about one component, and the rest is no news.
+    // Commands about one component do not report removed ones.
     assert!(!env.run_ok("scale web --replicas 3 --dry-run=client").stderr.contains("warning"));
 }
 
@@ -126,13 +126,13 @@ fn a_user_at_a_terminal_must_confirm_pruning() {
     [exit 0]
     ");
     assert_eq!(env.deployments(), ["web-v1 2/2"]);
-    // There is nothing left to ask about.
+    // Nothing is left to confirm.
     let screen = Screen::start(env.command("apply one.yaml --prune"), 80).end();
     assert!(screen.ends_with("[exit 0]") && !screen.contains("[y/N]"), "{screen}");
 }
 
-/// A run that prunes, and one that waits in line behind it, whose manifest has another component besides: the
-/// Deployments that both leave, and what the first printed.
+/// A run that prunes, and one queued behind it whose manifest has another component as well: returns the final
+/// Deployments, and the output of the first run.
 fn pruned_before_a_later_run(added: &Component) -> (Vec<String>, String) {
     let env = shop();
     env.write("later.yaml", application("shop", &[web(2, 2), added.clone()]));
@@ -148,7 +148,7 @@ fn pruned_before_a_later_run(added: &Component) -> (Vec<String>, String) {
     (env.deployments(), first.stderr)
 }
 
-/// What goes is decided before the run: a component that a later run adds is not pruned by an earlier one.
+/// The components to prune are determined before the run, so one that a later run adds is not pruned by an earlier run.
 #[test]
 fn a_component_created_during_the_run_is_not_pruned() {
     let (left, stderr) = pruned_before_a_later_run(&component("api", 1, 1));
@@ -156,7 +156,7 @@ fn a_component_created_during_the_run_is_not_pruned() {
     assert!(!left.iter().any(|one| one.starts_with("job-v1")), "{left:?}\n{stderr}");
 }
 
-/// What was left, and is rolled out again by the run that is next in line, is there in the end.
+/// A removed component that the next queued run rolls out again exists in the end.
 #[test]
 fn a_component_that_was_rolled_out_again_is_not_pruned() {
     let (left, stderr) = pruned_before_a_later_run(&component("job", 2, 1));

@@ -7,7 +7,7 @@ fn shop(component: &str) -> String {
     shop_of_entries(&[component])
 }
 
-/// A component of objects as they are: a Service, and workloads whose names say nothing of it.
+/// A component of objects: a Service, and workloads whose names are unrelated to the component's.
 fn raw(image: &str) -> String {
     shop(&format!(
         "{{name: raw, type: k8s-objects, properties: {{objects: [\

@@ -1,4 +1,4 @@
-//! Manifests that are printed: the Role, and the Job.
+//! Printed manifests: the Role, and the Job.
 
 use crate::support::manifest::{application, component};
 use crate::support::test_env::TestEnv;
@@ -32,7 +32,7 @@ fn the_role_has_no_namespace_by_default() {
     assert!(rules("rbac --with-views --with-delete").contains(removal));
 }
 
-/// Each command has a Role of its own, with a name of its own.
+/// Each command has its own Role, with its own name.
 #[test]
 fn a_role_for_a_command_has_the_permissions_that_it_needs() {
     let env = TestEnv::new();
@@ -97,7 +97,7 @@ fn a_role_for_a_command_has_the_permissions_that_it_needs() {
     assert_eq!(env.run("rbac --for everything").code, Some(2));
 }
 
-/// What a manifest renders decides which rules there are.
+/// The rules depend on the objects that a manifest renders.
 #[test]
 fn a_role_for_a_manifest_has_the_kinds_of_its_objects() {
     let env = TestEnv::new();
@@ -288,7 +288,7 @@ fn each_pod_of_a_job_gets_a_shard() {
     let shard = "--shard=$(JOB_COMPLETION_INDEX)/2";
     let wanted = ["apply", "/manifests", "--namespace", "shop", &identity, shard, "--fail-fast"];
     assert_eq!(spec["template"]["spec"]["containers"][0]["args"], serde_json::json!(wanted));
-    // The pods' shares.
+    // The shards of the pods.
     for (index, mut expected) in [(0, vec!["one-v1", "three-v1"]), (1, vec!["two-v1"])] {
         let file = format!("box-{index}.json");
         let mut command = env.bare(&format!("apply all.yaml --sandbox={file} --shard {index}/2"));
@@ -339,7 +339,7 @@ fn roles_in_another_namespace_are_of_the_namespace_of_the_application() {
     assert!(rules.contains("configmaps") && rules.contains("applications"), "{rules}");
 }
 
-/// Two of them would end each pod of the Job with a wrong command line.
+/// Two identities would be a usage error in each pod of the Job.
 #[test]
 fn a_job_uses_the_identity_in_its_flags() {
     let env = TestEnv::new();
@@ -353,7 +353,7 @@ fn a_job_uses_the_identity_in_its_flags() {
     );
 }
 
-/// What is set here says nothing about the pods of the Job.
+/// The local environment is not that of the Job's pods.
 #[test]
 fn environment_variables_do_not_affect_the_job() {
     let env = TestEnv::new();
@@ -421,7 +421,7 @@ fn a_job_that_cannot_work_is_rejected() {
     }
 }
 
-/// Its account has the Role of its applications, which no Job of others replaces.
+/// Its account has a Role for its applications, which Jobs of others do not replace.
 #[test]
 fn jobs_of_other_applications_share_nothing() {
     let env = TestEnv::new();

@@ -1,4 +1,4 @@
-//! `rollout rehearse`: what would happen, and nothing of it in the cluster.
+//! `rollout rehearse`: shows what would happen, without changing the cluster.
 
 use crate::support::manifest::{application, component};
 use crate::support::shop::open_shop;
@@ -30,7 +30,7 @@ fn injected_failures_are_reported_as_on_a_cluster() {
     assert_eq!(env.bytes(), before);
 }
 
-/// Neither the pods of a component that stays as it is fail, nor those to which a run goes back.
+/// Neither pods of unchanged components fail, nor those of a rollback's target.
 #[test]
 fn injected_failures_affect_only_new_pods_of_the_run() {
     let env = TestEnv::new();
@@ -58,7 +58,7 @@ fn a_cloneset_is_copied_with_its_annotations() {
     ran.says("updating 2 of 5 pods of `clonset-server` to");
 }
 
-/// What a Service has been given stays its own, and its copy has the same name.
+/// A Service's allocated fields are not copied, and its copy has the same name.
 #[test]
 fn services_are_copied() {
     let env = open_shop();
@@ -73,8 +73,8 @@ fn services_are_copied() {
     assert!(ran.stderr.starts_with("rehearsal: a sandbox with a copy of 5 objects;"), "{}", ran.stderr);
 }
 
-/// Objects that are applied as a whole are in the copy with those to whom their fields belong: what has not changed is
-/// not written, and what has is nobody else's.
+/// Objects that are applied as a whole are copied with their field managers: unchanged ones are not written, and
+/// changed ones cause no conflicts.
 #[test]
 fn whole_components_are_copied_with_the_managers_of_their_fields() {
     let env = TestEnv::new();

@@ -1,4 +1,4 @@
-//! `pause`, `resume`, `promote`, `abort`, `scale`: alone, beside a run, and one after the other.
+//! `pause`, `resume`, `promote`, `abort`, `scale`: alone, during a run, and in sequence.
 
 use crate::support::pod_rules;
 use crate::support::shop::{held_shop, open_shop, waiting_shop};
@@ -221,7 +221,7 @@ fn a_completed_run_cannot_be_paused() {
     ");
 }
 
-/// Each pair, in either order, on a run that is held with nobody driving: what the second leaves.
+/// Each pair in either order, on a held run without a driving process: the state after the second.
 #[test]
 fn every_sequence_of_two_commands() {
     const V1: &[&str] = &["web-v1 3/3"];
@@ -285,7 +285,7 @@ fn every_sequence_of_two_commands() {
     ];
     for (first, second, code, left) in cases {
         let env = held_shop();
-        // It may be refused as well.
+        // It may also be rejected.
         drop(env.run(first));
         let ran = env.run(second);
         assert_eq!(ran.code, Some(i32::from(*code)), "{first}, {second}\n{}", ran.stderr);

@@ -1,4 +1,4 @@
-//! A sandbox whose file cannot be kept: the command ends at once, in the words of what failed.
+//! A sandbox whose file cannot be saved: the command ends at once and reports the cause.
 
 use std::fs::File;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::support::pod_rules;
 use crate::support::shop::open_shop;
 use crate::support::test_env::{CommandOutput, FILE, TestEnv};
 
-/// A command that may write no file of more than so many blocks, as on a disk that is nearly full.
+/// A command that cannot write files beyond this many blocks, as on a nearly full disk.
 fn with_room(env: &TestEnv, line: &str, blocks: usize) -> CommandOutput {
     let rollout = env.command(line);
     let mut shell = Command::new("/bin/sh");
@@ -55,7 +55,7 @@ fn a_file_corrupted_during_a_run_ends_the_run_at_once() {
     env.pods(pod_rules::failing("*:2", "NeverReady"));
     let mut driver = env.start("apply v2.yaml");
     driver.until(": waiting for `web-v2`");
-    // Under its lock: a write of the driver at this moment would replace it.
+    // Under its lock, because a concurrent write of the driver would replace it.
     let lock = File::open(env.path("box.json.lock")).unwrap();
     lock.lock().unwrap();
     env.write(FILE, "{broken");

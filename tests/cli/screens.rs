@@ -1,4 +1,4 @@
-//! What stands on a terminal, of several widths, at the end and on the way.
+//! Screens of terminals of several widths, during runs and at the end.
 
 use rustix::process::Signal;
 
@@ -48,7 +48,7 @@ fn three_components() {
     let names = ["api", "job", "web"];
     let texts = names.map(|name| application(name, &[component(name, 1, 2).image("web:1")]));
     env.write("three.yaml", texts.join("---\n"));
-    // They end in whatever order.
+    // Components end in any order.
     let screen = on_screen(&env, "apply three.yaml", 80);
     for name in names {
         assert!(screen.contains(&format!("{name}: done: 2 of 2 upgraded, 2 ready\n")), "{screen}");
@@ -152,7 +152,7 @@ fn stopped_and_resumed_in_a_narrow_terminal() {
     assert!(screen.text().lines().all(|line| line.chars().count() <= 40), "{}", screen.text());
     let stopped = screen.signal(Signal::INT).end();
     env.pods("- {image: '*', readyAfter: 20ms}");
-    // The pod may be ready before the run is taken up.
+    // The pod may be ready before the run is resumed.
     let told = "[   0s] web: batch 1 of 2 ready: 1 of 3\nupgraded, 1 ready\n";
     let resumed = on_screen(&env, "apply v1.yaml", 40).replace(told, "");
     insta::assert_snapshot!(format!("{stopped}\n\n{resumed}"), @"
@@ -184,7 +184,7 @@ fn stopped_and_resumed_in_a_narrow_terminal() {
     ");
 }
 
-/// Two components with pods that never come and one that waits for the first.
+/// Two components with pods that never become ready, and one that waits for the first.
 fn stuck() -> TestEnv {
     let env = TestEnv::new();
     let one = |name: &str| component(name, 1, 3).image("web:1").batches(&["2", "1"]);
@@ -261,7 +261,7 @@ fn a_terminal_that_is_resized_during_a_run() {
     assert!(!end.contains(['•', '▒']), "no bar is left: {end}");
 }
 
-/// Without colours where they are not wanted; without bars where the cursor cannot move.
+/// No colours if they are disabled, and no bars if the cursor cannot move.
 #[test]
 fn terminals_with_fewer_capabilities() {
     let env = TestEnv::new();

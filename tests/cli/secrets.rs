@@ -1,4 +1,4 @@
-//! No secret is printed: a word in every place where a credential can be is found in no output, whatever fails.
+//! No secret is printed: a word in every place for credentials appears in no output, regardless of failures.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,12 +12,12 @@ use crate::support::manifest::shop;
 use crate::support::pod_rules;
 use crate::support::test_env::{CommandOutput, TestEnv};
 
-/// In every secret of these tests.
+/// The word in every secret of these tests.
 const CANARY: &str = "canary";
-/// The same in base64, and a part of the key below.
+/// The word in base64, and a part of the key below.
 const OTHER_FORMS: [&str; 2] = ["Y2FuYXJ5", "nV+941ohWi3Tzw3r"];
 
-/// Of a key that is used nowhere else.
+/// A key that is used nowhere else.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgnV+941ohWi3Tzw3r
 UG6HO41UWyhgX6o6r1/4V3P0PAOhRANCAARLGltckyj4rV9jeJQiR7x6U2ZEtlAK
@@ -36,7 +36,7 @@ mUe6oZP87BoN1wIhAMJcsCuVDHAWmNuoXPh5x59GDCKOd1Mf1EVlzjr8IX+j
 -----END CERTIFICATE-----
 ";
 
-/// A credential plugin that is given and prints secrets; this is the end of its script. Its program is a link to the
+/// A credential plugin that gets and prints secrets; `end` is the end of its script. Its program is a link to the
 /// shell: a file that was just written is busy as long as a child of another test holds it open.
 fn plugin(env: &TestEnv, end: &str) -> String {
     let script = env.path("script");
@@ -49,14 +49,14 @@ fn plugin(env: &TestEnv, end: &str) -> String {
     )
 }
 
-/// Prints a token that is good for ever, or, with a time, until then.
+/// Prints a token that is valid for ever or, with a time, until then.
 fn token(expires: &str) -> String {
     format!(
         r#"echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {{"token": "canary-token"{expires}}}}}'"#
     )
 }
 
-/// A folder with a kubeconfig and two manifests.
+/// A directory with a kubeconfig and two manifests.
 fn env(cluster: &str, user: impl FnOnce(&TestEnv) -> String) -> TestEnv {
     let env = TestEnv::new();
     env.write("key.pem", KEY);
@@ -85,7 +85,7 @@ fn run(env: &TestEnv, line: &str) -> CommandOutput {
     ran
 }
 
-/// A user, and what the server is sent by it.
+/// A user, and the credentials that the server receives.
 type User = (&'static str, fn(&TestEnv) -> String);
 
 #[test]
@@ -109,7 +109,7 @@ fn secrets_in_inputs_are_not_printed() {
     });
 }
 
-/// Every command, with every request said.
+/// Runs every command with `--verbose`.
 fn lives(login: &str, sent: &str, user: fn(&TestEnv) -> String) {
     let http_server = HttpServer::open(pod_rules::READY, |_| None);
     let env = env(&format!("server: 'http://{login}127.0.0.1:{}'", http_server.port), user);
@@ -139,7 +139,7 @@ fn lives(login: &str, sent: &str, user: fn(&TestEnv) -> String) {
     assert!(asked.iter().all(|asked| !asked.uri.path().contains("/secrets")), "nobody's secrets are read");
 }
 
-/// A server that answers everything so.
+/// A server that always sends this response.
 fn answering(code: u16, kind: &'static str, text: &'static str) -> String {
     let http_server = HttpServer::open(pod_rules::READY, move |_| -> Option<Answer> {
         Some((code, kind, text.to_owned()))
@@ -208,7 +208,7 @@ fn secrets_in_errors_are_not_printed() {
             "the client certificate of the kubeconfig, or its key, is not valid PEM",
             server(nobody()),
             Box::new(|_| {
-                // The line's end was lost.
+                // The line break is missing.
                 let key = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tY2FuYXJ5";
                 format!("client-certificate: cert.pem, client-key-data: {key}")
             }),
@@ -260,14 +260,14 @@ fn secrets_in_errors_are_not_printed() {
     });
 }
 
-/// The everyday case: a session of a single sign-on that ends in mid-run.
+/// The common case: a single sign-on session that expires during a run.
 #[test]
 fn credentials_that_expire_during_a_run_are_reported() {
     let http_server = HttpServer::open(&pod_rules::ready_after("1h"), |_| None);
     let until = r#", "expirationTimestamp": "2020-01-01T00:00:00Z""#;
     for (number, flags) in ["", "-v"].into_iter().enumerate() {
         let env = env(&format!("server: 'http://127.0.0.1:{}'", http_server.port), |env| {
-            // Good until the file is there.
+            // Valid until the file exists.
             plugin(env, &format!("test -e expired && echo canary-stdout && exit 7\n{}", token(until)))
         });
         let line = format!("apply v1.yaml -n shop{number} --kubeconfig config {flags}");
@@ -280,7 +280,7 @@ fn credentials_that_expire_during_a_run_are_reported() {
     }
 }
 
-/// What a program prints may hold what it was given from a Secret.
+/// The log of a program may contain values from a Secret.
 #[test]
 fn logs_can_be_omitted() {
     let env = TestEnv::new();

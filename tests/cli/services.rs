@@ -1,4 +1,4 @@
-//! What a component's Service offers, and that `plan` and `apply` agree on what is otherwise.
+//! The ports of a component's Service, and `plan` and `apply` of differences.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::manifest::{application, component};
 use crate::support::pod_rules;
 use crate::support::test_env::TestEnv;
 
-/// The component `web` with these properties beside its image.
+/// The component `web` with these properties besides its image.
 fn web(revision: &str, properties: &str) -> String {
     let web = component("web", 1, 2).revision(&format!("web-{revision}")).image(&format!("web:{revision}"));
     application("shop", &[web.property(properties)])
@@ -16,7 +16,7 @@ fn service(env: &TestEnv, name: &str) -> Option<Value> {
     env.objects("Service").into_iter().find(|service| service["metadata"]["name"] == name)
 }
 
-/// The ports that the Service `web` offers, and where they lead.
+/// The ports of the Service `web` with their targets.
 fn offered(env: &TestEnv) -> Vec<String> {
     let ports = service(env, "web").map(|service| service["spec"]["ports"].clone()).unwrap_or_default();
     let line =
@@ -27,7 +27,7 @@ fn offered(env: &TestEnv) -> Vec<String> {
 const PORT_80: &str = "ports: [{port: 80, expose: true}]";
 const PORT_81: &str = "ports: [{port: 81, expose: true}]";
 
-/// The manifests of `v1` and `v2`, which offer different ports; `v1` runs.
+/// The manifests of `v1` and `v2`, which expose different ports; `v1` runs.
 fn exposed() -> TestEnv {
     let env = TestEnv::new();
     env.write("v1.yaml", web("v1", PORT_80));
@@ -90,7 +90,7 @@ fn a_port_that_is_no_longer_exposed_is_removed_without_replacing_pods() {
     assert_eq!(service(&env, "web"), None);
     is_at_rest(&env, "app.yaml");
     assert_eq!(env.objects("ControllerRevision").len(), 1);
-    // What was last asked of a revision counts for it when it is a source, and when it is returned to.
+    // The last requested exposure of a revision applies when it is a source, and when it is rolled back to.
     env.write("v2.yaml", web("v2", PORT_81));
     env.run_ok("apply v2.yaml");
     env.run_ok("undo web");
@@ -126,7 +126,7 @@ fn a_service_that_was_edited_or_deleted_is_repaired() {
     assert_eq!(offered(&env), ["80->port-80"]);
 }
 
-/// Revisions recorded before this annotation was written, whose Service leads to numbers.
+/// Revisions recorded before the annotation existed, with a Service whose target ports are numbers.
 #[test]
 fn a_revision_without_a_recorded_exposure_is_reachable_and_a_rollback_target() {
     let env = exposed();
@@ -194,7 +194,7 @@ fn labels_of_the_application_reach_its_objects_without_replacing_pods() {
     assert_eq!(pods(&env), before);
 }
 
-/// A StatefulSet, whose Service for names in DNS is called like the exposing one of the other component.
+/// A StatefulSet whose headless Service has the same name as the exposing Service of the other component.
 fn colliding() -> String {
     let other = component("store-headless", 1, 1).image("other:1").property(PORT_80);
     application("shop", &[component("store", 1, 1).of("statefulset"), other])
@@ -222,7 +222,7 @@ fn another_components_service_is_rejected_and_survives_a_removal() {
     let (_, second) = rest.split_once("    - name: store-headless").unwrap();
     env.write("other.yaml", format!("{head}    - name: store-headless{second}"));
     env.run_to("apply other.yaml", 4).says("service `store-headless` belongs to component `store`");
-    // An earlier version let one of them take it over.
+    // An earlier version permitted one of them to take it over.
     env.write("other.yaml", format!("{head}    - name: store-headless{second}").replace(PORT_80, ""));
     env.run_ok("apply other.yaml");
     env.edit(|objects| {
@@ -244,7 +244,7 @@ fn a_revision_with_an_automatic_name_of_another_component_is_rejected() {
     let told = "components `web` and `api` both create revision `web-v1`";
     ran.says(told);
     assert!(!env.path("box.json").exists(), "nothing was written");
-    // Where one of them has it, an automatic name makes place.
+    // If one of them already has the name, an automatic name avoids it.
     env.write("api.yaml", application("shop", &[named]));
     env.run_ok("apply api.yaml");
     env.run_ok("apply both.yaml");

@@ -1,4 +1,4 @@
-//! `kill -9` anywhere in an upgrade: the same command again ends right.
+//! `kill -9` anywhere in an upgrade: a rerun completes it.
 
 use std::fs::File;
 
@@ -10,7 +10,7 @@ use crate::support::manifest::{application, component};
 use crate::support::shop::open_shop;
 use crate::support::test_env::{FILE, TestEnv};
 
-/// An upgrade by a run without a name of its own, so that nobody takes it for the one before.
+/// An upgrade with the default identity, so that it is not mistaken for the previous process.
 fn upgrade(env: &TestEnv) -> Child {
     let mut command = env.command("apply v2.yaml");
     command.env_remove("ROLLOUT_IDENTITY");
@@ -57,8 +57,8 @@ fn a_run_killed_repeatedly_completes() {
     is_right(&env, 3);
 }
 
-/// Freezes a command between its requests: while it holds the lock of the sandbox's file, no other command can go
-/// on either.
+/// Freezes a command between its requests: while it holds the lock of the sandbox's file, other commands are blocked as
+/// well.
 fn freeze(env: &TestEnv, child: &mut Child) {
     let lock = File::open(env.path(&format!("{FILE}.lock"))).unwrap();
     while child.stop() {
@@ -94,12 +94,12 @@ fn a_superseded_removal_deletes_nothing_more() {
         let before = there();
         removal.signal(Signal::CONT);
         let ran = removal.end();
-        // It may have been done before it was stopped.
+        // It may have completed before it was stopped.
         if ran.code == Some(0) {
             return false;
         }
         assert_eq!(ran.code, Some(5), "{}", ran.stderr);
-        // It reads the component's record first, then the Lease; the other run claims both.
+        // It reads the component's record, then the Lease; the other run claims both.
         let is_named = ["was taken over by", "was claimed by"].iter().any(|said| ran.stderr.contains(said));
         assert!(is_named, "{}", ran.stderr);
         assert_eq!(before, names.len(), "{}", ran.stdout);

@@ -14,7 +14,7 @@ use crate::support::pod_rules;
 use crate::support::shop::open_shop;
 use crate::support::test_env::TestEnv;
 
-/// An upgrade that waits for the first pod of `web-v2`, which does not come.
+/// An upgrade that waits for the first pod of `web-v2`, which does not become ready.
 fn waiting() -> (TestEnv, Child) {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "NeverReady"));
@@ -23,7 +23,7 @@ fn waiting() -> (TestEnv, Child) {
     (env, child)
 }
 
-/// The same command again, now that the pods come.
+/// Reruns the command, now with pods that become ready.
 fn resumes(env: &TestEnv) {
     env.pods(pod_rules::READY);
     env.run_ok("apply v2.yaml").says("resuming the upgrade to `web-v2`");
@@ -71,7 +71,7 @@ fn a_termination_is_143_and_the_run_can_be_resumed() {
 #[test]
 fn a_second_signal_stops_at_once() {
     let (env, mut child) = waiting();
-    // Both are there before the first is heeded, as after two quick presses.
+    // Both signals are pending before the first is handled, as after pressing twice quickly.
     child.signal(Signal::STOP).signal(Signal::INT).signal(Signal::TERM).signal(Signal::CONT);
     let ran = child.end();
     assert!(matches!(ran.code, Some(130 | 143)), "{ran:?}");
@@ -79,7 +79,7 @@ fn a_second_signal_stops_at_once() {
     resumes(&env);
 }
 
-/// The server hangs once the Lease is given back, when only the final state is left to read.
+/// The server hangs once the Lease is released, when only the final state is left to read.
 #[test]
 fn a_signal_ends_the_final_read() {
     let (reads, is_reading) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! `status --until`: beside a run that another process drives.
+//! `status --until`: during a run that another process drives.
 
 use crate::support::pod_rules;
 use crate::support::shop::{open_shop, waiting_shop};

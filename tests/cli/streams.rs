@@ -1,4 +1,4 @@
-//! The streams: colour, pipes whose reader leaves, full disks, quiet, and characters that would act.
+//! The streams: colour, closed pipes, full disks, `--quiet`, and control characters.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -108,19 +108,19 @@ fn quiet_keeps_data_warnings_and_failures() {
 #[test]
 fn control_characters_are_escaped() {
     let env = open_shop();
-    // In the manifest itself, where it names what is wrong.
+    // In the manifest, whose problem is reported.
     env.write("name.yaml", shop("v2", "registry.example/web:2").replace("shop", "\"sh\\x1b[2Jop\""));
     insta::assert_snapshot!(env.run("apply name.yaml").transcript(), @r"
     --- stderr
     error: name.yaml:4:9: metadata.name: found `sh\x1b[2Jop`, expected a DNS name (lower-case letters, digits, `-` and `.`, at most 63 characters)
     [exit 2]
     ");
-    // In an image, which a cluster takes as it is.
+    // In an image, which a cluster accepts unchanged.
     env.write("image.yaml", shop("v2", "\"web:\\x1b]0;owned\\x07\\u202e2\""));
     let ran = env.run("plan image.yaml");
     let text = format!("{}{}", ran.stdout, ran.stderr);
     assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
-    // In what goes by as words of the command line.
+    // In words of the command line.
     insta::assert_snapshot!(env.run("status a\x1b[31mb").transcript(), @r"
     --- stderr
     error: nothing named `a\x1b[31mb` has been rolled out in namespace `default`

@@ -1,10 +1,10 @@
-//! Traits, with the `rollout` trait beside them and without it.
+//! Traits, with and without the `rollout` trait.
 
 use serde_json::json;
 
 use crate::support::test_env::TestEnv;
 
-/// The application `shop` of the component `web` with these traits.
+/// The application `shop` with the component `web` and these traits.
 fn shop(traits: &[&str]) -> String {
     let traits: String = traits.iter().map(|one| format!("        - {one}\n")).collect();
     format!(

@@ -38,7 +38,8 @@ fn a_revision_has_three_names() {
     }
 }
 
-/// Each has its own from the first manifest on, and what an earlier version recorded without one is not named by one.
+/// Each revision has its own number from the first manifest on, and one that an earlier version recorded without a
+/// number is not selected by one.
 #[test]
 fn revisions_without_a_number_in_their_name_are_numbered() {
     let env = TestEnv::new();

@@ -1,4 +1,4 @@
-//! Components without the `rollout` trait: applied as a whole, beside others that are rolled out in batches.
+//! Components without the `rollout` trait: applied as a whole, next to others that are rolled out in batches.
 
 use serde_json::json;
 
@@ -111,7 +111,7 @@ fn pods_that_do_not_become_ready_are_reported_and_rolled_back() {
     assert!(status.contains("rolloutSucceed"), "{status}");
 }
 
-/// The shop, beside whose queue there is a Deployment `cache` of somebody else.
+/// The shop, with a foreign Deployment `cache`.
 fn shop_beside_another() -> TestEnv {
     let env = open_shop();
     env.edit(|objects| {
@@ -177,7 +177,7 @@ fn objects_taken_over_can_be_restored() {
     assert_eq!(image_of(&env, "cache"), "queue:1");
 }
 
-/// The shop's queue with an exposing Service, under these policies.
+/// The shop's queue with an exposed port, under these policies.
 fn under_policies(policies: &str) -> String {
     let queue =
         "{name: queue, type: webservice, properties: {image: 'queue:1', ports: [{port: 80, expose: true}]}}";
@@ -215,7 +215,7 @@ fn policies_keep_objects_and_fields() {
     ran.says("`deployment.apps/queue`: does not exist, and is not created");
     assert!(!ran.stderr.contains("pods could not be listed"), "{}", ran.stderr);
 
-    // The Service of another application, which comes later.
+    // The Service of another application, which is applied later.
     let env = TestEnv::new();
     env.write("app.yaml", under_policies(read_only));
     let service = "{apiVersion: v1, kind: Service, metadata: {name: queue}, spec: {ports: [{port: 80}]}}";
@@ -231,7 +231,7 @@ fn policies_keep_objects_and_fields() {
     env.write("app.yaml", under_policies(&read_only.replace("Service", "Pod")));
     env.run_to("apply app.yaml --batch-timeout 2s", 3);
     env.write("app.yaml", under_policies(&read_only.replace("Service", "Deployment")));
-    // Nothing of it is written, and its pods are not ready all the same.
+    // It is not written, but waited for, and its pods are not ready.
     env.run_to("apply app.yaml --batch-timeout 2s", 3).says("`deployment.apps/queue`: 0 of 1 ready");
 
     let env = TestEnv::new();
@@ -255,7 +255,7 @@ fn policies_keep_objects_and_fields() {
     env.run_ok("undo queue");
     assert_eq!(image_of(&env, "queue"), "queue:1");
     assert_eq!(env.deployments(), ["queue 3/3"], "a command without a manifest knows the policy as well");
-    // A policy alone is recorded, too.
+    // A change of a policy alone is recorded as well.
     env.write("app.yaml", sized("{name: idle, type: health}"));
     env.run_ok("apply app.yaml").says("queue: done: 2 of 2 upgraded");
     env.run_ok("apply app.yaml").says("queue: nothing to do");
@@ -296,7 +296,7 @@ fn a_deletion_leaves_no_objects() {
     for name in ["deployment.apps/queue", "deployment.apps/api", "service/api", "deployment.apps/web-v1"] {
         assert!(ran.stdout.contains(&format!("{name} deleted")), "{}", ran.stdout);
     }
-    // Pods go after their workloads.
+    // Pods are deleted after their workloads.
     env.settle();
     let left: Vec<String> = ["Deployment", "Service", "ConfigMap", "ControllerRevision", "Lease", "Pod"]
         .iter()
@@ -340,7 +340,7 @@ fn revisions_do_not_contain_values_of_secrets() {
     assert!(!secrets.contains("canary-one"), "{secrets}");
 }
 
-/// An empty mapping can say something, in objects of any kind.
+/// An empty mapping can have a meaning in objects of any kind.
 #[test]
 fn empty_values_of_an_object_are_restored() {
     let env = TestEnv::new();
@@ -425,7 +425,7 @@ fn a_mapped_port_is_kept_by_a_rollout_in_batches() {
         env.objects("Service")[0]["spec"]["ports"][0].clone()
     };
     apply(&whole, "port: 80, containerPort: 8080");
-    // On the way, both numbers of the Service lead to the one port of the pods, whose name both revisions have.
+    // Meanwhile, both ports of the Service lead to the same port of the pods, whose name both revisions use.
     let port = apply(WEB, "port: 8080");
     assert_eq!((&port["port"], &port["targetPort"]), (&json!(8080), &json!("port-8080")));
     let port = apply(WEB, "port: 81, containerPort: 8080, nodePort: 30081");
@@ -454,7 +454,7 @@ fn a_stateful_set_keeps_its_object_when_it_gains_and_loses_the_trait() {
     let (_, same, _, image) = apply(whole("web:3"));
     assert_eq!((same, image), (uid, json!("web:3")));
 
-    // One that began in batches keeps the name of its Service, and the Service.
+    // One that started in batches keeps its Service and its `serviceName`.
     env.run_ok("delete shop --yes");
     let (_, uid, service, _) = apply(WEB.to_owned());
     assert_eq!(service, "web-headless");

@@ -14,7 +14,7 @@ fn apply(component: &str) -> String {
     format!("{{name: {component}, type: apply-component, properties: {{component: {component}}}}}")
 }
 
-/// An application of these components with a workflow of these steps.
+/// An application with these components and a workflow of these steps.
 fn shop(components: &[&str], steps: &[&str]) -> String {
     let list = |items: &[&str], indent: &str| -> String {
         items.iter().map(|item| format!("{indent}- {item}\n")).collect()
@@ -27,7 +27,7 @@ fn shop(components: &[&str], steps: &[&str]) -> String {
     )
 }
 
-/// The shop: `web` needs a promotion, `job` comes after it.
+/// The shop: `web` needs a promotion, and `job` follows.
 fn three(api: &str, web: &str) -> String {
     shop(&[api, web, JOB], &[&apply("api"), APPROVE, &apply("web"), &apply("job")])
 }
@@ -83,7 +83,7 @@ fn applying_the_same_manifest_stays_at_the_step_and_writes_nothing() {
     env.run_to("status shop --until gate --timeout 1s", 0);
 }
 
-/// Otherwise nothing but a deletion would end the pause.
+/// Otherwise only a deletion would end the pause.
 #[test]
 fn a_pause_can_be_ended_before_the_component_starts() {
     let env = held_shop();
@@ -145,7 +145,7 @@ fn a_promotion_passes_one_step() {
         shop(&[API, WEB, JOB], &[&apply("api"), APPROVE, &apply("web"), last, &apply("job")]),
     );
     env.run_to("apply app.yaml", 0);
-    // The component that is held stands for its application.
+    // The held component represents its application.
     env.run_to("promote web", 0).says("job: held at step `last` of the workflow");
     assert_eq!(env.deployments(), ["api 1/1", "web-v1 2/2"]);
     env.run_to("apply app.yaml", 0).says("job: held at step `last` of the workflow");
@@ -167,7 +167,7 @@ fn a_promotion_passes_one_step() {
 fn a_changed_application_restarts_its_workflow() {
     let env = held_shop();
     env.run_ok("promote shop");
-    // Nothing behind the step changes.
+    // Nothing after the step changes.
     env.write("app.yaml", three(&API.replace("api:1", "api:2"), WEB));
     env.run_ok("apply app.yaml").says("api: done").says("web: nothing to do").says("job: nothing to do");
     // Another size is a change.
@@ -181,7 +181,7 @@ fn a_changed_application_restarts_its_workflow() {
     env.run_to("apply app.yaml", 0).says("web: held at step `approve`");
     assert_eq!(env.deployments(), ["api 1/1", "job 1/1", "web-v1 2/2"]);
     env.run_ok("promote shop").says("web: done: 3 of 3 upgraded");
-    // What has been promoted is repaired without asking again.
+    // Promoted components are repaired without another promotion.
     env.edit(|objects| {
         let web =
             objects.iter_mut().find(|one| one["metadata"]["name"] == "web-v1" && one["kind"] == "Deployment");
@@ -252,7 +252,7 @@ fn a_step_with_a_duration_continues_by_itself() {
     env.run_ok("apply app.yaml")
         .says("job: waiting for step `pause` of the workflow, 1s left")
         .says("job: apply of `job-v1`");
-    // It is bounded like everything else, and a rerun waits for what is left.
+    // The wait is limited by the timeout, and a rerun waits for the remaining time.
     let pause = "{name: pause, type: suspend, properties: {duration: 1h}}";
     env.write(
         "app.yaml",
@@ -322,7 +322,7 @@ fn batches_and_steps_are_promoted_in_turn() {
     env.run_to("apply app.yaml", 0).says("web: held at step `approve`");
     env.run_to("promote shop", 0).says("web: held after batch 1 of 2");
     assert_eq!(env.deployments(), ["api 1/1", "web-v1 1/1"]);
-    // What waits for the component continues with it.
+    // Components that wait for it continue with it.
     env.run_to("promote web", 0).says("web: done").says("job: done");
     assert_eq!(env.deployments(), ["api 1/1", "job 1/1", "web-v1 2/2"]);
 }
@@ -340,7 +340,7 @@ fn a_concurrent_promotion_ends_the_wait_at_a_step() {
     assert_eq!(env.deployments(), ["api 1/1", "job 1/1"]);
 }
 
-/// Where only metadata changes behind a step, what the last batch could do without is not waited for.
+/// If only metadata changes after a step, the run does not wait for pods that the last batch tolerated.
 #[test]
 fn a_step_keeps_the_tolerance_of_the_last_batch() {
     let env = TestEnv::new();
