@@ -1,9 +1,9 @@
 //! A case for each rule of ARCHITECTURE.md, "How a rollout is planned", for one Deployment per revision.
 //!
-//! They are complete when each bullet of that section has a case (both strategies, the scale, the gate, the end), and
-//! so has each pair of a kind of run (first release, upgrade, scale; the size kept, grown, shrunk) and what it starts
-//! from: a finished run, a run held at its gate, killed or failed, another target, another size, other batches.
-//! What holds for any history is in `histories`; one workload for all revisions is in `in_place`.
+//! They are complete if each bullet of that section has a case (both strategies, the scale, the gate, the end), and so
+//! has each pair of a kind of run (first release, upgrade, scale; the size kept, grown, shrunk) and an initial state: a
+//! finished run, a run held at its gate, killed or failed, another target, another size, other batches. Properties of
+//! all histories are in `histories`; one workload for all revisions is in `in_place`.
 
 use rollout::oam::application::{Amount, Batch, Strategy};
 use rollout::plan::desired::Desired;
@@ -15,7 +15,7 @@ use rollout::plan::step::{Refusal, Step};
 use crate::model::{World, desired, outcome};
 use rollout::plan::action::Action;
 
-/// Sizes as `v1=3 v2=2`, one entry a write.
+/// Sizes as `v1=3 v2=2`, one entry per write.
 fn trace(writes: &[Vec<(String, u32)>]) -> Vec<String> {
     let line = |sizes: &Vec<(String, u32)>| {
         sizes.iter().map(|(name, size)| format!("{name}={size}")).collect::<Vec<_>>().join(" ")
@@ -63,7 +63,7 @@ fn first_release_grows_from_nothing() {
     assert_eq!(world.spec().unwrap().mode, Mode::Release);
 }
 
-/// Without a record, a target that is not too large is a release that has come this far.
+/// Without a record, a target that is not too large is an unfinished release.
 #[test]
 fn a_release_continues_without_its_record_and_restarts_without_its_target() {
     let mode = |world: &World| match world.plan(&desired("v1", 5, &[])) {
@@ -118,7 +118,7 @@ fn a_revert_of_a_held_run_does_not_need_batches_that_fit() {
     assert_eq!(world.sizes(), [("v1", 3)]);
     let (_, end) = world.run(&desired("v1", 5, &[2, 3]));
     assert_eq!((world.sizes(), end), (vec![("v1", 5)], Step::Act(Action::Finish)));
-    // To another size it is a scale like any other.
+    // With another size, it is a scale.
     let mut world = held();
     world.observed.workloads.retain(|workload| workload.name != "v2");
     assert!(matches!(world.plan(&desired("v1", 6, &[2, 3])), Step::Refuse(_)));
@@ -180,7 +180,7 @@ fn upgrade_with_growth_does_not_jump_before_the_first_batch() {
     );
 }
 
-/// Those that stay may be unready, as in KubeVela's rollout trait.
+/// The remaining pods may be unready, as in KubeVela's rollout trait.
 #[test]
 fn a_scale_in_ends_when_the_pods_are_gone() {
     let mut world = released();
@@ -238,7 +238,7 @@ fn revert_between_the_halves_removes_no_healthy_pod() {
     assert_eq!(trace(&writes), ["v1=5 v2=0", "v1=5"]);
 }
 
-/// An upgrade whose target has pods of an earlier try: with them, the sources are not more than the size asks for.
+/// An upgrade whose target has pods of an earlier attempt: including them, there are not more pods than the size.
 #[test]
 fn an_upgrade_counts_existing_pods_of_its_target() {
     let mut world = World::with(&[("v1", 10), ("v2", 5)]);
@@ -247,7 +247,7 @@ fn an_upgrade_counts_existing_pods_of_its_target() {
     let (writes, _) = world.run(&desired("v2", 10, &[3, 3, 4]));
     assert_eq!(trace(&writes), ["v1=5 v2=6", "v1=4 v2=6", "v1=4 v2=10", "v1=0 v2=10", "v2=10"]);
 
-    // Nobody knows whether these pods will be ready, so the sources shrink by no more than the batch says.
+    // These pods may never be ready, so the sources shrink only by the size of the batch.
     let mut world = World::with(&[("v1", 10), ("v2", 5)]);
     let gated = gated("v2", 10, &[3, 3, 4], 0);
     let (writes, _) = world.run(&Desired { strategy: Strategy::DecreaseFirst, ..gated });
@@ -373,7 +373,7 @@ fn batches_that_do_not_fit_are_rejected_with_their_sums() {
     assert!(matches!(world.plan(&desired("v2", 5, &[1, 1])), Step::Refuse(_)));
 }
 
-/// The partition of a run that is held is nothing without its batches.
+/// The partition of a held run has no meaning without its batches.
 #[test]
 fn batches_that_do_not_fit_a_held_run_are_rejected() {
     let world = held();

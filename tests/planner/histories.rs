@@ -1,4 +1,4 @@
-//! What holds for any history: manifests in any order, kills at any point, pods that never get ready.
+//! Properties of all histories: manifests in any order, kills at any point, pods that never become ready.
 
 use proptest::prelude::*;
 use rollout::oam::application::{Amount, Batch, Strategy as Order};
@@ -13,7 +13,7 @@ use rollout::plan::action::Action;
 #[derive(Debug, Clone)]
 struct Command {
     desired: Desired,
-    /// After so many steps it is killed.
+    /// The number of steps after which it is killed.
     lifetime: usize,
     /// What the cluster does at each wait.
     events: Vec<(usize, bool)>,
@@ -36,7 +36,7 @@ fn command() -> impl Strategy<Value = Command> {
     )
 }
 
-/// Lists that mostly fit: percentages, or nothing.
+/// Lists that mostly fit: percentages, or none.
 fn batches() -> impl Strategy<Value = Option<Vec<Batch>>> {
     let batch = (1_u32..60, 0_u32..3).prop_map(|(percent, unready)| Batch {
         replicas: Amount::Percent(percent),
@@ -57,7 +57,7 @@ impl Limits {
         let tolerated = spec.batches.iter().map(|batch| batch.max_unavailable).max().unwrap_or(0);
         let below = match spec.strategy {
             FrozenStrategy::IncreaseFirst => tolerated,
-            // A batch is down before its replacement is up.
+            // A batch goes down before its replacement comes up.
             FrozenStrategy::DecreaseFirst => tolerated + largest,
         };
         Self {
@@ -149,7 +149,7 @@ proptest! {
         for command in &commands {
             live(&mut world, command);
         }
-        // The path does not matter: the last manifest alone decides where it ends.
+        // The path is irrelevant: only the last manifest determines the end.
         let last = desired("v4", last_size, &[]);
         let (_, end) = world.run(&last);
         prop_assert!(matches!(end, Step::Act(Action::Finish) | Step::Nothing), "{end:?}");

@@ -1,4 +1,4 @@
-//! One workload for all revisions: what is written, in which order, and what holds for any history.
+//! One workload for all revisions: its writes and their order, and properties of all histories.
 
 use proptest::prelude::*;
 use rollout::oam::application::{Amount, Batch};
@@ -54,14 +54,14 @@ fn an_upgrade_lowers_the_partition_batch_by_batch() {
     }
 }
 
-/// An upgrade to a smaller size finds fewer pods than that where somebody has deleted its object.
+/// An upgrade to a smaller size finds even fewer pods, because its object was deleted.
 #[test]
 fn an_upgrade_completes_after_its_object_was_deleted() {
     for kind in KINDS {
         let mut replica = released(kind);
         replica.run(&Desired { partition: Some(0), ..replica.desired("v2", 2, &[1, 1]) });
         let request = replica.desired("v2", 2, &[1, 1]);
-        // The run that holds the claim creates it again, or the next run does.
+        // The run that holds the claim recreates it, or the next run does.
         for is_claimed in [true, false] {
             let mut replica = replica.clone();
             if is_claimed {
@@ -139,7 +139,7 @@ fn upgrades_grow_and_shrink() {
         assert_eq!(writes, [(7, 5), (8, 4), (8, 0)]);
         let (writes, _) = replica.run(&replica.desired("v3", 3, &[1, 2]));
         match kind {
-            // Its surplus goes at the end, when it can choose.
+            // Its surplus is deleted at the end, when it can choose the pods.
             WorkloadKind::CloneSet => assert_eq!(writes, [(8, 7), (8, 5), (3, 0)]),
             WorkloadKind::StatefulSet | WorkloadKind::Deployment => assert_eq!(writes, [(3, 2), (3, 0)]),
         }
@@ -169,7 +169,7 @@ fn broken_updated_pods_stop_the_removal_of_others() {
         }
         replica.settle();
         replica.end(Outcome::Failed);
-        // Four broken pods and one that serves; three are asked for.
+        // Four broken pods and a ready one; three are requested.
         let request = replica.desired("v2", 3, &[1, 2]);
         while !matches!(replica.plan(&request), Step::Act(Action::Wait { .. })) {
             let step = replica.plan(&request);
@@ -272,20 +272,20 @@ fn command() -> impl Strategy<Value = Command> {
     )
 }
 
-/// The least pods that must be ready while a run lasts: it takes no more than a batch away before it is made good.
+/// The minimum of ready pods during a run: it removes at most a batch before it is replaced.
 fn floor(replica: &Replica, spec: &RunSpec) -> u32 {
     let largest = spec.batches.iter().map(|batch| batch.size).max().unwrap_or(0);
-    // What an earlier run has asked for already is not this one's doing.
+    // Changes that an earlier run has requested do not count for this one.
     let mut settled = replica.clone();
     settled.reconcile();
     if spec.kind == WorkloadKind::StatefulSet {
-        // Which pods stay is decided by their ordinals, whether they serve or not.
+        // Ordinals determine which pods stay, whether they are ready or not.
         settled.pods.truncate(spec.target_size as usize);
     }
     settled.ready().min(spec.target_size).saturating_sub(largest)
 }
 
-/// Runs one command until it ends, dies or waits in vain. No batch begins before the one before is ready.
+/// Runs one command until it ends, dies or waits in vain. No batch starts before the previous one is ready.
 fn live(replica: &mut Replica, command: &Command) {
     let request = Desired {
         batches: command.batches.clone(),

@@ -1,5 +1,5 @@
-//! A model of one workload that serves all revisions: its pods, and a controller that looks at them when the
-//! test lets it.
+//! A model of one workload that serves all revisions: its pods, and a controller that reconciles when the test calls
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,9 @@ use rollout::plan::step::{Step, plan};
 /// The observed state of the cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Replica {
-    /// What the planner is shown.
+    /// The planner's observed state.
     pub(crate) observed: Observed,
-    /// The pods that there are.
+    /// The existing pods.
     pub(crate) pods: Vec<Pod>,
     /// Revisions whose pods never become ready.
     pub(crate) broken: BTreeSet<String>,
@@ -91,7 +91,7 @@ impl Replica {
         }
     }
 
-    /// The controller sees the newest spec, adds, removes and replaces pods, and updates the status.
+    /// The controller observes the newest spec, adds, removes and replaces pods, and updates the status.
     pub(crate) fn reconcile(&mut self) {
         let Some(workload) = self.observed.workloads.first().cloned() else { return };
         let revision = self.in_place().spec_stamp.clone().unwrap().revision;
@@ -123,7 +123,7 @@ impl Replica {
                 while self.pods.len() < size {
                     self.pods.push(Pod { revision: revision.clone(), is_ready: false });
                 }
-                // One after the other, from the highest ordinal down, each when those before are ready.
+                // One after the other, from the highest ordinal down, each once the previous ones are ready.
                 let is_waiting = self.pods.iter().any(|pod| pod.revision == revision && !pod.is_ready);
                 let outdated = |pod: &&mut Pod| pod.revision != revision;
                 if !is_waiting && let Some(pod) = self.pods.iter_mut().skip(partition).rev().find(outdated) {
@@ -159,8 +159,8 @@ impl Replica {
         crate::model::end(&mut self.observed, outcome);
     }
 
-    /// Runs to the end of a command with a cluster that always obliges; returns size and partition after each
-    /// write of them, and the last step.
+    /// Runs a command to its end in a cluster where everything succeeds; returns size and partition after each write of
+    /// them, and the last step.
     pub(crate) fn run(&mut self, desired: &Desired) -> (Vec<(u32, u32)>, Step) {
         let mut trace = Vec::new();
         for _ in 0..10_000 {
@@ -198,7 +198,7 @@ impl Replica {
         self.observed.workloads[0].in_place.as_mut().unwrap()
     }
 
-    /// The status as the controllers write it: of all pods, and of those of the newest template.
+    /// Updates the status as the controllers do: the counts of all pods, and of those with the newest template.
     fn tell(&mut self) {
         let Some(written) =
             self.observed.workloads.first().and_then(|one| one.in_place.as_ref()?.spec_stamp.clone())
@@ -206,7 +206,7 @@ impl Replica {
             return;
         };
         let workload = &self.observed.workloads[0];
-        // What the controller has not observed is not in the status.
+        // The status does not reflect a spec that the controller has not observed.
         if workload.observed_generation < workload.generation {
             return;
         }

@@ -1,4 +1,4 @@
-//! The planner on its own: a case for each rule, and properties of random histories.
+//! The planner alone: a case for each rule, and properties of random histories.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

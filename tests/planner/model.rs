@@ -1,5 +1,4 @@
-//! A small model of the cluster under the planner: sizes change when a write says so, status follows when
-//! the test lets it.
+//! A small model of the cluster for the planner: writes change sizes, and the status follows when the test calls it.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +16,7 @@ use rollout::plan::step::{Step, plan};
 /// The observed state of the cluster.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct World {
-    /// What the planner is shown.
+    /// The planner's observed state.
     pub(crate) observed: Observed,
     /// Revisions whose pods never become ready.
     pub(crate) broken: BTreeSet<String>,
@@ -66,7 +65,7 @@ impl World {
         self.observed.workloads.iter().map(|one| one.replicas).sum()
     }
 
-    /// Ready pods that stay: those beyond a workload's size are on their way out.
+    /// Ready pods that stay: those beyond a workload's size are being removed.
     pub(crate) fn ready(&self) -> u32 {
         self.observed.workloads.iter().map(|one| one.ready_replicas.min(one.replicas)).sum()
     }
@@ -80,7 +79,7 @@ impl World {
         self.observed.claimed_epoch = None;
     }
 
-    /// Another process starts, with the record as the last one left it.
+    /// Another process starts with the record of the last one.
     pub(crate) fn plan(&self, desired: &Desired) -> Step {
         plan(&self.observed, desired)
     }
@@ -98,7 +97,7 @@ impl World {
         }
     }
 
-    /// The controllers see one workload's newest spec: pods come, or go with the unready first.
+    /// The controllers observe one workload's newest spec: pods are created, or deleted with unready ones first.
     pub(crate) fn sync(&mut self, index: usize) {
         let Some(workload) = self.observed.workloads.get_mut(index) else { return };
         workload.observed_generation = workload.generation;
@@ -129,8 +128,8 @@ impl World {
         end(&mut self.observed, outcome);
     }
 
-    /// Runs to the end of a command with a cluster that always obliges; returns the sizes after each
-    /// change of one and the last step.
+    /// Runs a command to its end in a cluster where everything succeeds; returns the sizes after each change, and the
+    /// last step.
     pub(crate) fn run(&mut self, desired: &Desired) -> (Vec<Vec<(String, u32)>>, Step) {
         let mut trace = Vec::new();
         for _ in 0..10_000 {

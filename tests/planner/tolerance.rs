@@ -1,4 +1,4 @@
-//! `maxUnavailable`: how many pods of a batch may be unready for it to pass, the last batch included.
+//! `maxUnavailable`: how many pods of a batch may be unready for it to pass, including the last batch.
 
 use rollout::oam::application::{Amount, Batch};
 use rollout::oam::kind::WorkloadKind;
@@ -14,7 +14,7 @@ fn batch(replicas: u32, unready: u32) -> Batch {
     Batch { replicas: Amount::Count(replicas), max_unavailable: Amount::Count(unready) }
 }
 
-/// Waits that are enough for any of these runs.
+/// Enough steps for any of these runs.
 const MAX_STEPS: usize = 100;
 
 #[test]
@@ -35,8 +35,7 @@ fn max_unavailable_lets_a_batch_pass_early() {
     assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
 }
 
-/// One pod never becomes ready, and the last batch may do without it: the run ends, and is done when it is planned
-/// again.
+/// One pod never becomes ready, which the last batch tolerates: the run completes, and the next plan has nothing to do.
 #[test]
 fn the_last_batch_passes_with_a_pod_that_never_becomes_ready() {
     for (name, size) in [("v2", 5), ("v1", 7)] {
@@ -80,7 +79,7 @@ fn the_last_batch_in_place_passes_with_a_pod_that_never_becomes_ready() {
                 Step::Act(Action::Wait { .. }) => {
                     replica.settle();
                     if replica.of("v2").0 == 5 {
-                        // The last to be replaced, by which a StatefulSet begins.
+                        // The last pod to be replaced, which a StatefulSet would start with.
                         replica.pods[0].is_ready = false;
                         replica.reconcile();
                     }
@@ -100,7 +99,7 @@ fn the_last_batch_in_place_passes_with_a_pod_that_never_becomes_ready() {
     }
 }
 
-/// The batches of the manifest divide another change than what others have left to repair.
+/// The batches of the manifest do not fit the change that the repair needs.
 #[test]
 fn a_repair_has_the_tolerance_of_the_last_batch() {
     let request = Desired { batches: Some(vec![batch(2, 0), batch(3, 1)]), ..desired("v1", 5, &[]) };

@@ -1,4 +1,4 @@
-//! What a run holds on to is deleted under its hands, as with its whole namespace.
+//! Objects that a run needs are deleted during it, as by deleting its namespace.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;

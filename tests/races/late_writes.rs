@@ -1,4 +1,4 @@
-//! A write of a superseded run that arrives late, when its process may be gone and the successor at work.
+//! A write of a superseded run arrives late, when its process may be dead and its successor at work.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn arrives_when(is_such: fn(&EventKind) -> bool) {
             first.apply(client, &cluster.clock, &manifest),
             async {
                 delayed_request.reached().await;
-                // Two processes never take the Lease at the very same moment.
+                // Two processes never acquire the Lease at exactly the same time.
                 cluster.clock.pause(Duration::from_millis(1)).await;
                 cluster.run(&second, &successor).await
             },
@@ -85,7 +85,7 @@ async fn after_the_successors_end() {
     arrives_when(|what| matches!(what, EventKind::Succeeded { .. })).await;
 }
 
-/// Neither run sees what the other does: the first must not fill a target that it made after the other's claim.
+/// Neither run observes the other: the first must not scale up a target that it created after the other's claim.
 #[tokio::test(start_paused = true)]
 async fn a_target_created_after_the_successors_claim_stays_empty() {
     let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
@@ -159,14 +159,14 @@ async fn late_writes_to_services(first: Scenario, successor: Vec<Component>) {
         );
         assert!(other.is_success(), "{}\n{}", one.transcript(), other.transcript());
         judge(cluster, scene.from, &[&one.requests, &other.requests], &successor);
-        // One that was created late selects nothing; it is removed where none is wanted.
+        // A Service that was created late selects nothing; it is deleted if none is desired.
         cluster.run(&process(), &wanted).await.succeeded();
         let last = cluster.run(&process(), &wanted).await;
         assert!(last.writes().is_empty(), "{}", last.transcript());
     }
 }
 
-/// What the Services of the application let through: those that select pods.
+/// The Services of the application that select pods.
 fn services(cluster: &TestCluster) -> Vec<Value> {
     let of_application = cluster.objects("Service").into_iter().filter(|service| {
         service["metadata"]["labels"]["app.oam.dev/name"] == "shop"
@@ -185,7 +185,7 @@ async fn no_late_write_changes_a_service_after_the_successor_has() {
     let first = Scenario { manifest: vec![web(2, 2).exposing(80)], ..scenarios::named("exposed") };
     late_writes_to_services(first, vec![web(3, 2)]).await;
     late_writes_to_services(scenarios::named("exposed_no_more"), vec![web(3, 3).exposing(80)]).await;
-    // Nothing but the Service is written, and so it is by the successor.
+    // Both runs write only the Service.
     let of = |ports: &'static str| vec![web(1, 2).property(ports)];
     let a = of("ports: [{port: 80, name: hidden-a, expose: true}, {port: 81, name: hidden-b}]");
     let both =

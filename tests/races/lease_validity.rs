@@ -1,4 +1,4 @@
-//! What a process writes while its Lease may have expired: nothing.
+//! While its Lease may have expired, a process writes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ use crate::support::process::{Process, Run};
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::case;
 
-/// How long after the request for the last renewal a process still writes.
+/// How long after the request of the last renewal a process still writes.
 const VALID: Duration = Duration::from_secs(10);
 
 fn is_renewal(seen: &RequestInfo) -> bool {
@@ -26,13 +26,13 @@ fn is_renewal(seen: &RequestInfo) -> bool {
     seen.kind == "leases" && seen.verb == Verb::Patch && body.contains("/spec/renewTime")
 }
 
-/// The writes between two moments, in which no renewal was asked for that could have been granted.
+/// The writes between two times, during which no renewal was requested that could have been granted.
 fn written(run: &Run, from: Duration, until: Duration) -> Vec<String> {
     let late = run.effects().into_iter().filter(|request| (from..until).contains(&request.at));
     late.map(Request::line).collect()
 }
 
-/// The answer to a renewal takes five seconds, and no later one succeeds: the five seconds count.
+/// The response to a renewal takes five seconds, and no later renewal succeeds: the five seconds count.
 #[tokio::test(start_paused = true)]
 async fn a_lease_is_valid_from_the_request_for_its_renewal() {
     let cluster = released(pod_rules::ready_after("16s")).await;
@@ -42,7 +42,7 @@ async fn a_lease_is_valid_from_the_request_for_its_renewal() {
     let alice = Process::with("alice", move |seen| {
         if is_renewal(seen) && cut_off.swap(true, Ordering::Relaxed) { no_leader() } else { PASS }
     });
-    // The first acquires the Lease.
+    // The first write acquires the Lease.
     let writes = AtomicUsize::new(0);
     let answer = DelayedRequest::of_answer(move |request| {
         let is_write = request.method() == "PATCH" && request.uri().path().contains("/leases/");
@@ -67,7 +67,7 @@ async fn a_lease_is_valid_from_the_request_for_its_renewal() {
     assert!(late.is_empty(), "{late:?}\n{}", run.transcript());
 }
 
-/// The same for the answer to the request that acquires the Lease.
+/// The same for the response to the request that acquires the Lease.
 #[tokio::test(start_paused = true)]
 async fn a_lease_is_valid_from_the_request_that_acquires_it() {
     let cluster = released(pod_rules::READY).await;
@@ -85,8 +85,8 @@ async fn a_lease_is_valid_from_the_request_that_acquires_it() {
     assert!(run.effects().is_empty(), "{}", run.transcript());
 }
 
-/// The Lease cannot be renewed from any second of a run on, for a while: whichever write would be next, the record of
-/// the end included.
+/// From any second of a run on, the Lease cannot be renewed for some time, before any write, including the record of
+/// the end.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_after_the_lease_is_lost_at_any_time() {
     for seconds in 0..40 {
@@ -102,7 +102,7 @@ async fn nothing_is_written_after_the_lease_is_lost_at_any_time() {
     }
 }
 
-/// A process without the server for its Lease in such a time from now on.
+/// A process whose Lease requests fail in this range of time from now.
 fn cut_off(cluster: &TestCluster, out: std::ops::Range<Duration>) -> Process {
     let (begun, clock) = (cluster.clock.elapsed().unsigned_abs(), cluster.clock.clone());
     Process::with("alice", move |seen| {
@@ -116,7 +116,7 @@ fn check(run: &Run, begun: Duration, out: std::ops::Range<Duration>) {
     assert!(late.is_empty(), "{late:?}\n{}", run.transcript());
 }
 
-/// That a run is paused is noted under its Lease as well: another process may have claimed since.
+/// A pause is also recorded only under a valid Lease: another process may have claimed since.
 #[tokio::test(start_paused = true)]
 async fn a_pause_is_recorded_under_the_lease() {
     let cluster = released(pod_rules::slow("web:2", "2m")).await;
@@ -136,8 +136,8 @@ async fn a_pause_is_recorded_under_the_lease() {
     check(&run.succeeded(), begun, out);
 }
 
-/// The answer to the claim takes until the Lease has run out, and a deletion takes the component away before the Lease
-/// is granted again. No watch reports any of it: what is written next is written by a run that has no claim any more.
+/// The response to the claim takes until the Lease has expired, and a deletion removes the component before the Lease
+/// is granted again. No watch reports this, so the next write would come from a run that has lost its claim.
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_confirmed_once_the_lease_is_granted_again() {
     let cluster = released(pod_rules::READY).await;
@@ -169,7 +169,7 @@ async fn a_claim_is_confirmed_once_the_lease_is_granted_again() {
     assert!(late.is_empty(), "{late:?}\n{}", run.transcript());
 }
 
-/// The records that a removal claims are read until its Lease has run out.
+/// Reading the records for a removal takes until its Lease has expired.
 #[tokio::test(start_paused = true)]
 async fn a_removal_claims_under_the_lease() {
     let cluster = released(pod_rules::READY).await;

@@ -1,4 +1,4 @@
-//! Waiting in line for the Lease.
+//! Queueing for the Lease.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -52,12 +52,12 @@ async fn the_second_run_reports_the_process_that_it_waits_for() {
 pub(crate) fn judge(cluster: &TestCluster, from: usize, requests: &[&Vec<Request>], manifest: &[Component]) {
     requests.iter().for_each(|requests| preconditions::check(requests));
     let mut allowances: Vec<_> = manifest.iter().map(Component::allowance).collect();
-    // Each of the two runs may add a batch of its own.
+    // Each of the two runs may add a batch.
     allowances.iter_mut().for_each(|allowance| allowance.largest *= 2);
     invariants::check(&cluster.history(), from, &allowances);
 }
 
-/// Two of one mind: the second has nothing left to do.
+/// Two runs of the same manifest: the second has nothing left to do.
 #[tokio::test(start_paused = true)]
 async fn the_second_of_two_runs_of_a_manifest_writes_nothing() {
     let cluster = released(pod_rules::ready_after("10s")).await;
@@ -87,7 +87,7 @@ async fn a_queued_run_times_out() {
     assert!(other.writes().is_empty(), "{}", other.transcript());
 }
 
-/// A holder that renews its Lease no more is succeeded after one lease duration, and not before.
+/// A holder that no longer renews its Lease is succeeded after one lease duration, and not before.
 #[tokio::test(start_paused = true)]
 async fn a_dead_holders_lease_expires() {
     let cluster = released(pod_rules::ready_after("5m")).await;
@@ -108,7 +108,7 @@ async fn a_dead_holders_lease_expires() {
     assert_eq!(cluster.sizes(), [("web-v2".to_owned(), 5)]);
 }
 
-/// A renewal that is never answered is given up in time for the next one.
+/// A renewal without a response is abandoned in time for the next one.
 #[tokio::test(start_paused = true)]
 async fn a_hanging_renewal_does_not_lose_the_lease() {
     for hanging in [0..1, 3..4, 0..100] {
@@ -134,7 +134,7 @@ async fn a_hanging_renewal_does_not_lose_the_lease() {
     }
 }
 
-/// A run that cannot renew its Lease stands still until it can.
+/// A run that cannot renew its Lease stops until it can.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_on_a_lease_that_may_have_expired() {
     let cluster = released(pod_rules::ready_after("20s")).await;

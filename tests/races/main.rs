@@ -1,4 +1,4 @@
-//! Runs that meet: they wait in line, take over, or vanish; and what a run costs in writes.
+//! Concurrent runs: they queue, take over, or die; and the number of writes of a run.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -25,7 +25,7 @@ fn is_of(request: &Request<Body>, method: &str, object: &str) -> bool {
     request.method() == method && request.uri().path().ends_with(object)
 }
 
-/// The request is the `number`th, from zero, of such a kind.
+/// Whether the request is the `number`th, from zero, that matches.
 fn nth(
     number: usize,
     is_such: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static,
@@ -34,14 +34,14 @@ fn nth(
     move |request| is_such(request) && seen.fetch_add(1, Ordering::Relaxed) == number
 }
 
-/// The source has no pods, and the run is about to delete it: by then it is the target of another.
+/// The source has no pods, and the run is about to delete it when it becomes the target of another.
 #[tokio::test(start_paused = true)]
 async fn a_drained_source_stamped_by_a_later_claim_is_not_deleted() {
     let cluster = released(pod_rules::READY).await;
     let from = cluster.history().len();
     let (first, second) = (process(), Process::new(IDENTITY));
     let look = DelayedRequest::new(|request| is_of(request, "GET", "/deployments/web-v1"));
-    // The first is the stamp.
+    // The first request is the stamp.
     let growth = DelayedRequest::new(nth(1, |request| is_of(request, "PATCH", "/deployments/web-v1")));
     let (manifest, back) = (request_for(&[web(2, 5)]), request_for(&[web(1, 5)]));
     let (one, other) = tokio::join!(
@@ -53,7 +53,7 @@ async fn a_drained_source_stamped_by_a_later_claim_is_not_deleted() {
         },
         async {
             look.reached().await;
-            // Two processes never take the Lease at the very same moment.
+            // Two processes never acquire the Lease at exactly the same time.
             cluster.clock.pause(Duration::from_millis(1)).await;
             let client = cluster.delayed_client(&second, growth.clone());
             let (run, ()) = tokio::join!(second.apply(client, &cluster.clock, &back), async {
@@ -70,7 +70,7 @@ async fn a_drained_source_stamped_by_a_later_claim_is_not_deleted() {
     assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 5)]);
 }
 
-/// The first run creates its target after the second has read the workloads and before it claims; and no watch of the
+/// The first run creates its target after the second has read the workloads and before it claims, and no watch of the
 /// second reports it.
 #[tokio::test(start_paused = true)]
 async fn a_target_created_just_before_the_claim_is_stamped() {
@@ -115,13 +115,13 @@ async fn a_target_created_just_before_the_claim_is_stamped() {
     assert_eq!(cluster.sizes(), [("web-v3".to_owned(), 5)]);
 }
 
-/// The writes of a process to the record that have arrived so far.
+/// The number of a process's writes to the record so far.
 fn notes(process: &Process) -> usize {
     let requests = process.tap.requests();
     requests.iter().filter(|request| request.is_write() && request.seen.kind == "configmaps").count()
 }
 
-/// Plays a script beside other work, whose end does not matter.
+/// Plays a script concurrently with other work, whose end is ignored.
 async fn play(script: impl Future<Output = ()>, beside: impl Future) {
     tokio::select! {
         biased;
@@ -139,7 +139,7 @@ fn has_failed(what: &EventKind) -> bool {
     matches!(what, EventKind::Failed { .. })
 }
 
-/// The later run is paused as well, and has not stopped yet: nobody else may record that it has.
+/// The later run is paused as well, and has not stopped yet: no other process may record that it has.
 #[tokio::test(start_paused = true)]
 async fn a_superseded_run_does_not_record_the_pause_of_a_later_one() {
     let cluster = released(pod_rules::slow("web:2", "1m")).await;
@@ -157,7 +157,7 @@ async fn a_superseded_run_does_not_record_the_pause_of_a_later_one() {
     let paused = note(1);
     let script = async {
         paused.reached().await;
-        // What the later run returns to takes its time.
+        // The target of the later rollback takes long to become ready.
         cluster.set_pod_rules("- {image: '*', readyAfter: 10m}");
         taken_over.notify_one();
         frozen.notified().await;
@@ -188,7 +188,7 @@ async fn a_superseded_run_does_not_record_the_pause_of_a_later_one() {
     play(script, beside).await;
 }
 
-/// The run was resumed, and is taken over just when it notes that it continues.
+/// The run was resumed, and is taken over just as it records its resumption.
 #[tokio::test(start_paused = true)]
 async fn a_superseded_run_does_not_record_its_resumption() {
     let cluster = released(pod_rules::slow("web:2", "10m")).await;

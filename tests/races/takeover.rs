@@ -1,4 +1,4 @@
-//! The same identity takes over at once: the first run stops, whatever it was about to do.
+//! The same identity takes over at once: the first run stops in any state.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn the_first_run_ends_as_superseded() {
     }
 }
 
-/// Whatever write the first run has just made, the second takes over in that moment.
+/// The second run takes over after each write of the first.
 #[tokio::test(start_paused = true)]
 async fn a_takeover_at_every_write_keeps_the_invariants() {
     let scenario = Scenario { manifest: vec![web(2, 5).batches(&["2", "3"])], ..scenarios::named("upgrade") };
@@ -70,7 +70,7 @@ async fn a_takeover_at_every_write_keeps_the_invariants() {
         let manifest = request_for(&scenario.manifest);
         let (one, other) = tokio::join!(cluster.run(&first, &manifest), async {
             reached.notified().await;
-            // Two processes never take the Lease at the very same moment.
+            // Two processes never acquire the Lease at exactly the same time.
             cluster.clock.pause(Duration::from_millis(1)).await;
             cluster.run(&second, &request_for(&v3())).await
         });

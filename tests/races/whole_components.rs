@@ -1,5 +1,4 @@
-//! Late writes to the objects of components that are applied as a whole: they change nothing of what the successor
-//! made.
+//! Late writes to the objects of components that are applied as a whole: they change no objects of the successor.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +17,7 @@ use crate::support::scenarios::scenario;
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::case;
 
-/// What the application consists of, without its history and the numbers of its revisions.
+/// The objects of the application, without its history and the numbers of its revisions.
 fn objects(cluster: &TestCluster) -> BTreeMap<String, Value> {
     let mut objects = end_state::normalised(&cluster.all_objects());
     objects.values_mut().for_each(unnumber);
@@ -42,7 +41,7 @@ fn unnumber(value: &mut Value) {
     }
 }
 
-/// One write of a run after the other arrives when the successor has come so far.
+/// Plays the scenario once for each write of the first run, which arrives when the successor has reached this event.
 async fn arrives_when(first: &Scenario, successor: Vec<Component>, is_such: fn(&EventKind) -> bool) {
     let wanted = request_for(&successor);
     let expected = {
@@ -66,7 +65,7 @@ async fn arrives_when(first: &Scenario, successor: Vec<Component>, is_such: fn(&
             one.apply(client, &cluster.clock, &manifest),
             async {
                 delayed_request.reached().await;
-                // Two processes never take the Lease at the very same moment.
+                // Two processes never acquire the Lease at exactly the same time.
                 cluster.clock.pause(Duration::from_millis(1)).await;
                 cluster.run(&other, &wanted).await
             },
@@ -79,7 +78,7 @@ async fn arrives_when(first: &Scenario, successor: Vec<Component>, is_such: fn(&
             },
         );
         cluster.settle().await;
-        // A revision that was recorded late may have the name of the successor's, which is then run again.
+        // A revision that was recorded late may have the name of the successor's, which is then rerun.
         if late.seen.kind == "controllerrevisions" && !other.is_success() {
             cluster.run(&process(), &wanted).await.succeeded();
             cluster.settle().await;
@@ -88,7 +87,7 @@ async fn arrives_when(first: &Scenario, successor: Vec<Component>, is_such: fn(&
         }
         preconditions::check(&one.requests);
         preconditions::check(&other.requests);
-        // An object that was created late, and that the successor does not have, goes with the next run.
+        // An object that was created late, and that the successor does not render, is deleted by the next run.
         let is_creation =
             late.seen.body.as_ref().is_some_and(|body| body["metadata"]["resourceVersion"] == "1");
         if is_creation {

@@ -1,4 +1,4 @@
-//! How many writes a run makes, and which sizes it gives.
+//! The number of writes of a run, and the sizes that it sets.
 
 use rollout::sandbox::fault::Verb;
 
@@ -21,7 +21,7 @@ async fn costs(batches: &[&'static str], sizes: &[&str]) {
     let trace = invariants::trace(&scene.cluster.history(), scene.from);
     let changes: Vec<&String> = trace.iter().filter(|deed| deed.contains("->")).collect();
     assert_eq!(changes, sizes);
-    // The Lease is taken and given back; nothing lasts long enough for it to be renewed.
+    // The Lease is acquired and released; the run is too short for renewals.
     assert_eq!(run.writes().len() - effects.len(), 2, "{}", run.transcript());
 }
 
@@ -85,7 +85,7 @@ async fn a_second_apply_writes_nothing() {
     }
 }
 
-/// While pods start slowly, the workloads are left alone.
+/// While pods start slowly, the workloads are not written.
 #[tokio::test(start_paused = true)]
 async fn waiting_writes_nothing() {
     let scenario = Scenario { rules: pod_rules::ready_after("8m"), ..upgrade(&["5"]) };
