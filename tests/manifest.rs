@@ -1,4 +1,4 @@
-//! What manifests may say, what they become, and which revisions they are.
+//! Manifests: parsing, rendering, and revisions.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

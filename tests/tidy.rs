@@ -1,7 +1,7 @@
-//! House rules that a program can check: who may use whom, who owns streams, clock and environment, and
-//! how long a file may be.
+//! House rules that a program can check: dependencies of modules, owners of streams, clock and environment, and the
+//! length of files.
 //!
-//! Each rule is a function from a file to complaints, tried on planted violations below.
+//! Each rule is a function from a file to complaints, and is tested on planted violations below.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
@@ -11,13 +11,13 @@ mod literals;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The longest a file may be.
+/// The maximum length of a file, in lines.
 const MAX_LINES: usize = 500;
 
-/// The longest a line of prose may be, in characters.
+/// The maximum length of a line of prose, in characters.
 const MAX_COLUMNS: usize = 120;
 
-/// What people read outside the folders of code.
+/// Prose outside the folders of code.
 const PROSE: [&str; 8] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -29,7 +29,7 @@ const PROSE: [&str; 8] = [
     "fuzz/RECORD.md",
 ];
 
-/// Which modules a module may use besides itself. What is missing here may be used by nobody.
+/// Which modules a module may use besides itself. No module may use one that is missing here.
 const MAY_USE: [(&str, &[&str]); 11] = [
     ("main", &["cli"]),
     ("cli", &["ops", "report", "sandbox"]),
@@ -49,7 +49,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 const SANDBOX_LAYERS: [&str; 8] =
     ["object", "validation", "store", "kubelet", "controllers", "simulation", "api", "transport"];
 
-/// Words with owners: nobody else has them in code that is not a test.
+/// Words with owners: no other file may contain them, except in tests.
 const OWNED: [(&[&str], &[&str], &str); 4] = [
     (
         &[
@@ -68,7 +68,7 @@ const OWNED: [(&[&str], &[&str], &str); 4] = [
     ),
     (
         &["SystemTime::now", "Timestamp::now", "Zoned::now", "std::time::Instant", "Instant::now"],
-        // The sandbox is its own world and has its own clock.
+        // The sandbox is independent and has its own clock.
         &["src/cluster/clock.rs", "src/sandbox/"],
         "only cluster/clock.rs reads time",
     ),
@@ -76,7 +76,7 @@ const OWNED: [(&[&str], &[&str], &str); 4] = [
     (&["process::exit"], &["src/main.rs"], "only main decides the exit code"),
 ];
 
-/// What the pure modules must not know.
+/// Words that pure modules must not contain.
 const IMPURE: [&str; 11] = [
     "async fn",
     "async move",
@@ -91,7 +91,7 @@ const IMPURE: [&str; 11] = [
     "TcpStream",
 ];
 
-/// Phrases that are not the words of the field, in no message and in no help, of which `man` has all.
+/// Phrases that are not idiomatic, and must not be in messages or in help, all of which is in `man`.
 const BANNED: [&str; 31] = [
     "any more",
     "anew",
@@ -126,13 +126,13 @@ const BANNED: [&str; 31] = [
     "whoever",
 ];
 
-/// A source file under the rules.
+/// A source file that the rules apply to.
 struct Source {
     /// The path from the package's root, with slashes.
     path: String,
-    /// Everything.
+    /// The whole text.
     text: String,
-    /// Without comments and without what is compiled for tests alone.
+    /// The text without comments and without code that is compiled only for tests.
     code: String,
 }
 
@@ -141,7 +141,7 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code: code(path, text) }
     }
 
-    /// The top-level module the file belongs to, of files below `src`.
+    /// The top-level module of a file below `src`.
     fn module(&self) -> Option<&str> {
         let below = self.path.strip_prefix("src/")?;
         if below.starts_with("cli/connect/") {
@@ -159,7 +159,7 @@ impl Source {
     }
 }
 
-/// Code above a file's tests, without comments. Tests may reach across: they stand outside.
+/// The code above a file's tests, without comments. Dependencies of tests are not restricted.
 fn code(path: &str, text: &str) -> String {
     if path.ends_with("/tests.rs") || path.contains("/tests/") {
         return String::new();
@@ -169,7 +169,7 @@ fn code(path: &str, text: &str) -> String {
     above.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect()
 }
 
-/// Every module that is named after `crate::` (or `rollout::` in the binary), groups in braces included.
+/// Every module that is named after `crate::` (or `rollout::` in the binary), including groups in braces.
 fn used(code: &str, root: &str) -> Vec<String> {
     let mut modules = Vec::new();
     for (at, _) in code.match_indices(root) {
@@ -248,7 +248,7 @@ fn owners(source: &Source) -> Vec<String> {
     complaints
 }
 
-/// Whether a word stands in code by itself, not as the end of a longer one.
+/// Whether code contains a word that is not the end of a longer one.
 fn mentions(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
@@ -273,7 +273,8 @@ fn wording(source: &Source) -> Vec<String> {
     banned.map(|phrase| format!("{}: the phrase `{phrase}`", source.path)).collect()
 }
 
-/// What is replayed from a seed takes its turns in a fixed order. The command line waits for people and signals.
+/// Runs that are replayed from a seed need a fixed order of `select!` branches. The command line is exempt: it waits
+/// for people and signals.
 fn turns(source: &Source) -> Vec<String> {
     if source.is_test() || source.module() == Some("cli") {
         return Vec::new();
@@ -285,7 +286,7 @@ fn turns(source: &Source) -> Vec<String> {
     branches.filter(is_random).map(|_| format!("{}: `{select}` that is not biased", source.path)).collect()
 }
 
-/// Prose and comments fit an editor's window; tables, addresses and what a terminal shows are as wide as they are.
+/// Prose and comments must fit into an editor's window; tables, URLs and terminal output are exempt.
 fn columns(source: &Source) -> Vec<String> {
     let mut is_fenced = false;
     let mut found = Vec::new();
@@ -315,7 +316,7 @@ fn length(source: &Source) -> Vec<String> {
 }
 
 fn leftovers(source: &Source) -> Vec<String> {
-    // Put together here, so that this file passes its own rules.
+    // Concatenated here, so that this file passes its own rules.
     let words =
         [["TO", "DO"], ["FIX", "ME"], ["#[ign", "ore"], ["thread::", "sleep"]].map(|parts| parts.concat());
     let mut found: Vec<String> = words

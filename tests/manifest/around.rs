@@ -1,4 +1,4 @@
-//! What is around the components: policies and the workflow.
+//! Parts of a manifest besides components: policies and the workflow.
 
 use rollout::oam::application::Application;
 use rollout::oam::manifest::{Source, parse_manifest};
@@ -8,7 +8,7 @@ use rollout::oam::workflow::StepAction;
 
 use crate::parsing::{one, refused};
 
-/// The application `shop` of three workers with more lines in its spec.
+/// The application `shop` with three workers and more lines in its spec.
 fn shop(more: &str) -> String {
     let component = |name: &str| {
         format!(
@@ -466,7 +466,7 @@ spec:
     assert!(said.contains("spec.components[1].name: found `After.It`, expected a DNS label"), "{said}");
 }
 
-/// As deep as the schemas of widespread definitions that describe whole pods.
+/// As deep as the schemas of common definitions that describe whole pods.
 #[test]
 fn an_object_can_be_deeply_nested() {
     let levels = 38;

@@ -1,4 +1,4 @@
-//! Objects that become an application, and what it renders again.
+//! Objects that are converted to an application, and what it renders.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ fn converted_as(text: &str, release: Release) -> String {
     convert(&objects, None, release).unwrap()
 }
 
-/// The pairs of files in `convert`: objects, and the application that they become.
+/// The pairs of files in `convert`: objects, and the resulting application.
 #[test]
 fn objects_become_the_application_beside_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest/convert");
@@ -36,7 +36,7 @@ fn objects_become_the_application_beside_them() {
         if std::fs::read_to_string(&expected).unwrap_or_default() != found {
             wrong.push_str(&format!("=== {expected}\n{found}"));
         }
-        // What is printed can be applied.
+        // The printed manifest can be applied.
         let applications = parse_manifest(&[source("app.yaml", &found)]);
         let applications = applications.unwrap_or_else(|errors| panic!("{errors}\n{found}"));
         assert_eq!(applications.len(), 1);
@@ -45,7 +45,7 @@ fn objects_become_the_application_beside_them() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The workload's pods as they were before the server filled them in, without names that are reported or resolved.
+/// The workload's pods without the server's defaults, and without names that are reported or resolved.
 fn pods(workload: &Value) -> Value {
     let mut template = match workload["kind"].as_str() {
         Some("CronJob") => workload["spec"]["jobTemplate"]["spec"]["template"].clone(),
@@ -136,7 +136,7 @@ spec:
 
     assert!(text.contains("# kubectl delete deployment web\n") && !text.contains("immutable"), "{text}");
 
-    // The Service that exists is kept, and serves the pods of all revisions.
+    // The existing Service is kept, and serves the pods of all revisions.
     let mapped = deployment.to_owned()
         + "---
 apiVersion: v1
@@ -147,7 +147,7 @@ spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
     let text = converted_as(&mapped, Release::InBatches);
     let kept = "            spec:\n              ports:\n                - port: 8080\n                  targetPort: 80\n";
     assert!(text.contains(kept) && !text.contains("expose: true"), "{text}");
-    // A port keeps what it is mapped to.
+    // A port keeps its mapping.
     let text = converted(&mapped);
     assert!(
         text.contains("- containerPort: 80\n            expose: true\n            port: 8080\n"),
@@ -155,7 +155,7 @@ spec: {selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}
     );
     assert!(text.contains("immutable") && !text.contains("kubectl delete"), "{text}");
 
-    // What cannot be rolled out in batches is reported.
+    // A workload that cannot be rolled out in batches is reported.
     let paused = deployment.replace("replicas: 4", "replicas: 4\n  paused: true");
     let text = converted_as(&paused, Release::InBatches);
     assert!(text.contains("#   not rolled out in batches: "), "{text}");
@@ -348,7 +348,7 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
             changed.last_mut().unwrap()["apiVersion"] = json!("example.com/v1");
             changed.last_mut().unwrap()["spec"]["template"] = json!("text");
             for changed in changed {
-                // What is no object is refused before.
+                // Invalid objects have been rejected before.
                 if parse_objects(&[source("objects.yaml", &changed.to_string())]).is_err() {
                     continue;
                 }

@@ -1,6 +1,6 @@
-//! Components and the objects that KubeVela's definitions of types and traits make of them, as pairs of documents in
-//! `golden`: an entry of `spec.components`, and what it becomes without the labels that all objects of an application
-//! have. A last document lists the warnings, if there are any.
+//! Components and the objects that KubeVela's definitions of types and traits render, as documents in `golden`: an
+//! entry of `spec.components`, and the objects without the labels that all objects of an application have. A last
+//! document lists the warnings, if there are any.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The application `shop` of one component.
+/// The application `shop` with one component.
 fn application(name: &str, component: &Value) -> Application {
     let text = json!({
         "apiVersion": "core.oam.dev/v1beta1",
@@ -55,7 +55,7 @@ fn application(name: &str, component: &Value) -> Application {
     applications.remove(0)
 }
 
-/// What the case's component becomes, and the warnings.
+/// The objects of the case's component, and the warnings.
 fn found(name: &str, component: &Value) -> Vec<Value> {
     let application = application(name, component);
     let rendered = render_component(&application, &application.components[0], "prod", "web-v1");
@@ -91,7 +91,8 @@ fn every_component_is_rendered_as_by_kubevela() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The object as its type in Kubernetes' API reads and writes it; `None` for kinds that are not of Kubernetes itself.
+/// The object, deserialised and serialised by its type in Kubernetes' API; `None` for kinds that are not of Kubernetes
+/// itself.
 fn read_back(object: &Value) -> Option<Value> {
     fn through<T: serde::de::DeserializeOwned + serde::Serialize>(object: &Value) -> Value {
         let typed: T =
@@ -124,7 +125,7 @@ fn read_back(object: &Value) -> Option<Value> {
     Some(read(object))
 }
 
-/// Whether a value has all that another one says.
+/// Whether a value contains everything that another one does.
 pub(crate) fn has_all(value: &Value, other: &Value) -> bool {
     match (value, other) {
         (Value::Object(value), Value::Object(other)) => {
@@ -164,7 +165,7 @@ fn every_object_has_the_labels_of_its_application() {
     }
 }
 
-/// A parameter by its trait, its mapping and its name: a part that a trait has in several places needs one case.
+/// A parameter by its trait, its mapping and its name: a part that occurs in several places of a trait needs one case.
 fn parameter(path: &str) -> String {
     let names: Vec<&str> = path.split('.').collect();
     match names.as_slice() {

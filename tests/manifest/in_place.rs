@@ -1,4 +1,4 @@
-//! What a `cloneset-service` and a `statefulset` become.
+//! Rendering of a `cloneset-service` and a `statefulset`.
 
 use rollout::oam::render::{render_services, render_workload};
 use rollout::oam::revision::{Decision, StoredRevision, decide_revision, render_revision as live};
@@ -26,7 +26,7 @@ fn rendered(text: &str) -> Value {
     render_workload(&application, &application.components[0], "prod", "web-v1")
 }
 
-/// The workload that the first revision of a manifest runs as.
+/// The workload of the first revision of a manifest.
 fn running(text: &str, replicas: u32, partition: u32) -> Value {
     let application = one(text);
     let Ok(Decision::Create(new)) = decide_revision(&[], &application, &application.components[0], "prod")

@@ -1,11 +1,11 @@
-//! Revisions as KubeVela records them: content that means the same is the same revision, however it is spelled.
+//! Revisions as recorded by KubeVela: equivalent content is the same revision, regardless of spelling.
 
 use rollout::oam::revision::{Decision, StoredRevision, decide_revision};
 use serde_json::{Value, json};
 
 use crate::parsing::one;
 
-/// A ControllerRevision as KubeVela's application controller writes it.
+/// A ControllerRevision as written by KubeVela's application controller.
 fn recorded(spec: &Value, kind: (&str, &str)) -> StoredRevision {
     let labels = json!({
         "app.oam.dev/component": "web",
@@ -39,7 +39,7 @@ fn selector() -> Value {
     json!({"matchLabels": {"app.oam.dev/component": "web"}})
 }
 
-/// Type, properties, and the spec that KubeVela's definition of the type makes of them.
+/// Type, properties, and the spec that KubeVela's definition of the type renders.
 fn corpus() -> Vec<(&'static str, &'static str, (&'static str, &'static str), Value)> {
     let pod_labels = json!({"app.oam.dev/component": "web", "app.oam.dev/revision": "web-v1"});
     let plain_labels = json!({"app.oam.dev/component": "web"});

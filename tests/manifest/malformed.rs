@@ -1,4 +1,4 @@
-//! Bytes that mean harm, or nothing at all.
+//! Hostile and malformed input.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ fn said(bytes: impl Into<Vec<u8>>) -> String {
     }
 }
 
-/// `depth` anchors, each of which repeats the one before nine times.
+/// `depth` anchors, each of which repeats the previous one nine times.
 fn bomb(depth: usize) -> String {
     let level = |level: usize| match level {
         0 => "a0: &a0 [x]\n".to_owned(),
@@ -120,7 +120,7 @@ proptest! {
         said(text);
     }
 
-    /// Lines of a good manifest, some of them swapped, dropped, doubled, indented or replaced.
+    /// Lines of a valid manifest, with some swapped, dropped, duplicated, indented or replaced.
     #[test]
     fn any_mutation_is_accepted_or_rejected(edits in proptest::collection::vec(
         (0_usize..120, 0_usize..120, 0_u8..6, "[-a-z:&*!'\"{}\\[\\], 0-9%~]{0,12}"), 1..8))

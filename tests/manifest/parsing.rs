@@ -1,4 +1,4 @@
-//! Manifests that are good, and what is read from them.
+//! Valid manifests, and the parsed applications.
 
 use rollout::oam::application::{
     Amount, Application, Batch, Component, ComponentKind, Origin, RolloutTrait, Strategy,
@@ -8,7 +8,7 @@ use rollout::oam::kind::WorkloadKind;
 use rollout::oam::manifest::{Source, parse_manifest};
 use rollout::oam::properties::{ExposeType, Properties, Protocol};
 
-/// The six manifests of the page that this tool follows, step by step.
+/// The six manifests of KubeVela's page on the rollout trait.
 const SEED: [&str; 6] = [
     include_str!("seed/1-first-release.yaml"),
     include_str!("seed/2-upgrade-first-batch.yaml"),
@@ -18,7 +18,7 @@ const SEED: [&str; 6] = [
     include_str!("seed/6-scale-in.yaml"),
 ];
 
-/// Every property that there is.
+/// A manifest with every property.
 pub(crate) const FULL: &str = include_str!("full.yaml");
 
 pub(crate) fn one(text: &str) -> Application {
@@ -35,7 +35,7 @@ fn many(text: &str) -> Vec<Application> {
     }
 }
 
-/// What is said of a manifest that is refused.
+/// The problems of an invalid manifest.
 pub(crate) fn refused(text: &str) -> String {
     let source = Source { name: "app.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
     parse_manifest(&[source]).expect_err("it is refused").to_string()

@@ -1,4 +1,4 @@
-//! A manifest that is wrong in one way, for every way: place, path, message and hint.
+//! Manifests with one problem each, for every kind of problem: place, path, message and hint.
 
 use rollout::oam::manifest::{Source, parse_manifest};
 
@@ -10,8 +10,8 @@ fn base() -> String {
     application("shop", &[web])
 }
 
-/// Blocks of a name (`#`), a part of [`base`] (`from|`), what stands there instead (`to|`), and all that is
-/// said about it (`said|`). Without a part the whole manifest is replaced.
+/// Blocks of a name (`#`), a part of [`base`] (`from|`), its replacement (`to|`), and the problems (`said|`). Without a
+/// part, the whole manifest is replaced.
 const CASES: &str = include_str!("refusals.txt");
 
 #[test]

@@ -1,4 +1,4 @@
-//! What components become.
+//! Rendering of components.
 
 use rollout::oam::render::{render_services, render_workload};
 use serde_json::{Value, json};

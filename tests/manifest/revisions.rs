@@ -1,4 +1,4 @@
-//! Component revisions: names, numbers, re-use, bodies, look-up, removal.
+//! Component revisions: names, numbers, reuse, bodies, look-up, pruning.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ fn decided(
     decide_revision(stored, &application, &application.components[0], "default")
 }
 
-/// What the cluster has after the decision to create has been carried out.
+/// The stored revision after a decision to create it has been carried out.
 fn created(decision: Result<Decision, RevisionError>) -> StoredRevision {
     let Ok(Decision::Create(new)) = decision else { panic!("{decision:?}") };
     let mut object = new.object();
@@ -102,7 +102,7 @@ fn automatic_names_count_up() {
     let mut foreign = v2;
     foreign.application = Some("another".to_owned());
     assert_eq!(new_name(&[foreign], None, "a"), ("express-server-v3".to_owned(), 3));
-    // Nor does it give a name twice where somebody has edited a number.
+    // Names stay unique even if a number was edited.
     assert_eq!(new_name(&[stored("express-server-v5", 1, "b")], None, "a").0, "express-server-v6");
 }
 
@@ -117,7 +117,7 @@ fn each_new_revision_gets_a_number_of_its_own() {
     let first = stored("canary", 1, "a");
     let v2 = stored("express-server-v2", 2, "b");
     let both = [first, v2];
-    // Without a number in its name it gets the next one, and so it does where another revision has that number.
+    // Without a number in its name, or if another revision has that number, it gets the next one.
     assert_eq!(new_name(&both, Some("blue"), "c"), ("blue".to_owned(), 3));
     assert_eq!(new_name(&both, Some("release-2"), "c"), ("release-2".to_owned(), 3));
     assert_eq!(new_name(&both, Some("release-7"), "c"), ("release-7".to_owned(), 7));
@@ -139,10 +139,10 @@ fn the_same_content_is_reused() {
     let v2 = stored("express-server-v2", 2, "b");
     let both = [v1.clone(), v2];
     let reuse = |name: &str| Ok(Decision::Reuse { name: name.to_owned() });
-    // An old manifest leads back to the old name.
+    // An old manifest reuses the old name.
     assert_eq!(decided(&both, None, "a"), reuse("express-server-v1"));
     assert_eq!(decided(&both, Some("express-server-v2"), "b"), reuse("express-server-v2"));
-    // KubeVela's hash is not ours, and its bodies have nulls and empty lists.
+    // KubeVela's hash differs, and its bodies contain nulls and empty lists.
     let mut theirs = v1;
     theirs.hash = Some("4f3c".to_owned());
     theirs.application = None;
@@ -150,7 +150,7 @@ fn the_same_content_is_reused() {
     data["spec"]["workload"]["spec"]["template"]["metadata"]["creationTimestamp"] = Value::Null;
     data["spec"]["workload"]["spec"]["template"]["spec"]["hostAliases"] = json!([]);
     assert_eq!(decided(&[theirs.clone()], None, "a"), reuse("express-server-v1"));
-    // Of several with the same content the newest counts.
+    // Of several revisions with the same content, the newest is used.
     theirs.name = "express-server-v7".to_owned();
     theirs.revision = 7;
     assert_eq!(decided(&[both[0].clone(), theirs], None, "a"), reuse("express-server-v7"));
@@ -169,8 +169,8 @@ fn changes_of_rollout_and_labels_create_no_revision() {
     );
 }
 
-/// The order of a list says something: the later of two variables can refer to the earlier, and arguments are
-/// positional. An object of any kind may say something with an empty value.
+/// The order of a list has a meaning: the later of two variables can refer to the earlier, and arguments are
+/// positional. An empty value can have a meaning in objects of any kind.
 #[test]
 fn an_empty_value_in_an_object_creates_a_revision() {
     let decided = |stored: &[StoredRevision], policy: &str| {
@@ -270,7 +270,7 @@ fn revisions_of_others_are_rejected() {
         let refused = decided(std::slice::from_ref(revision), external, "a").unwrap_err();
         assert_eq!(refused.to_string(), message);
     }
-    // Without an external name, they are left alone.
+    // Without an external name, they are ignored.
     assert_eq!(new_name(&[unlabelled], None, "a").0, "express-server-v2");
     assert_eq!(new_name(&[of_component], None, "a").0, "express-server-v2");
     assert_eq!(new_name(&[of_application], None, "a").0, "express-server-v2");
@@ -395,7 +395,7 @@ fn references_are_resolved() {
         ambiguous.to_string(),
         "revision 0 of component `express-server` is ambiguous: `canary`, `stable`"
     );
-    // A number is no slip of the pen, and 0 is none that anybody gave.
+    // A number is not a misspelt name, and 0 is not a valid number.
     assert_eq!(found("3").unwrap_err().hint(), None);
     let of_one = resolve_revision("0", "express-server", &all[1..3]).unwrap_err();
     assert_eq!(
@@ -422,12 +422,12 @@ fn the_oldest_unused_revisions_are_pruned() {
         let in_use: BTreeSet<String> = in_use.iter().map(|name| (*name).to_owned()).collect();
         prunable(all, &in_use, limit).into_iter().map(|revision| revision.name.clone()).collect()
     };
-    // As many stay as the limit says, beside those in use.
+    // The limit applies to revisions besides those in use.
     assert_eq!(gone(&all, &["express-server-v10"], 3), [""; 0]);
     assert_eq!(gone(&all, &["express-server-v10"], 2), ["express-server-v1"]);
     assert_eq!(gone(&all, &["express-server-v10", "express-server-v1"], 1), ["express-server-v2"]);
     assert_eq!(gone(&all, &[], 0).len(), 4);
-    // Names without a number are the oldest; other components count for themselves; others' objects stay.
+    // Names without a number are the oldest; the limit applies to each component; foreign objects are kept.
     let mut more = all.clone();
     more.push(stored("canary", 0, "a"));
     more.push(stored("other-v1", 1, "a"));
@@ -457,7 +457,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever somebody has written into a stored revision, it is judged.
+    /// Any edited revision is either accepted or rejected.
     #[test]
     fn any_stored_revision_is_accepted_or_rejected(depth in 0_usize..8, value in any_json(), external in any::<bool>()) {
         let mut object = json!({"metadata": {"uid": "a", "resourceVersion": "1"}});

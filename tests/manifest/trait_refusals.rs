@@ -1,12 +1,12 @@
-//! Traits that are refused, each for one reason: place, path, message and hint.
+//! Invalid traits, with one problem each: place, path, message and hint.
 
 use rollout::oam::manifest::{Source, parse_manifest};
 
-/// Blocks of a name (`#`), the component's type (`type|`, else `webservice`), properties beside its image
-/// (`with|`), its traits (`trait|`), and all that is said about it (`said|`).
+/// Blocks of a name (`#`), the component's type (`type|`, by default `webservice`), properties besides its image
+/// (`with|`), its traits (`trait|`), and the problems (`said|`).
 const CASES: &str = include_str!("trait_refusals.txt");
 
-/// The component's `properties` stand in line 9, and its first trait in the line after them.
+/// The component's `properties` are in line 9, and its first trait in the line after them.
 const HEAD: &str =
     "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n";
 

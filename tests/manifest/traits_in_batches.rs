@@ -1,4 +1,4 @@
-//! Traits beside `rollout`: what changes the pods makes a revision, and everything that the driver relies on stays.
+//! Traits besides `rollout`: changes of pods create revisions, and fields that the driver relies on cannot change.
 
 use rollout::oam::application::Application;
 use rollout::oam::labels;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::parsing::one;
 
-/// An application with a component of this type that is rolled out in batches and has these traits, one a line.
+/// An application with a component of this type that is rolled out in batches and has these traits, one per line.
 fn application(kind: &str, properties: &str, traits: &[&str]) -> Application {
     let traits: String = traits.iter().map(|one| format!("        - {one}\n")).collect();
     one(&format!(
@@ -23,7 +23,7 @@ fn workload(application: &Application) -> Value {
     render_workload(application, &application.components[0], "prod", "web-v1")
 }
 
-/// What the traits change in the workload, by JSON Pointer.
+/// The changes of the traits to the workload, by JSON pointer.
 fn changed(kind: &str, traits: &[&str]) -> Vec<String> {
     let (plain, traited) = (workload(&application(kind, "", &[])), workload(&application(kind, "", traits)));
     let mut changed = Vec::new();
@@ -77,7 +77,7 @@ fn labels_of_the_application_and_of_traits_are_both_set() {
     let application = application("webservice", "", &labels);
     let workload = workload(&application);
     let labels = &workload["metadata"]["labels"];
-    // A trait's label comes before that of the application; what identifies the workload comes before both.
+    // A trait's label takes precedence over the application's; identifying labels take precedence over both.
     assert_eq!(
         (&labels["tier"], &labels["team"], &labels[labels::NAME]),
         (&json!("front"), &json!("b"), &json!("shop"))

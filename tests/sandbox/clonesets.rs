@@ -1,4 +1,4 @@
-//! CloneSets: writes under their definition, and OpenKruise's controller.
+//! CloneSets: writes by their definition's schema, and OpenKruise's controller.
 
 use crate::fixture::*;
 use rollout::sandbox::Sandbox;
@@ -14,7 +14,7 @@ fn clone_set(image: &str, replicas: i64, strategy: &Value) -> Value {
     body
 }
 
-/// Another image for a part of the pods, in one write.
+/// Sets another image for a part of the pods, in one write.
 async fn upgrade(client: &kube::Client, image: &str, partition: i64) -> Value {
     let containers = json!([{"name": "web", "image": image}]);
     let change = json!({"spec": {
@@ -161,7 +161,7 @@ async fn an_update_recreates_pods_down_to_the_partition() {
     assert_eq!((counts(&written), &written["status"]["observedGeneration"]), ([5, 5, 5, 5], &json!(1)));
     for _ in 0..200 {
         pass(2).await;
-        // A fifth of five pods may be away.
+        // One of five pods may be unavailable.
         assert!(counts(&web(&client).await)[1] >= 4);
     }
     let set = web(&client).await;
@@ -204,7 +204,7 @@ async fn in_place_updates_keep_name_and_uid() {
         assert_eq!(status["restartCount"], i64::from(image == "web:2"), "{status}");
         assert_eq!(status["imageID"], format!("sandbox://{image}"));
     }
-    // A command is no image: these pods are replaced.
+    // A command cannot be changed in place, so these pods are replaced.
     let change = json!({"spec": {"updateStrategy": {"partition": 0}, "template": {"spec": {"containers": [
         {"name": "web", "image": "web:2", "command": ["run"]},
     ]}}}});
@@ -234,7 +234,7 @@ async fn a_broken_image_breaks_at_most_max_unavailable_pods() {
             .map(|pod| pod["status"]["containerStatuses"][0]["restartCount"].as_i64().unwrap())
             .collect();
         restarts.sort_unstable();
-        // The broken one was restarted with its first image, and once more.
+        // The broken pod was restarted with its first image, and again after that.
         let expected = if kind == "ReCreate" { [0; 5] } else { [1, 1, 1, 1, 2] };
         assert_eq!(restarts, expected, "{kind}");
         delete(&client, WEB, &Value::Null).await;
@@ -256,7 +256,7 @@ async fn a_template_without_valid_pods_is_reported() {
     let events = objects(&sandbox, "Event");
     assert_eq!(events[0]["reason"], "FailedCreate");
     assert!(events[0]["message"].as_str().unwrap().contains("image: Required value"), "{}", events[0]);
-    // What is no template at all is not even looked at.
+    // The controller ignores a CloneSet whose template cannot be decoded.
     patch(&client, WEB, MERGE_PATCH, &json!({"spec": {"template": {"spec": {"containers": "web"}}}})).await;
     pass(500).await;
     assert_eq!(web(&client).await["status"], set["status"]);
@@ -274,7 +274,7 @@ async fn a_rollback_reuses_the_old_revision() {
     let first = web(&client).await["status"]["updateRevision"].clone();
     upgrade(&client, "web:2", 3).await;
     pass(300).await;
-    // A larger partition brings nothing back.
+    // A larger partition rolls nothing back.
     upgrade(&client, "web:2", 5).await;
     pass(300).await;
     assert_eq!(counts(&web(&client).await), [5, 5, 2, 2]);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
-/// A definition of `<plural>.example.com`. Each test has its own plural, as the registry is the process's.
+/// A definition of `<plural>.example.com`. Each test has its own plural, since the registry is shared in the process.
 fn definition(plural: &str, kind: &str) -> Value {
     let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
     json!({

@@ -98,7 +98,7 @@ async fn a_fault_receives_the_request() {
     assert_eq!(seen[1].path, format!("{MAPS}?labelSelector=a%3Db"));
 }
 
-/// The types of the events that a watch under a fault sends, and whether it closes rather than falls silent.
+/// The types of the events that a watch with a fault sends, and whether it closes instead of falling silent.
 async fn event_types(verdict: fn() -> Verdict) -> (Vec<String>, bool) {
     let (_sandbox, client, _) = faulty(2, verdict);
     create(&client, "one").await.unwrap();

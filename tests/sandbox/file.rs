@@ -1,4 +1,4 @@
-//! The file: what it stores, how processes share it, and the errors of broken ones.
+//! The file: its content, sharing between processes, and the errors of corrupt ones.
 
 use crate::fixture::*;
 use rollout::sandbox::rules::parse_rules;
@@ -24,7 +24,7 @@ fn rules(text: &str) -> RulesSource {
     RulesSource::Given(parse_rules("rules", text).unwrap())
 }
 
-/// The objects of the document with the changes in the lines behind it, in no particular order.
+/// The objects of the document with the changes in the lines after it, in no particular order.
 fn objects(path: &Path) -> Vec<Value> {
     let name = |object: &Value| (object["kind"].to_string(), object["metadata"]["name"].to_string());
     let text = fs::read_to_string(path).unwrap();
@@ -51,7 +51,7 @@ fn sorted(mut objects: Vec<Value>) -> Vec<Value> {
     objects
 }
 
-/// How many lines there are behind the document.
+/// The number of lines after the document.
 fn lines(path: &Path) -> usize {
     let text = fs::read_to_string(path).unwrap();
     text.lines().filter(|line| line.starts_with("{\"at\":")).count()
@@ -118,7 +118,7 @@ async fn rollouts_continue_in_the_next_process() {
     for workload in [format!("{clone_sets}/clones"), format!("{sets}/numbered")] {
         assert_eq!(patch(&client, &workload, MERGE_PATCH, &image).await.0, 200);
     }
-    // The first pods of each are on their way when the process ends.
+    // The first pods of each are starting when the process ends.
     pass(5_000).await;
     drop((client, sandbox));
     pass(300_000).await;
@@ -264,7 +264,7 @@ async fn a_write_that_cannot_be_saved_is_rejected() {
     let (directory, path) = temporary_file();
     let sandbox = open(&path, rules(""), &clock()).unwrap();
     let client = sandbox.client("default");
-    // Lines that have outgrown the document, which is to be replaced.
+    // Makes the lines outgrow the document, so that it must be rewritten.
     for name in ["one", "large"] {
         made(&client, MAPS, &map(name, &json!({"text": "x".repeat(300_000)}))).await;
     }
@@ -279,7 +279,7 @@ async fn a_write_that_cannot_be_saved_is_rejected() {
     assert_eq!(objects(&path).len(), 4);
 }
 
-/// A sandbox may hold copies of a cluster's secrets.
+/// A sandbox may contain copies of a cluster's Secrets.
 #[tokio::test(start_paused = true)]
 async fn a_file_keeps_its_permissions() {
     for mode in [0o600, 0o640, 0o666] {
@@ -388,7 +388,7 @@ async fn lines_that_outgrow_the_document_are_compacted() {
     assert_eq!(counter["data"]["n"], "599");
 }
 
-/// Whatever is left of the last write, everything before it is there, and the next write follows.
+/// With any remainder of the last write, all earlier writes are kept, and the next write succeeds.
 #[tokio::test(start_paused = true)]
 async fn a_writer_killed_at_any_byte_loses_only_its_last_write() {
     let (_directory, path) = temporary_file();

@@ -1,4 +1,4 @@
-//! What the tests share: a sandbox on the paused clock, and raw requests.
+//! Shared parts of the tests: a sandbox on the paused clock, and raw requests.
 
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -87,7 +87,7 @@ pub(crate) async fn pass(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
 
-/// The smallest Deployment.
+/// A minimal Deployment.
 pub(crate) fn deployment(name: &str, image: &str, replicas: i64) -> Value {
     json!({
         "metadata": {"name": name},
@@ -106,7 +106,7 @@ pub(crate) fn map(name: &str, data: &Value) -> Value {
     json!({"metadata": {"name": name}, "data": data})
 }
 
-/// The code, the reason and the message of a refusal.
+/// The code, the reason and the message of an error.
 pub(crate) fn refusal((code, body): (u16, Value)) -> (u16, String, String) {
     assert_eq!(body["kind"], "Status", "{body}");
     assert_eq!(body["code"], code, "{body}");

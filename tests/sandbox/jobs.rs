@@ -1,4 +1,4 @@
-//! Jobs: pods run to their end.
+//! Jobs: pods that run to completion.
 
 use crate::fixture::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Lists in pages and of past versions, and errors for versions that are forgotten.
+//! Lists in pages and of past versions, and errors for expired versions.
 
 use crate::fixture::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Field managers: every writer owns what it wrote, and server-side apply decides by it.
+//! Field managers: every writer owns the fields that it writes, which determines conflicts of server-side apply.
 
 use crate::fixture::*;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ async fn an_apply_conflicts_with_what_others_changed() {
         *fields(&forced, "kubectl-edit"),
         json!({"f:metadata": {"f:annotations": {".": {}, "f:a": {}}}})
     );
-    // What others changed to the same is shared.
+    // A field that another manager sets to the same value is shared.
     patch(&client, &path("kubectl-edit"), MERGE_PATCH, &json!({"spec": {"replicas": 2}})).await;
     let (code, shared) = apply(&client, &path("me"), &web(2)).await;
     assert_eq!((code, fields(&shared, "me")["f:spec"].get("f:replicas").is_some()), (200, true));
@@ -169,7 +169,7 @@ async fn a_version_in_an_applied_body_is_a_precondition() {
     let (_sandbox, client) = client();
     let mut body = web(0);
     body["metadata"]["resourceVersion"] = json!("1");
-    // A new object has no version that could differ.
+    // A new object has no version to compare.
     let (code, made) = apply(&client, &path("me"), &body).await;
     assert_eq!(code, 201);
     let (code, reason, _) = refusal(apply(&client, &path("me"), &body).await);

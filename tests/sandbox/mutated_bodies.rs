@@ -1,4 +1,4 @@
-//! Every part of a body replaced by something else: refused or accepted, but never a panic.
+//! Replaces every part of a body by another value: it is rejected or accepted, but never causes a panic.
 
 use crate::fixture::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The kinds without a controller that matters: what they are decoded to, what is filled in, what is refused.
+//! The kinds without a relevant controller: decoding, defaults and validation.
 
 use crate::fixture::*;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ const NAME_ERROR: &str = "Failed to apply default image tag \"web:1\": couldn't 
 const PULL_ERROR: &str =
     "failed to pull and unpack image \"web:1\": failed to resolve reference \"web:1\": web:1: not found";
 
-/// A pod under a rule, with these fields in its spec.
+/// A pod with a rule, and with these fields in its spec.
 pub(crate) async fn pod(fail: &str, more: &Value) -> (Sandbox, kube::Client) {
     let sandbox = sandbox(&format!("- {{image: 'web:*', fail: {fail}, log: 'the log'}}"));
     let client = sandbox.client("default");

@@ -108,7 +108,7 @@ async fn a_broken_pod_blocks_its_own_repair_unless_pods_are_managed_in_parallel(
         pass(1_000).await;
         assert_eq!(counts(&web(&client).await)[1] == 3, repaired, "{management}");
         if !repaired {
-            // Somebody has to take it away.
+            // A user must delete it.
             delete(&client, &format!("{PODS}/web-2"), &Value::Null).await;
             pass(1_000).await;
         }

@@ -26,7 +26,7 @@ impl<'a> CheckedEnv<'a> {
         self.look();
     }
 
-    /// The same without a look, of any command.
+    /// Like [`Self::drive`] for any command, without `status` and `history`.
     pub(crate) fn ended(&self, mut command: Command, line: &str, code: i32) {
         let ran = CommandOutput::of(command.output().unwrap());
         assert_eq!(ran.code, Some(code), "{line}\n{}{}", ran.stdout, ran.stderr);
@@ -43,7 +43,7 @@ impl<'a> CheckedEnv<'a> {
         documents.iter().for_each(|document| self.schemas.status.check(document, line));
     }
 
-    /// Looks at where everything stands and how it came there.
+    /// Validates the output of `status` and `history`.
     pub(crate) fn look(&self) {
         let status = self.env.run_ok("status -o json").stdout;
         let status: Value = serde_json::from_str(&status).unwrap();
@@ -67,7 +67,7 @@ impl<'a> CheckedEnv<'a> {
         self.schemas.revision.check(&document, &line);
     }
 
-    /// Starts a driving command as a run of this name.
+    /// Starts a driving command with this identity.
     pub(crate) fn start(&self, name: &str, line: &str) -> Driver<'_> {
         let mut command = self.env.command_as(name, &format!("{line} -o ndjson"));
         command.stdout(Stdio::piped()).stderr(Stdio::null());
@@ -92,7 +92,7 @@ pub(crate) struct Driver<'a> {
 }
 
 impl Driver<'_> {
-    /// Reads until something has happened.
+    /// Reads until this event.
     pub(crate) fn until(&mut self, event: &str) -> &mut Self {
         for text in self.lines.by_ref() {
             if self.checked_env.event(&text.unwrap(), &self.line)["event"] == event {
@@ -108,7 +108,7 @@ impl Driver<'_> {
         self
     }
 
-    /// Reads to its end, which has a code.
+    /// Reads to the end, and asserts the exit code.
     pub(crate) fn end(&mut self, code: i32) {
         for text in self.lines.by_ref() {
             self.checked_env.event(&text.unwrap(), &self.line);

@@ -1,12 +1,12 @@
-//! What a schema promises and what a document shows, in the same words: that a field has a value, or is of a type.
+//! Facts that a schema promises and that a document shows, in the same form: that a field has a value or a type.
 //!
-//! The fields of an event are those of its kind: that `progress` may be null is promised by each kind that says so.
+//! Fields of events are distinguished by kind: each kind whose `progress` may be null promises this separately.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// What a schema promises of fields: each value of an enumeration, each type, and something in each list.
+/// The facts that a schema promises about fields: each value of an enumeration, each type, and an item in each list.
 pub(crate) fn promised(schema: &Value) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
     promise(schema, schema, "", &mut facts);
@@ -46,7 +46,7 @@ fn promise(schema: &Value, root: &Value, path: &str, facts: &mut BTreeSet<String
     }
 }
 
-/// What a document shows.
+/// The facts that a document shows.
 pub(crate) fn shown(document: &Value) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
     show(document, "", &mut facts);

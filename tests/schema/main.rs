@@ -1,5 +1,5 @@
-//! `schema/` and what the binary prints for programs are one: every document is as its schema says, with nothing
-//! besides, and whatever a schema promises is printed in one situation or another.
+//! `schema/` describes exactly what the binary prints for programs: every document matches its schema, without
+//! undescribed parts, and everything that a schema promises is printed in some situation.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,11 +15,11 @@ use std::thread;
 use published::{Schema, Schemas};
 use situations::SITUATIONS;
 
-/// What no command prints as long as nobody tampers with the cluster.
+/// Facts that no command prints unless the cluster is tampered with.
 const NEVER_SEEN: [&str; 3] = [
-    // The claim that takes over moves the run that it supersedes to the past.
+    // The claim that takes over moves the superseded run to the past runs.
     "status: .items[].rollingState = \"rolloutAbandoning\"",
-    // Every API server says when an object was made.
+    // Every API server sets the creation time of objects.
     "status: .items[].created is null",
     "history: .revisions[].created is null",
 ];

@@ -1,4 +1,4 @@
-//! The published schemas, made strict: they leave room for keys that come later, and a test must not.
+//! The published schemas, made strict: they permit additional keys, which tests must not.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ pub(crate) struct Schemas {
     pub(crate) plan: Schema,
 }
 
-/// A schema, and what has been seen of what it describes.
+/// A schema, and the facts that documents have shown.
 pub(crate) struct Schema {
     name: &'static str,
     published: Value,
@@ -45,7 +45,7 @@ impl Schemas {
         [&self.event, &self.status, &self.history, &self.revision, &self.plan]
     }
 
-    /// What is described and was not seen.
+    /// Promised facts that no document has shown.
     pub(crate) fn unseen(&self) -> Vec<String> {
         self.all().iter().flat_map(|schema| schema.unseen()).collect()
     }
@@ -62,12 +62,12 @@ impl Schema {
         Self { name, published, strict, seen: Mutex::default() }
     }
 
-    /// What is wrong with a document.
+    /// The errors of a document.
     pub(crate) fn complaints(&self, document: &Value) -> Vec<String> {
         self.strict.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect()
     }
 
-    /// Makes sure that a document is as the schema says, and notes what it shows.
+    /// Asserts that a document matches the schema, and records the facts that it shows.
     pub(crate) fn check(&self, document: &Value, source: &str) {
         let complaints = self.complaints(document);
         assert!(
@@ -84,7 +84,7 @@ impl Schema {
         unseen.map(|fact| format!("{}: {fact}", self.name)).collect()
     }
 
-    /// Properties without a description, or that may be missing.
+    /// Properties that have no description or are not required.
     pub(crate) fn omissions(&self) -> Vec<String> {
         let mut omissions = Vec::new();
         omitted(&self.published, self.name, &mut omissions);
@@ -96,15 +96,15 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("schema")
 }
 
-/// Whether an object may have more properties than its schema names.
+/// Whether an object may have more properties than its schema describes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Room {
     None,
-    /// It is one of several; the schema around it closes all.
+    /// It may, since it is one of several, and the surrounding schema closes all of them.
     Around,
 }
 
-/// Lets no object have a property that is not described.
+/// Forbids undescribed properties in all objects.
 fn close(schema: &mut Value, room: Room) {
     let Some(object) = schema.as_object_mut() else { return };
     if room == Room::None && object.contains_key("properties") {
@@ -133,7 +133,7 @@ fn omitted(schema: &Value, path: &str, omissions: &mut Vec<String>) {
             if !text(property) {
                 omissions.push(format!("{path}.{key} has no description"));
             }
-            // Only what acts on several of them names one.
+            // Only output about several of them has this key.
             let is_of_several = ["cluster", "namespace"].contains(&key.as_str());
             if !required.contains(key.as_str()) && !is_of_several {
                 omissions.push(format!("{path}.{key} is not required"));

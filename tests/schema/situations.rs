@@ -1,4 +1,4 @@
-//! The situations that a user may meet, each in a test environment of its own.
+//! Situations of users, each in its own test environment.
 
 use serde_json::Value;
 
@@ -39,21 +39,21 @@ fn written(schemas: &Schemas) -> CheckedEnv<'_> {
     checked_env
 }
 
-/// The shop's manifests, of which the first is applied.
+/// The shop's manifests, with the first applied.
 fn released(schemas: &Schemas) -> CheckedEnv<'_> {
     let checked_env = written(schemas);
     checked_env.drive("apply v1.yaml", 0);
     checked_env
 }
 
-/// The same, where the pods of the second never come.
+/// The same, where the pods of the second never become ready.
 fn stuck(schemas: &Schemas) -> CheckedEnv<'_> {
     let checked_env = released(schemas);
     checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     checked_env
 }
 
-/// The shop with a port that a Service leads to.
+/// The shop with an exposed port.
 fn exposed(revision: &str, image: &str) -> String {
     let ports = format!("image: {image}\n        ports: [{{port: 80, expose: true}}]");
     shop(revision, image).replace(&format!("image: {image}"), &ports)
@@ -195,7 +195,7 @@ fn cut_short(schemas: &Schemas) {
     checked_env.drive("apply v1.yaml --batches 3", 0);
     killed_waiting("apply v2.yaml", &pod_rules::failing("*:2", "ImagePullBackOff"));
     let is_target = |one: &Value| one["kind"] == "Deployment" && one["metadata"]["name"] == "web-v2";
-    // The state between two writes lasts for no command.
+    // A state between two writes, which a command cannot reproduce.
     checked_env.env.edit(|objects| {
         objects.iter_mut().find(|one| is_target(one)).unwrap()["spec"]["replicas"] = 0.into();
     });
@@ -236,7 +236,7 @@ fn several_components(schemas: &Schemas) {
     checked_env.plan("app.yaml --prune --fleet fleet.yaml");
 }
 
-/// A component without the `rollout` trait, which gains a port, loses it and goes.
+/// A component without the `rollout` trait, which gains a port, loses it and is deleted.
 fn applied_as_a_whole(schemas: &Schemas) {
     let checked_env = CheckedEnv::new(schemas);
     let plain = |properties: &str| {
@@ -300,7 +300,7 @@ fn measured(schemas: &Schemas) {
         checked_env.drive("apply v1.yaml --trust-gates", code);
         checked_env.look();
     }
-    // Closed today, whatever day it is until midnight passes.
+    // Closed today, also if midnight passes during the test.
     let now = rollout::cluster::clock::Clock::system().now();
     let day = (now + jiff::SignedDuration::from_hours(72)).strftime("%a");
     let window =
@@ -327,7 +327,7 @@ fn many_revisions(schemas: &Schemas) {
         checked_env.env.write("app.yaml", text);
         checked_env.drive("apply app.yaml", 0);
     };
-    // Ten are kept beside the one that runs and the one that a rollback leads to.
+    // Ten are kept besides the running one and the rollback target.
     (1..=13).for_each(apply);
 }
 

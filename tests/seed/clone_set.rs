@@ -1,10 +1,10 @@
-//! The CloneSet part of the walk: one object from first to last, whose pods are updated in place.
+//! The CloneSet part of the walk: one object throughout, whose pods are updated in place.
 
 use serde_json::Value;
 
 use crate::support::{redact, test_env::TestEnv};
 
-/// The table as `kubectl get cloneset` would print it, with its columns from before UPDATED_AVAILABLE.
+/// The table as printed by `kubectl get cloneset`, with the columns from before UPDATED_AVAILABLE.
 fn clone_set(env: &TestEnv) -> String {
     let objects = env.objects("CloneSet");
     let [object] = objects.as_slice() else { panic!("there is one: {objects:#?}") };

@@ -1,4 +1,4 @@
-//! The README's walk (release, canary, upgrade, rollback, scale out and in) as the tables and documents show it.
+//! The README's walk (release, canary, upgrade, rollback, scale out and in) in tables and documents.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,7 @@ mod support;
 use serde_json::{Value, json};
 use support::{redact, test_env::TestEnv, walk};
 
-/// A directory in which the first so many steps were walked.
+/// A directory after this many steps of the walk.
 fn walked(steps: usize) -> TestEnv {
     let env = TestEnv::new();
     for step in &walk::STEPS[..steps] {
@@ -20,7 +20,7 @@ fn walked(steps: usize) -> TestEnv {
     env
 }
 
-/// The three tables that a user sees, the last as `kubectl get deploy` would print it.
+/// The three tables for a user, the last as printed by `kubectl get deploy`.
 fn tables(env: &TestEnv) -> [String; 3] {
     let history = env.run_ok("history express-server").stdout;
     let (revisions, _) = history.split_once("\n\n").unwrap();
@@ -46,7 +46,7 @@ fn rows(table: &str) -> String {
     table.lines().skip(1).map(row).collect()
 }
 
-/// The document of `status -o json`, but for the time of the first release.
+/// The document of `status -o json`, except the time of the first release.
 fn document(env: &TestEnv) -> Value {
     let mut document: Value = serde_json::from_str(&env.run_ok("status -o json").stdout).unwrap();
     let created = document["items"][0].as_object_mut().unwrap().remove("created").unwrap();
@@ -54,7 +54,7 @@ fn document(env: &TestEnv) -> Value {
     document
 }
 
-/// What that document is when nothing is left of a source.
+/// This document when no source is left.
 fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
     json!({"version": 1, "items": [{
         "component": "express-server",
@@ -76,7 +76,7 @@ fn whole(revision: &str, size: u32, batches: [u32; 2]) -> Value {
     }]})
 }
 
-/// The very walk that is walked on a real cluster.
+/// The same walk runs on a real cluster.
 #[test]
 fn the_walk_succeeds_in_the_sandbox() {
     walk::walk(&TestEnv::new(), "examples", |_| {});
@@ -98,7 +98,7 @@ fn the_tables_have_these_columns() {
     ");
 }
 
-/// By step, the rows of status, of the revisions and of the Deployments.
+/// For each step, the rows of status, of the revisions and of the Deployments.
 #[test]
 fn each_step_leaves_these_rows() {
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Pods that never become ready: the run ends at its deadline, says why, and is taken up again.
+//! Pods that never become ready: the run ends at its deadline, reports the cause, and can be resumed.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::test_cluster::TestCluster;
 
 const DEADLINE: Duration = Duration::from_secs(600);
 
-/// An upgrade to an image that fails; `fail` is what the pods say.
+/// An upgrade to an image that fails; `fail` is the failure of its pods.
 async fn broken_upgrade(fail: &str) -> (Scene, Run) {
     let scenario = upgrade();
     let scene = scenario.open().await;
@@ -90,7 +90,7 @@ async fn a_repaired_image_completes_the_same_run() {
     assert_eq!(scene.cluster.record("web").unwrap()["past"].as_array().unwrap().len(), 1);
 }
 
-/// Each batch has the whole deadline for itself.
+/// The deadline applies to each batch separately.
 #[tokio::test(start_paused = true)]
 async fn each_batch_has_its_own_deadline() {
     let cluster = TestCluster::open(pod_rules::ready_after("8m")).await;

@@ -1,4 +1,4 @@
-//! What waiting costs.
+//! The requests of waiting.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::process::Process;
 use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
 
-/// Ten minutes for a pod, and nothing is asked but what keeps the watch and the Lease, and once a minute why.
+/// While waiting ten minutes for a pod, the only requests renew watches and the Lease, and diagnose once a minute.
 #[tokio::test(start_paused = true)]
 async fn few_requests_are_sent_while_waiting() {
     let cluster = TestCluster::open(pod_rules::ready_after("10m")).await;
@@ -38,7 +38,7 @@ async fn few_requests_are_sent_while_waiting() {
     assert!((130..=160).contains(&renewals), "{renewals} renewals\n{}", run.transcript());
 }
 
-/// What comes after the verdict is a courtesy, which a silent server must not turn into waiting.
+/// A silent server must not delay the command after the outcome.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_awaited_after_the_outcome() {
     let cluster = TestCluster::open(pod_rules::ready_after("1s")).await;
@@ -53,7 +53,7 @@ async fn nothing_is_awaited_after_the_outcome() {
     assert!(waited.as_secs() <= 3, "{waited}\n{}", run.transcript());
 }
 
-/// Nor does a server that falls silent delay the verdict of a failure much.
+/// A silent server does not delay the report of a failure much either.
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_reported_even_if_it_cannot_be_recorded() {
     let cluster = TestCluster::open(pod_rules::failing("*", "NeverReady")).await;
@@ -71,7 +71,7 @@ async fn a_failure_is_reported_even_if_it_cannot_be_recorded() {
     assert!((100..150).contains(&last), "{last}s\n{scenario}");
 }
 
-/// What many components ask for at one moment is one request: the reads of an application do not grow with it. Only the
+/// Simultaneous reads of many components are one request, so the reads do not grow with the application. Only the
 /// events before a rollout's first write, and a drained source before its deletion, are read for each component.
 #[tokio::test(start_paused = true)]
 async fn the_reads_of_an_application_do_not_grow_with_its_components() {

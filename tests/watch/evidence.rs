@@ -1,4 +1,4 @@
-//! What a stuck batch says, while it waits and at its end; and that nobody waits long for it.
+//! The evidence of a stuck batch, while it waits and at its end, and the time that it takes.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::support::scenario::IDENTITY;
 use crate::support::test_cluster::TestCluster;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long everything that is asked for the evidence may take.
+/// How long gathering the evidence may take.
 const GATHERING: Duration = Duration::from_secs(10);
 
 /// Releases a component whose pods fail, with a minute for its batch.
@@ -101,7 +101,7 @@ async fn failures_that_need_a_user_end_the_run_at_once() {
     }
 }
 
-/// Several at once as well, of which one would look while another does.
+/// Also for several components at once, whose diagnoses overlap.
 #[tokio::test(start_paused = true)]
 async fn a_crash_loop_ends_the_run_seconds_after_the_third_restart() {
     let cluster = TestCluster::open(pod_rules::failing("*", "CrashLoopBackOff")).await;
@@ -121,7 +121,7 @@ async fn a_crash_loop_ends_the_run_seconds_after_the_third_restart() {
     assert!(lasted < Duration::from_secs(45), "it took {lasted:?}");
 }
 
-/// The name of the one begins as the other's does.
+/// Their names have a common prefix.
 #[tokio::test(start_paused = true)]
 async fn warnings_about_other_workloads_are_ignored() {
     let warning = |kind: &str, name: &str, reason: &str| {
@@ -143,7 +143,7 @@ async fn warnings_about_other_workloads_are_ignored() {
     assert!(evidence.contains("warning event: FailedCreate") && !evidence.contains("Foreign"), "{evidence}");
 }
 
-/// Only an event says so, and it may be outdated: it is printed, and does not fail the run.
+/// Only an event reports it, which may be outdated, so it is printed and does not fail the run.
 #[tokio::test(start_paused = true)]
 async fn a_failing_mount_is_reported_and_does_not_end_the_run() {
     let mut process = Process::new(IDENTITY);
@@ -157,7 +157,7 @@ async fn a_failing_mount_is_reported_and_does_not_end_the_run() {
     assert!(first_event_list.at > Duration::from_secs(10), "{}", run.transcript());
 }
 
-/// What is asked for the evidence, and nothing else.
+/// Whether a request only gathers evidence.
 fn is_look(seen: &RequestInfo) -> bool {
     let is_read = matches!(seen.verb, Verb::Get | Verb::List);
     is_read && ["pods", "pods/log", "events"].contains(&seen.kind.as_str())

@@ -1,4 +1,4 @@
-//! Watches that end, forget, fall silent or repeat themselves.
+//! Watches that end, expire, fall silent or repeat events.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ fn is_watch(seen: &RequestInfo) -> bool {
     seen.verb == Verb::Watch
 }
 
-/// A process whose first so many watches misbehave.
+/// A process whose first `count` watches misbehave.
 fn with_watches(count: usize, fault: WatchFault) -> Process {
     let watches = AtomicUsize::new(0);
     Process::with(IDENTITY, move |seen| {
@@ -47,7 +47,7 @@ async fn each_watch_is_closed_after_some_events() {
     survives(scenarios::named("upgrade"), |events| with_watches(200, WatchFault::CloseAfter(events))).await;
 }
 
-/// As behind a proxy that lets no watch through: lists tell what has changed.
+/// As behind a proxy that blocks watches: changes are found by lists.
 #[tokio::test(start_paused = true)]
 async fn watches_that_end_at_once_are_reopened_rarely() {
     let scenario = scenarios::named("upgrade");
@@ -80,7 +80,7 @@ async fn every_event_comes_twice() {
         .await;
 }
 
-/// A server that has lost the history refuses each watch from the old version on, until there is a new list.
+/// A server that has lost its history rejects each watch from the old version, until a new list is requested.
 #[tokio::test(start_paused = true)]
 async fn a_watch_from_an_expired_version_is_restarted() {
     survives(scenarios::named("upgrade"), |count| {

@@ -1,4 +1,5 @@
-//! A watch is a hint to look. Whatever becomes of it, a run ends as it should, and waiting costs nothing.
+//! Watches are only hints to read the state. A run ends correctly regardless of their failures, and waiting costs few
+//! requests.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! A run sees changes that its watches missed before it reports success.
+//! Before a run reports success, it observes changes that its watches have missed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ async fn patch(cluster: &TestCluster, change: Value) {
     api.patch("web-v2", &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
 }
 
-/// Somebody takes a pod from the target while the last source is being deleted, and no watch works by then.
+/// Another user scales the target down while the last source is being deleted and no watch works.
 #[tokio::test(start_paused = true)]
 async fn a_size_reduced_at_the_end_is_restored() {
     let scenario = scenarios::named("upgrade");
@@ -47,7 +47,7 @@ async fn a_size_reduced_at_the_end_is_restored() {
         async {
             delete.reached().await;
             is_blind.store(true, Ordering::Relaxed);
-            // The one event that an open watch still delivers.
+            // The last event that an open watch still delivers.
             patch(cluster, json!({"metadata": {"labels": {"somebody": "was-here"}}})).await;
             cluster.clock.pause(Duration::from_millis(10)).await;
             patch(cluster, json!({"spec": {"replicas": 4}})).await;

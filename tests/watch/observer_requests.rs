@@ -1,4 +1,4 @@
-//! What looking costs, of one process that only looks.
+//! The requests of processes that only read.
 
 use rollout::cluster::session::{Session, Timeouts};
 use rollout::driver::context::Context;
@@ -25,7 +25,7 @@ async fn release(cluster: &TestCluster, components: &[Component]) {
     cluster.apply(components).await;
 }
 
-/// What was asked, but for the watches.
+/// The requests, without watches.
 fn asked(run: &Run) -> Vec<String> {
     let seen = run.requests.iter().map(|request| &request.seen).filter(|seen| seen.verb != Verb::Watch);
     let mut asked: Vec<String> = seen.map(|seen| format!("{:?} {}", seen.verb, seen.kind)).collect();
@@ -35,13 +35,13 @@ fn asked(run: &Run) -> Vec<String> {
 
 const ONE_OF_EACH: [&str; 4] = ["List clonesets", "List configmaps", "List deployments", "List statefulsets"];
 
-/// Where everything stands, asked by somebody else.
+/// The states of all components, read by another process.
 async fn statuses(cluster: &TestCluster) -> Vec<ComponentStatus> {
     let session = Session::new(cluster.client(), cluster.clock.clone(), Timeouts::default());
     status::statuses(&Context::new(session, "somebody".to_owned()), NAMESPACE).await.unwrap()
 }
 
-/// Has a process follow what stands where while something happens, until it has seen what has come of it.
+/// Makes a process follow the states during some changes, until it has observed the result.
 async fn follow(cluster: &TestCluster, happens: impl Future<Output = ()>) -> Run {
     let work = async |context: &Context| {
         let followed = StatusWatch::open(context, NAMESPACE).await.unwrap();
@@ -104,7 +104,7 @@ async fn created_and_deleted_components_are_observed() {
     assert_eq!(names, ["db"]);
 }
 
-/// What is read to plan does not grow with the components, of which one has a Service's name that is taken.
+/// The reads of a plan do not grow with the components, even if the name of a Service is taken.
 #[tokio::test(start_paused = true)]
 async fn planning_many_components_takes_a_few_lists() {
     let reads = async |count: usize| {

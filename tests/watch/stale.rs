@@ -1,4 +1,4 @@
-//! Signs of trouble from before a batch say nothing about it, and a pause is named or ended.
+//! Conditions and warnings from before a batch do not count for it, and pauses are reported or ended.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -70,7 +70,7 @@ async fn a_condition_from_before_the_batch_does_not_end_the_run() {
     cluster.run(&hasty(), &request_for(&[web(1, 2)])).await.succeeded();
 }
 
-/// A process that has written nothing yet compares with its first look.
+/// A process that has not written yet compares with its first observation.
 #[tokio::test(start_paused = true)]
 async fn a_condition_from_before_a_wait_does_not_end_the_run() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -93,7 +93,7 @@ async fn a_warning_from_before_the_batch_does_not_end_the_run() {
     warn(&cluster, "db").await;
     cluster.set_pod_rules(pod_rules::ready_after("20s"));
     cluster.run(&hasty(), &db(3)).await.succeeded();
-    // One that comes in the batch still does.
+    // A warning that recurs during the batch still ends the run.
     let (process, five) = (hasty(), db(5));
     let (run, ()) = tokio::join!(cluster.run(&process, &five), async {
         process.heard(1, |what| matches!(what, EventKind::Waiting { .. })).await;
@@ -112,7 +112,7 @@ fn warnings(run: &Run) -> Vec<&str> {
     told.collect()
 }
 
-/// As KubeVela leaves a target that was rejected.
+/// The state in which KubeVela leaves a rejected target.
 #[tokio::test(start_paused = true)]
 async fn a_paused_target_is_unpaused_with_its_batch() {
     let cluster = TestCluster::open(pod_rules::READY).await;
@@ -135,7 +135,7 @@ async fn a_paused_target_is_unpaused_with_its_batch() {
     assert_eq!(cluster.sizes(), [("web-v2".to_owned(), 2)]);
 }
 
-/// A pod template that somebody changed under the pause would replace all pods at once.
+/// A pod template that was changed during the pause would replace all pods at once.
 #[tokio::test(start_paused = true)]
 async fn a_pause_with_another_template_is_reported() {
     let cluster = TestCluster::open(pod_rules::READY).await;

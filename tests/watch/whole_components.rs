@@ -1,4 +1,5 @@
-//! What a component that is applied as a whole says when its pods do not come, whatever makes them.
+//! The evidence of a component that is applied as a whole when its pods do not become ready, for every kind of
+//! workload.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const OBJECT: &str = "{name: web, type: k8s-objects, properties: {objects: [{api
      metadata: {name: other}, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, \
      spec: {containers: [{name: c, image: 'web:1'}]}}}}]}}";
 
-/// Applies a component whose pods fail, and how long that took.
+/// Applies a component whose pods fail; returns the failure and the duration.
 async fn failed(component: &str, fail: &str, fail_fast: FailFast, limit: Duration) -> (Failure, Duration) {
     let cluster = TestCluster::open(format!("- {{image: '*', fail: {fail}, log: 'the last words'}}")).await;
     let mut process = Process::new(IDENTITY);
