@@ -1,4 +1,4 @@
-//! Gates between batches: those that manifests have, what answers them, and whether a run has passed them rightly.
+//! Gates between batches: those in manifests, the answers to them, and whether a run was right to pass them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::support::random::Rng;
 use crate::support::rules::world;
 use crate::verdict::{Failure, fail};
 
-/// The gates that manifests have, as lines of the `rollout` trait.
+/// The gates in manifests, as lines of the `rollout` trait.
 pub(crate) const ALL: [&str; 4] = [
     "soak: 3s",
     "rolloutWebhooks: [{type: initialize-rollout, name: start, url: 'http://hooks/start'}, \
@@ -28,7 +28,7 @@ pub(crate) const ALL: [&str; 4] = [
     "smokeTests: [{name: ping, spec: {template: {spec: {containers: [{name: ping, image: 'curl:1'}]}}}}]",
 ];
 
-/// A question to a hook or a provider.
+/// A request to a hook or a provider.
 pub(crate) struct Asked {
     pub(crate) at: Timestamp,
     pub(crate) question: ProbeRequest,
@@ -36,7 +36,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Whether it is asked at this gate of a component, after or before a batch; zero is none.
+    /// Whether it belongs to this gate of a component, after or before a batch; zero means no batch.
     fn is_about(&self, gate: BatchGate<'_>, component: &str, batch: usize) -> bool {
         match (&self.question, gate) {
             (ProbeRequest::Http { url, headers, .. }, BatchGate::Hook(hook)) => {
@@ -55,15 +55,15 @@ impl Asked {
     }
 }
 
-/// Hooks and providers, to which everything is good, or some things are not. They keep what they are asked.
+/// Hooks and providers whose answers are all good, or partly bad. They record the requests to them.
 pub(crate) fn probe(seed: u64, clock: &Clock, asked: &Rc<RefCell<Vec<Asked>>>) -> Rc<ScriptedProbe> {
     let (mut rng, asked, clock) = (Rng(seed), asked.clone(), clock.clone());
-    // A command when all is calm has no seed.
+    // A command after the disturbances has no seed.
     let is_moody = seed != 0 && rng.one_in(2);
     ScriptedProbe::new(move |question| {
         let (status, body) = match question {
             ProbeRequest::Http { .. } => (if is_moody { *rng.pick(&[200, 200, 403, 503]) } else { 200 }, ""),
-            // Good, inconclusive, bad, or no value at all.
+            // Good, inconclusive, bad, or without a value.
             ProbeRequest::Exec { .. } => {
                 (0, if is_moody { *rng.pick(&["0", "0", "0", "1.5", "3", "?"]) } else { "0" })
             }
@@ -74,7 +74,7 @@ pub(crate) fn probe(seed: u64, clock: &Clock, asked: &Rc<RefCell<Vec<Asked>>>) -
     })
 }
 
-/// A run passes the gates between its batches only where they were good, or a user has passed them.
+/// Checks that a run passes a gate between batches only if the answers were good or a user has promoted it.
 pub(crate) fn judge(played: &Played, history: &[Change]) -> Result<(), Failure> {
     for change in history.iter().filter(|change| change.kind == "configmaps" && played.made(change)) {
         let before = change.before.as_deref().and_then(world::record);

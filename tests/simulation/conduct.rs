@@ -1,4 +1,4 @@
-//! What is wrong with how a command went about it, beside what the server's history shows.
+//! Violations in the behavior of a command that the server's history alone does not show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::support::process::Run;
 use crate::support::rules::world::{self, WORKLOADS, is_effect};
 use crate::verdict::{Failure, fail};
 
-/// A removal asks for the Lease and for the record before each object, and removes nothing without an answer.
+/// A removal reads the Lease and the record before each object, and removes nothing without an answer.
 pub(crate) fn of_removal(played: &Played) -> Result<(), Failure> {
     if !matches!(
         played.command,
@@ -52,12 +52,12 @@ pub(crate) fn of_removal(played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How long a Lease that nobody renews is its holder's (`cluster/lease.rs`).
+/// How long a Lease belongs to its holder without being renewed (`cluster/lease.rs`).
 const HELD_FOR: Duration = Duration::from_secs(15);
 
-/// Nobody takes the Lease of the application while its holder renews it.
+/// No process takes the Lease of the application while its holder renews it.
 pub(crate) fn of_queue(history: &[Change]) -> Result<(), Failure> {
-    // One that was given back has none.
+    // A released Lease has no holder.
     let holder = |object: &Option<Arc<Value>>| -> Option<String> {
         let holder = object.as_ref()?["spec"]["holderIdentity"].as_str()?;
         (!holder.is_empty()).then(|| holder.to_owned())
@@ -79,7 +79,7 @@ pub(crate) fn of_queue(history: &[Change]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A process leaves an overloaded server alone for as long as it asks.
+/// A process waits for as long as an overloaded server asks.
 pub(crate) fn of_retries(played: &Played) -> Result<(), Failure> {
     match &played.hasty {
         None => Ok(()),
@@ -87,7 +87,7 @@ pub(crate) fn of_retries(played: &Played) -> Result<(), Failure> {
     }
 }
 
-/// An apply rolls back only what did not become ready, was stopped by a gate, or was not accepted.
+/// `apply` rolls back a component only if it did not become ready, was stopped by a gate, or was rejected.
 pub(crate) fn of_rollback(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let is_rollback = |change: &&Change, component: &str| {
         let after = change.after.as_deref().and_then(world::record);
@@ -109,7 +109,7 @@ pub(crate) fn of_rollback(played: &Played, history: &[Change]) -> Result<(), Fai
     Ok(())
 }
 
-/// The batches of an upgrade that a manifest begins are those that it asks for, percentages rounded up.
+/// An upgrade has the batches that its manifest specifies, with percentages rounded up.
 pub(crate) fn of_plan(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
     let own = history.iter().filter(|change| played.made(change));
@@ -131,7 +131,7 @@ pub(crate) fn of_plan(played: &Played, history: &[Change]) -> Result<(), Failure
     Ok(())
 }
 
-/// A component is changed only once what it depends on has succeeded, where the same process has claimed both.
+/// A component is changed only after its dependencies have succeeded, if the same process has claimed both.
 pub(crate) fn of_dependency(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
     let is_own = |change: &&Change| played.made(change);
@@ -156,7 +156,8 @@ pub(crate) fn of_dependency(played: &Played, history: &[Change]) -> Result<(), F
     Ok(())
 }
 
-/// A run does not wait for pods that each of its batches can do without. This holds where nothing but pods fails.
+/// A run does not wait for pods whose absence each of its batches tolerates. This applies only if nothing except pods
+/// fails.
 pub(crate) fn of_tolerance(played: &Played) -> Result<(), Failure> {
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
     for (name, end) in played.run.ends.iter().flatten() {
@@ -171,7 +172,7 @@ pub(crate) fn of_tolerance(played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One test for each of these: something that is wrong, and is found.
+/// One test for each check: a violation that it finds.
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let removal = || {
         let mut played = played(Command::DeleteComponent("web".to_owned()));
@@ -324,7 +325,7 @@ fn played(command: Command) -> Played {
     }
 }
 
-/// What the process does whose changes these are.
+/// The results of a process with this command, which makes the changes below.
 fn driving(command: Command) -> Played {
     Played { user_agent: "rollout/ci/1-1 apply".to_owned(), ..played(command) }
 }
@@ -348,7 +349,7 @@ fn change(kind: &str, name: &str, after: Value) -> Change {
     }
 }
 
-/// The record of a run of `db` that ended so.
+/// The record of a run of `db` with this outcome.
 fn claim_of_db(outcome: &str) -> Change {
     let spec = json!({
         "mode": "Release", "kind": "Deployment", "target": "db-v1", "sources": [], "originalSize": 0,

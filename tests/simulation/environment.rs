@@ -1,4 +1,4 @@
-//! What happens in the cluster beside the commands.
+//! The events in the cluster other than the commands.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use crate::support::random::Rng;
 use crate::support::rules::world::{FOREIGN, is_foreign};
 use crate::support::test_cluster::TestCluster;
 
-/// What the requests of other people call themselves.
+/// The user agent of other people's requests.
 pub(crate) const USER_AGENT: &str = "kubectl";
 
-/// A record that nobody can read.
+/// An unreadable record.
 const GARBLED: &str = "{";
 
-/// What holds workloads.
+/// The finalizer that holds workloads.
 const FINALIZER: &str = "example.com/hold";
 
-/// The people and controllers beside the users.
+/// The people and controllers other than the users.
 pub(crate) struct Environment<'a> {
     pub(crate) cluster: &'a TestCluster,
-    /// A client that calls itself [`USER_AGENT`].
+    /// A client with [`USER_AGENT`].
     pub(crate) client: Client,
     pub(crate) denials: Arc<Denials>,
     /// The revisions that were deleted.
@@ -38,7 +38,7 @@ pub(crate) struct Environment<'a> {
 }
 
 impl Environment<'_> {
-    /// Lets everything happen at its time.
+    /// Triggers every event at its time.
     pub(crate) async fn happen(&self, begin: Moment, disturbances: &[Disturbance]) {
         let mut sorted: Vec<(Duration, Option<&EnvironmentEvent>)> = Vec::new();
         for Disturbance { at, event } in disturbances {
@@ -57,12 +57,12 @@ impl Environment<'_> {
         }
     }
 
-    /// Takes back what keeps commands from their end: pods get ready, and nobody is refused anything.
+    /// Ends all disturbances that keep commands from finishing: pods become ready, and nothing is denied.
     pub(crate) async fn calm_down(&self) {
         self.cluster.set_pod_rules(pod_rules::READY);
         self.denials.lift();
         self.release().await;
-        // Nothing but its revision says that a workload is the component's.
+        // Only its revision shows that a workload belongs to the component.
         for mut revision in self.deleted_revisions.take() {
             for field in ["resourceVersion", "uid", "creationTimestamp", "ownerReferences"] {
                 revision["metadata"].as_object_mut().unwrap().remove(field);
@@ -72,16 +72,16 @@ impl Environment<'_> {
         for paused in self.cluster.all_objects().iter().filter(|object| is_paused(object)) {
             self.merge(paused, json!({"spec": pause_of(paused, &Value::Null)})).await;
         }
-        // A foreign workload keeps its name, and an autoscaler and a quota are in the way. A record that cannot be read
-        // has to be deleted, as it is said.
+        // A foreign workload occupies its name, and autoscalers and quotas block commands. An unreadable record has to
+        // be deleted, as the error message asks for.
         let is_in_the_way = |object: &&Value| is_foreign(object) || object["data"]["record"] == GARBLED;
         for object in self.cluster.all_objects().iter().filter(is_in_the_way) {
             self.delete(object).await;
         }
     }
 
-    /// Creates what carries the labels of the application's components and the names of their revisions, and neither a
-    /// stamp nor a mark: a removal leaves it.
+    /// Creates objects with the labels of the application's components and the names of their revisions, but without a
+    /// stamp or mark: a removal keeps them.
     pub(crate) async fn plant_look_alikes(&self) {
         let all = self.cluster.all_objects();
         let revisions = all.iter().filter(|object| object["kind"] == "ControllerRevision");
@@ -101,7 +101,7 @@ impl Environment<'_> {
             let spec = json!({"replicas": 1, "selector": selector, "template": pod});
             let mut workload = foreign("apps/v1", "Deployment", name, &spec);
             workload["metadata"]["labels"] = labels.clone();
-            // What KubeVela made is taken over by a run, and not by a removal.
+            // A run adopts objects of KubeVela, and a removal does not.
             if number % 2 == 0 {
                 workload["metadata"]["labels"]["app.oam.dev/resourceType"] = json!("WORKLOAD");
             }
@@ -147,7 +147,7 @@ impl Environment<'_> {
             EnvironmentEvent::PlantForeign(seed) => {
                 let mut rng = Rng(*seed);
                 let mut object = foreign::plant(&mut rng, *seed);
-                // What has the name of a revision, or of a component, is not the component's for that.
+                // An object does not belong to a component just because of the name of a revision or component.
                 if rng.one_in(2) {
                     object["metadata"]["name"] = json!(rng.pick(&["web-v1", "web-v2", "web-v3", "web"]));
                     lack_something(&mut rng, &mut object["metadata"]);
@@ -233,7 +233,7 @@ impl Environment<'_> {
         self.cluster.objects(kind).into_iter().find(|object| object["metadata"]["name"] == *name)
     }
 
-    /// The component's workload that is the largest.
+    /// The largest workload of the component.
     fn workload(&self, component: &str) -> Option<Value> {
         let is_workload = |object: &Value| {
             ["Deployment", "CloneSet", "StatefulSet"].iter().any(|kind| object["kind"] == *kind)
@@ -252,19 +252,19 @@ impl Environment<'_> {
 
     async fn create(&self, object: Value) {
         let typed: DynamicObject = serde_json::from_value(object.clone()).unwrap();
-        // One of the same seed may be there.
+        // An object of the same seed may exist.
         self.api(&object).create(&PostParams::default(), &typed).await.ok();
     }
 
     async fn merge(&self, object: &Value, patch: Value) {
         let name = object["metadata"]["name"].as_str().unwrap();
-        // It may be gone.
+        // It may no longer exist.
         self.api(object).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.ok();
     }
 
     async fn delete(&self, object: &Value) {
         let name = object["metadata"]["name"].as_str().unwrap();
-        // It may be gone.
+        // It may no longer exist.
         self.api(object).delete(name, &DeleteParams::default()).await.ok();
     }
 }
@@ -282,7 +282,8 @@ fn is_paused(object: &Value) -> bool {
     object["spec"]["paused"] == true || object["spec"]["updateStrategy"]["paused"] == true
 }
 
-/// Without a mark, or of another application: with all of it and the name, it would be the component's.
+/// Removes the marks, or changes the application: with the marks, the application and the name, the object would belong
+/// to the component.
 fn lack_something(rng: &mut Rng, metadata: &mut Value) {
     if rng.one_in(2) {
         metadata["labels"]["app.oam.dev/name"] = json!("other");
@@ -292,7 +293,7 @@ fn lack_something(rng: &mut Rng, metadata: &mut Value) {
     metadata["annotations"].as_object_mut().unwrap().remove("batch-rollout.dev/epoch");
 }
 
-/// An object of somebody else's.
+/// An object of another owner.
 fn foreign(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
     let metadata = json!({"name": name, "annotations": {FOREIGN: "true"}});
     json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec})

@@ -1,4 +1,4 @@
-//! Makes up the script of a seed.
+//! Generates the script of a seed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::script::{
 use crate::support::manifest::{Component, component};
 use crate::support::random::Rng;
 
-/// The applications that scripts are about: names, and what depends on what.
+/// The applications in scripts: names of components and their dependencies.
 const APPLICATIONS: [&[(&str, Option<&str>)]; 5] = [
     &[("web", None)],
     &[("web", None)],
@@ -19,7 +19,7 @@ const APPLICATIONS: [&[(&str, Option<&str>)]; 5] = [
     &[("api", None), ("web", None)],
 ];
 
-/// The types of components, with how they are rolled out.
+/// The types of components, and how each is rolled out.
 const TYPES: [(&str, Style); 15] = [
     ("webservice", Style::Batches),
     ("webservice", Style::Batches),
@@ -43,11 +43,11 @@ const TYPES: [(&str, Style); 15] = [
 enum Style {
     Batches,
     Whole,
-    /// It gains and loses it.
+    /// It gains and loses the trait.
     Either,
 }
 
-/// What is known of a component while its script is made up.
+/// The state of a component while its script is generated.
 struct Part {
     name: &'static str,
     depends_on: Option<&'static str>,
@@ -59,9 +59,9 @@ struct Part {
     stores: bool,
     /// Whether its pods are reached through an Ingress.
     has_gateway: bool,
-    /// Whether its revisions are numbered instead of named, where its workload has another name than they.
+    /// Whether its revisions are numbered instead of named, so that the name of its workload differs from theirs.
     is_numbered: bool,
-    /// Whether each of its batches can do without ready pods.
+    /// Whether each of its batches tolerates having no ready pods.
     is_tolerant: bool,
 }
 
@@ -73,7 +73,7 @@ impl Choice {
         Self(if rng.one_in(2) { u32::MAX } else { rng.below(u32::MAX) })
     }
 
-    /// A number below this one that is chosen.
+    /// A chosen number below this one.
     fn pick(&self, rng: &mut Rng, below: u32) -> u32 {
         let first = rng.below(below);
         let mut numbers = (0..below).map(|step| (first + step) % below);
@@ -85,7 +85,7 @@ impl Choice {
 const PERCENTAGES: [&[&str]; 6] =
     [&["100%"], &["50%", "50%"], &["20%", "80%"], &["34%", "33%", "33%"], &["60%", "40%"], &["1%", "99%"]];
 
-/// Steps of a workflow that hold what comes after them.
+/// Steps of a workflow that hold the steps after them.
 const GATES: [&str; 2] =
     ["{name: check, type: suspend}", "{name: check, type: suspend, properties: {duration: 5s}}"];
 
@@ -102,10 +102,10 @@ const EXPOSE_TYPES: [&str; 3] = ["ClusterIP", "NodePort", "LoadBalancer"];
 const FAILURES: [&str; 6] =
     ["NeverReady", "ImagePullBackOff", "CrashLoopBackOff", "OOMKilled", "Unschedulable", "FailedMount"];
 
-/// The kinds that nobody may write for a while.
+/// The kinds whose writes may be denied for a while.
 const DENIED: [&str; 5] = ["deployments", "leases", "configmaps", "services", "controllerrevisions"];
 
-/// Which requests faults count, and how many of them at most.
+/// Which requests faults count, and the maximum of each.
 const COUNTED: [(Counted, u32); 9] = [
     (Counted::All, 45),
     (Counted::All, 45),
@@ -118,14 +118,14 @@ const COUNTED: [(Counted, u32); 9] = [
     (Counted::Watches, 6),
 ];
 
-/// Most replicas of a component.
+/// The maximum number of replicas of a component.
 const LARGEST: u32 = 4;
 
 /// The script of a seed.
 pub(crate) fn script(seed: u64) -> Script {
     let mut rng = Rng(seed);
     let application = *rng.pick(&APPLICATIONS);
-    // Nothing happens but that pods fail which nobody needs.
+    // Nothing happens except that pods fail within the tolerated number.
     let is_tolerant = rng.one_in(20);
     let mut parts: Vec<Part> = application
         .iter()
@@ -160,7 +160,7 @@ pub(crate) fn script(seed: u64) -> Script {
         8 => 3,
         _ => 4,
     };
-    // What happens to one process is what others wait for.
+    // Other processes wait for a fault of one process.
     let is_duel = users > 1 && rng.one_in(2);
     let shares_identity = if is_duel { !rng.one_in(3) } else { rng.one_in(5) };
     let is_disturbed = rng.one_in(2);
@@ -202,7 +202,7 @@ pub(crate) fn script(seed: u64) -> Script {
         (0..disturbances).map(|_| disturbance(&mut rng, &events, &parts)).collect()
     };
     if is_duel && rng.one_in(3) {
-        // There is time for what happens to processes.
+        // Slow pods leave time for faults of processes.
         let event = EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10))));
         environment.push(from_the_start(event));
     }
@@ -239,7 +239,7 @@ fn fault(rng: &mut Rng) -> Fault {
         7 => FaultKind::LateAnswer(seconds(rng)),
         8 => FaultKind::LeaseOutage(seconds(rng)),
         _ => FaultKind::AnswerAfterServing(match answer {
-            // The server has refused what it says this of.
+            // After these answers, the request counts as refused.
             Answer::Conflict | Answer::TooManyRequests => Answer::Timeout,
             _ => answer,
         }),
@@ -249,7 +249,7 @@ fn fault(rng: &mut Rng) -> Fault {
     Fault { counted, request: rng.below(most) as usize, stage, kind }
 }
 
-/// What happens to a process while others wait for it, mostly one thing after another.
+/// The faults of a process while others wait for it, mostly several in a row.
 fn duel_faults(rng: &mut Rng) -> Vec<Fault> {
     match rng.below(8) {
         0 => cut_off_from_its_lease(rng),
@@ -264,7 +264,7 @@ fn duel_faults(rng: &mut Rng) -> Vec<Fault> {
     }
 }
 
-/// The answer about its Lease is late, and none comes after it.
+/// The answer about its Lease is late, and no further answer arrives.
 fn cut_off_from_its_lease(rng: &mut Rng) -> Vec<Fault> {
     let about_leases = |request: u32, kind| Fault {
         counted: Counted::Leases,
@@ -279,8 +279,8 @@ fn cut_off_from_its_lease(rng: &mut Rng) -> Vec<Fault> {
     ]
 }
 
-/// It is stopped right before it creates its target, and once more before it gives it pods: what others decide from
-/// lacks the target, which is there when they act.
+/// It is stopped right before it creates its target, and again before it scales it up: the target is missing from the
+/// state that others decide from, but exists when they act.
 fn stopped_around_its_target(rng: &mut Rng) -> Vec<Fault> {
     let stop = |counted, request: u32, seconds: u32| Fault {
         counted,
@@ -294,8 +294,8 @@ fn stopped_around_its_target(rng: &mut Rng) -> Vec<Fault> {
     ]
 }
 
-/// What happens to a process while others wait for it: it is mostly stopped for less than its Lease is valid, at one of
-/// the requests after which it acts on what it has read.
+/// A fault of a process while others wait for it: mostly a stop that is shorter than its Lease is valid, at one of the
+/// requests after which it acts on what it has read.
 fn duel_fault(rng: &mut Rng) -> Fault {
     if rng.one_in(3) {
         return fault(rng);
@@ -366,7 +366,7 @@ fn apply(rng: &mut Rng, parts: &mut [Part]) -> Command {
     Command::Apply { manifest, prune: false, undo_on_failure: rng.one_in(3) }
 }
 
-/// As an application that may have a label.
+/// The manifest with a label on its application, or without one.
 fn labelled(rng: &mut Rng, manifest: Vec<Component>) -> Vec<Component> {
     let Some(team) = *rng.pick(&TEAMS) else { return manifest };
     manifest.into_iter().map(|component| component.of_team(team)).collect()
@@ -408,12 +408,12 @@ fn command(rng: &mut Rng, commands: &Choice, parts: &mut [Part]) -> Command {
     }
 }
 
-/// What a manifest is for.
+/// The purpose of a manifest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// It may be held, and may even be refused.
+    /// It may be held, or even be rejected.
     Any,
-    /// It goes through, whatever was before.
+    /// It succeeds, whatever happened before.
     Last,
 }
 
@@ -426,12 +426,12 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     }
     let older = 1 + rng.below(part.version);
     let target = if purpose == Purpose::Any && rng.one_in(4) { older } else { part.version };
-    // A Job never changes, and pods of a list of objects are none.
+    // A Job never changes, and a list of objects has no pods.
     let target = if part.kind == "task" { 1 } else { target };
     let mut wanted = component(part.name, target, part.size).of(part.kind);
-    // Content goes with the version, since a revision never changes.
+    // The content follows from the version, since a revision never changes.
     if part.has_gateway {
-        // But for what is outside of the pods.
+        // Except for settings outside the pods.
         wanted = wanted.behind_host(rng.pick::<&'static str>(&HOSTS));
     } else if part.kind == "webservice" {
         wanted = match target % 4 {
@@ -443,7 +443,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
             wanted = wanted.expose_type(rng.pick::<&'static str>(&EXPOSE_TYPES));
         }
     }
-    // Those that are applied as a whole take numbers of the same row.
+    // Revisions of components that are applied as a whole share the same sequence of numbers.
     if part.style == Style::Either {
         wanted = wanted.revision(&format!("{}-r{target}", part.name));
     }
@@ -458,7 +458,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         Style::Whole => true,
         Style::Either => rng.one_in(2),
     };
-    // Each second version has only its variables in another order.
+    // Every second version differs only in the order of its variables.
     if (is_whole || part.is_numbered) && part.kind != "task" && part.kind != "k8s-objects" {
         let variables = if target % 2 == 0 { ["A", "B"] } else { ["B", "A"] };
         wanted = wanted.image(&format!("{}:{}", part.name, target & !1)).variables(variables);
@@ -485,7 +485,7 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         }
     }
     if purpose == Purpose::Last {
-        // What is left to do may be a single pod.
+        // The remaining work may be a single pod.
         return wanted.batches(&["100%"]);
     }
     match rng.below(4) {

@@ -20,7 +20,7 @@ use crate::support::process::components;
 const APPLICATION: &str = "shop";
 
 impl Command {
-    /// What the command does, as the program of that name does it.
+    /// Runs the command as the program does.
     pub(crate) async fn perform(&self, context: &Context) -> Vec<(String, ComponentOutcome)> {
         match self.outcomes(context).await {
             Ok(outcomes) => components(outcomes),

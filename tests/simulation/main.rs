@@ -1,14 +1,14 @@
-//! Whole commands of several users, simulated on one store beside an environment that interferes, with time and chance
-//! that follow from a seed.
+//! Whole commands of several users, simulated on one store alongside an environment that interferes, with time and
+//! randomness determined by a seed.
 //!
 //! * `cargo test --test simulation` plays the seeds that CI plays.
 //! * `ROLLOUT_SIMULATION_SEED=7 cargo test --test simulation` replays one, and prints its script and its history.
-//! * `ROLLOUT_SIMULATION_SEEDS=20000 cargo test --test simulation` plays so many, until `ROLLOUT_SIMULATION_FAILURES`
-//!   of them have failed: one, where it is not set.
-//! * `ROLLOUT_SIMULATION_HOURS=8 cargo test --release --test simulation` plays further ones for so long, and prints how
-//!   many there were and which of them failed.
+//! * `ROLLOUT_SIMULATION_SEEDS=20000 cargo test --test simulation` plays this many, until
+//!   `ROLLOUT_SIMULATION_FAILURES` of them (one by default) have failed.
+//! * `ROLLOUT_SIMULATION_HOURS=8 cargo test --release --test simulation` plays seeds for this long, and prints how many
+//!   it played and which of them failed.
 //!
-//! `ROLLOUT_SIMULATION_FROM` is the first seed of the last two.
+//! `ROLLOUT_SIMULATION_FROM` is the first seed for the last two.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "what is asked for by hand is printed")]
@@ -44,7 +44,7 @@ use support::rules::world;
 /// How many seeds CI plays.
 const SEEDS: u64 = 2_000;
 
-/// How many of them are one test.
+/// How many of them make up one test.
 const EACH: u64 = 100;
 
 /// How many seeds are played twice.
@@ -76,13 +76,13 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// A number that the environment gives.
+/// A number from an environment variable.
 #[expect(clippy::disallowed_methods, reason = "a test's options are variables")]
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// Plays a seed; a failure says how to replay it, and the shortest script that fails alike.
+/// Plays a seed; a failure comes with the command to replay it and the shortest script that fails in the same way.
 fn holds(seed: u64) -> Result<(), Failed> {
     let script = generate::script(seed);
     let Some(failure) = failure_of(&script) else { return Ok(()) };
@@ -133,7 +133,7 @@ fn replay(seed: u64) -> ExitCode {
     }
 }
 
-/// Plays seeds on every core until so many of them have failed.
+/// Plays seeds on every core until this many of them have failed.
 fn play_range(seeds: Range<u64>, most_failures: u64) -> ExitCode {
     let failures = AtomicU64::new(0);
     let played = play_on_every_core(seeds.start, |seed| {
@@ -154,7 +154,7 @@ fn play_range(seeds: Range<u64>, most_failures: u64) -> ExitCode {
     if failures > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Plays seeds on every core until the time is over.
+/// Plays seeds on every core until the time is up.
 #[expect(clippy::disallowed_methods, reason = "people wait for so long")]
 fn play_for(hours: u64, from: u64) -> ExitCode {
     let until = Instant::now() + Duration::from_secs(hours * 3_600);
@@ -174,7 +174,7 @@ fn play_for(hours: u64, from: u64) -> ExitCode {
     if failures > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Plays one seed after the other on every core, and says how many there were.
+/// Plays one seed after the other on every core; returns their number.
 fn play_on_every_core(from: u64, play: impl Fn(u64) -> ControlFlow<()> + Sync) -> u64 {
     let (next, played) = (AtomicU64::new(from), AtomicU64::new(0));
     std::thread::scope(|scope| {

@@ -1,6 +1,6 @@
-//! The way between a process and the server: delays, outages, bad answers, deaths and stops.
+//! The connection between a process and the server: delays, outages, bad answers, deaths and stops.
 //!
-//! A request that has been sent arrives, whatever becomes of its process.
+//! A request that has been sent arrives, whatever happens to its process.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
@@ -30,10 +30,10 @@ use crate::support::random::Rng;
 use crate::support::rules::world::{self, WORKLOADS};
 use crate::support::tapped_client::request_info;
 
-/// How long an overloaded server asks to be left alone.
+/// How long an overloaded server asks clients to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
 
-/// No process makes so many requests.
+/// More requests than any process makes.
 const ENDLESS: usize = 20_000;
 
 /// How often a process is polled before it is stopped.
@@ -42,19 +42,19 @@ const LAST_POLLS: u32 = 64;
 /// The body of a response.
 type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// The way of one process.
+/// The connection of one process.
 pub(crate) struct Connection {
     pub(crate) tap: Arc<Tap>,
     pub(crate) clock: Clock,
-    /// What its requests call themselves.
+    /// The user agent of its requests.
     pub(crate) user_agent: String,
     pub(crate) pace: Pace,
-    /// The faults that are still to come, the first with the number of requests that it still lets pass.
+    /// The remaining faults, the first with the number of requests that it still lets pass.
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) rng: Mutex<Rng>,
     /// When the process sent each request.
     pub(crate) requests: Mutex<Vec<Duration>>,
-    /// The requests that got no answer, or none that says something.
+    /// The requests without an answer, or with one that leaves their outcome open.
     pub(crate) unanswered: Mutex<BTreeSet<usize>>,
     /// Wakes those that wait for a fault of another process.
     pub(crate) struck: Arc<Notify>,
@@ -62,18 +62,18 @@ pub(crate) struct Connection {
     pub(crate) frozen: Mutex<Option<Moment>>,
     /// Until when nothing gets through.
     pub(crate) outage: Mutex<Option<Moment>>,
-    /// Until when nothing about Leases does.
+    /// Until when no request about Leases gets through.
     pub(crate) lease_outage: Mutex<Option<Moment>>,
-    /// Until when the server has asked not to make a request again.
+    /// Until when the server has asked not to repeat a request.
     pub(crate) asked_to_wait: Mutex<BTreeMap<String, Moment>>,
-    /// The first request that was made again sooner.
+    /// The first request that was repeated too early.
     pub(crate) hasty: Mutex<Option<String>>,
     pub(crate) denials: Arc<Denials>,
-    /// The epochs of the records that the process has read first, by component.
+    /// The epochs of the records that the process read first, by component.
     pub(crate) decided_from: Mutex<Option<BTreeMap<String, u64>>>,
 }
 
-/// The writes that nobody has the right to.
+/// The writes that are denied to every process.
 #[derive(Default)]
 pub(crate) struct Denials(Mutex<Vec<(&'static str, Moment)>>);
 
@@ -93,13 +93,13 @@ impl Denials {
 }
 
 impl Connection {
-    /// A client whose requests go this way.
+    /// A client whose requests use this connection.
     pub(crate) fn client(self: &Arc<Self>, server: &Client) -> Client {
         let (connection, server) = (self.clone(), server.clone());
         let namespace = server.default_namespace().to_owned();
         let service = tower::service_fn(move |request: Request<Body>| {
             let (connection, server) = (connection.clone(), server.clone());
-            // The process has sent it now, even if it is stopped before it polls the response.
+            // The process has now sent the request, even if it is stopped before it polls the response.
             let index = connection.note_request(connection.clock.elapsed().unsigned_abs());
             async move {
                 let response = connection.clone().pass(index, server, request).await;
@@ -115,11 +115,11 @@ impl Connection {
         Client::new(service, namespace)
     }
 
-    /// Takes note of a request; returns its index.
+    /// Records a request; returns its index.
     fn note_request(&self, at: Duration) -> usize {
         let mut requests = self.requests.lock().unwrap();
         requests.push(at);
-        // Where no time passes between them, nothing else ends it.
+        // If no time passes between requests, nothing else ends an endless loop.
         assert!(requests.len() <= ENDLESS, "a process makes request after request");
         requests.len() - 1
     }
@@ -133,7 +133,7 @@ impl Connection {
         let (mut parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let seen = request_info(index, &parts.method, &parts.uri, &body);
-        // Notes it.
+        // Records the fate of the request.
         self.tap.fate(&seen);
         parts.headers.insert(http::header::USER_AGENT, self.user_agent.parse()?);
         let request = Request::from_parts(parts, Body::from(body));
@@ -176,7 +176,7 @@ impl Connection {
         })
     }
 
-    /// The response of a list of records, the first of which is what the process decides from.
+    /// Records the response of a list of records: the process decides from the first such list.
     async fn noted(&self, response: Response<Body>) -> Result<Response<ResponseBody>, BoxError> {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await?.to_bytes();
@@ -189,7 +189,7 @@ impl Connection {
         Ok(Response::from_parts(parts, whole(bytes)))
     }
 
-    /// The fault that strikes at a request, if one does.
+    /// The fault that strikes at a request, if any.
     fn next_fault(&self, seen: &RequestInfo) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let next = faults.front_mut().filter(|next| next.counted.counts(seen))?;
@@ -202,7 +202,7 @@ impl Connection {
         }
     }
 
-    /// Takes note of a request that the server has asked not to make so soon.
+    /// Records a request that is repeated earlier than the server has asked for.
     fn note_haste(&self, seen: &RequestInfo) {
         let Some(request) = repeatable(seen) else { return };
         let asked = self.asked_to_wait.lock().unwrap().remove(&request);
@@ -211,7 +211,7 @@ impl Connection {
         }
     }
 
-    /// What the fault does to the process at this stage.
+    /// Applies the effect of the fault at this stage to the process.
     async fn strike(&self, fault: Option<Fault>, stage: Stage) {
         let Some(fault) = fault.filter(|fault| fault.stage == stage) else { return };
         self.struck.notify_waiters();
@@ -235,7 +235,7 @@ impl Connection {
         }
     }
 
-    /// A request during an outage is never answered, or its connection is reset.
+    /// Lets a request pass after an outage: one during the outage is never answered, or its connection is reset.
     async fn outage_is_over(&self, seen: &RequestInfo) -> Result<(), BoxError> {
         let of_all = *self.outage.lock().unwrap();
         let of_leases = self.lease_outage.lock().unwrap().filter(|_| seen.kind == "leases");
@@ -258,7 +258,7 @@ impl Connection {
         Duration::from_millis(u64::from(milliseconds))
     }
 
-    /// The response of a watch, whose events take their time, and are held up by an outage.
+    /// The response of a watch, whose events are delayed at random and by outages.
     fn lagging(self: Arc<Self>, response: Response<Body>) -> Response<ResponseBody> {
         let (parts, body) = response.into_parts();
         let frames = stream::unfold((self, body), |(connection, mut body)| async move {
@@ -273,11 +273,12 @@ impl Connection {
         Response::from_parts(parts, StreamBody::new(frames).boxed_unsync())
     }
 
-    /// Polls a process, but while it is stopped.
+    /// Polls a process, except while it is stopped.
     pub(crate) async fn run<F: Future>(&self, process: F) -> F::Output {
         let mut process = pin!(process);
         let mut stopped: Option<LocalBoxFuture<'_, ()>> = None;
-        // What has been decided to be sent takes some polls to get here, within which nothing can happen to it.
+        // A request that the process has decided to send takes some polls to arrive here, during which no fault can
+        // strike it.
         let mut polls_left = LAST_POLLS;
         poll_fn(|context| {
             loop {
@@ -308,7 +309,7 @@ impl Connection {
 }
 
 impl Counted {
-    /// Whether a request is one of these.
+    /// Whether this counts the request.
     fn counts(self, seen: &RequestInfo) -> bool {
         match self {
             Self::All => true,
@@ -339,7 +340,7 @@ impl Answer {
     }
 }
 
-/// What is the same where a watch or a write is made again; `None` of a read, which may be another one.
+/// A key that stays the same when a watch or write is repeated; `None` for a read, since it may be an unrelated one.
 fn repeatable(seen: &RequestInfo) -> Option<String> {
     if !is_write(seen) && seen.verb != Verb::Watch {
         return None;

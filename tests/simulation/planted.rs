@@ -1,4 +1,4 @@
-//! Wrong histories: each breaks one rule, and is caught by it.
+//! Invalid histories: each breaks one rule, and that rule catches it.
 
 use std::sync::Arc;
 
@@ -264,7 +264,7 @@ const PLANTED: [Planted; 26] = [
     },
 ];
 
-/// One test for each, and one for a history that is right.
+/// One test for each, and one for a valid history.
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let right = Trial::test("a_right_history_holds", || {
         let mut history = History::default();
@@ -301,14 +301,14 @@ fn upgrade(size: u32) -> Value {
     })
 }
 
-/// The same of two pods, held after the first.
+/// The same upgrade with two pods, held after the first.
 fn gated() -> Value {
     let mut spec = upgrade(2);
     spec["partition"] = json!(0);
     spec
 }
 
-/// A history that is being written.
+/// A history under construction.
 #[derive(Default)]
 struct History {
     changes: Vec<Change>,
@@ -350,7 +350,7 @@ impl History {
         of_it.and_then(|change| change.after.clone())
     }
 
-    /// A Deployment of `web`, with a stamp or the mark of a foreign object.
+    /// Adds a Deployment of `web` with a stamp or the mark of a foreign object.
     fn deployment(&mut self, command: &str, name: &str, replicas: u32, mark: &Value) {
         self.workload(command, "deployments", name, replicas, mark);
     }
@@ -371,7 +371,7 @@ impl History {
         self.put(command, "deployments", name, object);
     }
 
-    /// A ready pod of a workload.
+    /// Adds a ready pod of a workload.
     fn pod(&mut self, workload: &str, index: u32) {
         let name = format!("{workload}-{index}");
         let labels = json!({"app.oam.dev/component": "web", "app.oam.dev/name": "shop"});
@@ -381,7 +381,7 @@ impl History {
         self.put("", "pods", &name, json!({"metadata": metadata, "status": status}));
     }
 
-    /// A release of `web-v1` with ready pods.
+    /// Adds a release of `web-v1` with ready pods.
     fn released(&mut self, size: u32) {
         let mut spec = upgrade(size);
         (spec["mode"], spec["target"], spec["sources"]) = (json!("Release"), json!("web-v1"), json!([]));
@@ -399,7 +399,7 @@ impl History {
         self.record(command, &record);
     }
 
-    /// An upgrade that does this to its first batch and is recorded as held.
+    /// Adds an upgrade that applies `batch` as its first batch and is recorded as held.
     fn held(&mut self, batch: impl FnOnce(&mut Self)) {
         self.released(2);
         self.claim("apply", 2, &gated());

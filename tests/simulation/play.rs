@@ -28,37 +28,37 @@ use crate::support::trial::in_paused_time;
 use crate::support::{pod_rules, preconditions};
 use crate::verdict::{self, Failure};
 
-/// What came of a command.
+/// The results of a command.
 pub(crate) struct Played {
     pub(crate) command: Command,
-    /// What its requests call themselves.
+    /// The user agent of its requests.
     pub(crate) user_agent: String,
     pub(crate) run: Run,
     /// The epochs of the records that it read first, by component.
     pub(crate) decided_from: Option<BTreeMap<String, u64>>,
-    /// The requests that got no answer, or none that says something.
+    /// The requests without an answer, or with one that leaves their outcome open.
     pub(crate) unanswered: BTreeSet<usize>,
-    /// What it asked of hooks and providers, and whether that was answered as good.
+    /// Its requests to hooks and providers, and whether they were answered as good.
     pub(crate) asked: Vec<Asked>,
-    /// A request that it made again sooner than the server had asked for.
+    /// A request that it repeated earlier than the server had asked for.
     pub(crate) hasty: Option<String>,
 }
 
 impl Played {
-    /// Whether a change is the command's.
+    /// Whether the command made a change.
     pub(crate) fn made(&self, change: &Change) -> bool {
         change.user_agent.as_deref() == Some(&self.user_agent)
     }
 }
 
-/// Everything that came of a script.
+/// The results of a script.
 pub(crate) struct Outcome {
     pub(crate) history: Vec<Change>,
     pub(crate) requests: usize,
     pub(crate) failure: Option<Failure>,
 }
 
-/// A simulation under way.
+/// A running simulation.
 struct Simulation<'a> {
     cluster: &'a TestCluster,
     denials: Arc<Denials>,
@@ -84,7 +84,7 @@ pub(crate) async fn play(script: &Script) -> Outcome {
         struck: Arc::default(),
     };
     let failure = simulation.play(script).await.err();
-    // What breaks a rule of the history explains whatever else went wrong.
+    // A violation in the history explains any other failure.
     let failure = simulation.judge().err().or(failure);
     Outcome { history: cluster.history(), requests: simulation.requests.into_inner(), failure }
 }
@@ -141,13 +141,13 @@ impl Simulation<'_> {
         self.conclude(script, &environment).await
     }
 
-    /// The last manifest is rolled out, is then as it says, and goes without a trace.
+    /// Rolls out the last manifest, checks the result, and checks that its removal leaves nothing behind.
     async fn conclude(&self, script: &Script, environment: &Environment<'_>) -> Result<(), Failure> {
         let last = Command::Apply { manifest: script.last.clone(), prune: true, undo_on_failure: false };
-        // Its components may have the names of those that are to come.
+        // The components of the other application may have the names of those in the last manifest.
         self.run_calm("last", "other", &Command::DeleteOther).await;
         self.cluster.settle().await;
-        // What somebody has paused stays so.
+        // Paused components stay paused until they are resumed.
         for component in &script.last {
             if self.cluster.record(&component.name).is_some_and(|record| record["run"]["paused"].is_object())
             {
@@ -168,7 +168,7 @@ impl Simulation<'_> {
         verdict::of_removal(self.cluster)
     }
 
-    /// Lets the time pass until somebody types a command.
+    /// Waits until a user types a command.
     async fn wait_for(&self, invocation: &Invocation) {
         let until = self.cluster.clock.pause(invocation.after);
         if !invocation.at_fault {
@@ -219,13 +219,13 @@ impl Simulation<'_> {
         self.run(identity, name, &invocation).await
     }
 
-    /// The time of day when the clock started.
+    /// The time at which the clock started.
     fn start(&self) -> Timestamp {
         let clock = &self.cluster.clock;
         clock.now() - clock.elapsed()
     }
 
-    /// Whether everything went by the rules.
+    /// Checks all rules.
     fn judge(&self) -> Result<(), Failure> {
         rules::check(&self.cluster.history(), self.circumstances).map_err(Failure::Rule)
     }
@@ -265,7 +265,7 @@ impl Simulation<'_> {
 }
 
 thread_local! {
-    /// Where this thread panicked last.
+    /// The location of this thread's last panic.
     static PANICKED_AT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -281,7 +281,7 @@ pub(crate) fn play_through(script: &Script) -> Outcome {
     in_paused_time(play(script))
 }
 
-/// How a script failed, if it did. A panic is a failure.
+/// The failure of a script, if any. A panic is a failure.
 pub(crate) fn failure_of(script: &Script) -> Option<Failure> {
     match panic::catch_unwind(AssertUnwindSafe(|| play_through(script))) {
         Ok(outcome) => outcome.failure,
@@ -294,7 +294,7 @@ pub(crate) fn failure_of(script: &Script) -> Option<Failure> {
     }
 }
 
-/// The requests of a run have their preconditions.
+/// Checks that the requests of a run have their preconditions.
 pub(crate) fn check_requests(run: &Run) {
     preconditions::check(&run.requests);
 }

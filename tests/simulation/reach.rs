@@ -1,4 +1,4 @@
-//! What scripts have in them, so that nothing of it is lost from the generator unnoticed.
+//! The features of scripts, so that the generator cannot lose one unnoticed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::batch_gates;
 use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
-/// Everything that some script has to have.
+/// The features that must each occur in some script.
 const ALL: [&str; 75] = [
     "abort",
     "apply",
@@ -87,7 +87,7 @@ const ALL: [&str; 75] = [
     "event: missing right",
 ];
 
-/// How many scripts have what.
+/// The number of scripts with each feature.
 pub(crate) fn counts(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for seed in seeds {
@@ -101,7 +101,7 @@ pub(crate) fn counts(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> 
     counts
 }
 
-/// Whether the scripts of these seeds have everything.
+/// Checks that the scripts of these seeds have every feature.
 pub(crate) fn trial(seeds: u64) -> Trial {
     Trial::test("every_command_component_fault_and_event_is_played", move || {
         let counts = counts(0..seeds);

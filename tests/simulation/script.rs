@@ -1,6 +1,6 @@
-//! A script: who types which commands when, what happens to them on their way, and what happens beside them.
+//! A script: who types which commands when, the faults that strike them, and the other events in the cluster.
 //!
-//! Each part carries the seed of its own chance, so that taking one part away leaves the others as they are.
+//! Each part has its own random seed, so that removing one part leaves the others unchanged.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use crate::support::manifest::{Component, application};
 /// The name of the other application.
 pub(crate) const OTHER: &str = "store";
 
-/// Everything that happens.
+/// All events of a simulation.
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) seed: u64,
     pub(crate) users: Vec<User>,
     pub(crate) environment: Vec<Disturbance>,
-    /// The manifest that is applied when all is calm again.
+    /// The manifest that is applied after all disturbances have ended.
     pub(crate) last: Vec<Component>,
 }
 
-/// Somebody who types one command after another.
+/// A user who types one command after another.
 #[derive(Clone)]
 pub(crate) struct User {
     /// The identity of the user's processes; two CI jobs may share one.
@@ -28,16 +28,16 @@ pub(crate) struct User {
     pub(crate) invocations: Vec<Invocation>,
 }
 
-/// A command line, and how its process fares.
+/// A command line, and the faults of its process.
 #[derive(Clone)]
 pub(crate) struct Invocation {
-    /// How long after the one before it.
+    /// The time since the previous one.
     pub(crate) after: Duration,
-    /// Whether it does not wait so long where another process is killed, stopped or cut off before.
+    /// Whether it starts earlier if another process is killed, stopped or cut off before.
     pub(crate) at_fault: bool,
     pub(crate) command: Command,
     pub(crate) pace: Pace,
-    /// What happens to it, one after the other.
+    /// The faults that strike it, in order.
     pub(crate) faults: Vec<Fault>,
     /// The seed of its delays.
     pub(crate) seed: u64,
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     },
     DeleteComponent(String),
     DeleteApplication,
-    /// Another application that has components of the same names.
+    /// Applies another application whose components have the same names.
     ApplyOther(Vec<Component>),
     DeleteOther,
     Status,
@@ -78,26 +78,26 @@ pub(crate) enum Command {
 /// How fast requests and their responses travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// In no time.
+    /// Without delay.
     Instant,
-    /// Within some milliseconds.
+    /// Within a few milliseconds.
     Fast,
-    /// Up to seconds.
+    /// Within several seconds.
     Slow,
 }
 
-/// What happens to a process at one of its requests.
+/// A fault of a process at one of its requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fault {
     /// Which requests count.
     pub(crate) counted: Counted,
-    /// How many of them it makes before, since the fault before it.
+    /// The number of such requests since the previous fault.
     pub(crate) request: usize,
     pub(crate) stage: Stage,
     pub(crate) kind: FaultKind,
 }
 
-/// Requests of a process, some of which are few and of consequence.
+/// Classes of requests, some of which are rare but important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counted {
     All,
@@ -118,28 +118,28 @@ pub(crate) enum Counted {
 pub(crate) enum Stage {
     /// Before it is sent.
     Before,
-    /// While it travels: it arrives all the same.
+    /// While it travels: it arrives nevertheless.
     Sent,
     /// After its response.
     After,
 }
 
-/// What happens.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FaultKind {
     /// `kill -9`.
     Death,
-    /// `SIGSTOP`, and `SIGCONT` so much later.
+    /// `SIGSTOP`, and `SIGCONT` after this time.
     Freeze(Duration),
-    /// Nothing gets through for so long.
+    /// Nothing gets through for this long.
     Outage(Duration),
-    /// Nothing about Leases gets through for so long.
+    /// No request about Leases gets through for this long.
     LeaseOutage(Duration),
-    /// The request is answered so, and not served.
+    /// The request is answered like this, and not served.
     Answer(Answer),
-    /// The request is served, and the answer is so.
+    /// The request is served, and answered like this.
     AnswerAfterServing(Answer),
-    /// The request is served, and its answer takes so long.
+    /// The request is served, and its answer takes this long.
     LateAnswer(Duration),
 }
 
@@ -154,19 +154,19 @@ pub(crate) enum Answer {
     Reset,
 }
 
-/// Something that happens in the cluster at some time.
+/// An event in the cluster at a certain time.
 #[derive(Clone)]
 pub(crate) struct Disturbance {
     pub(crate) at: Duration,
     pub(crate) event: EnvironmentEvent,
 }
 
-/// What other people and the cluster itself do.
+/// Actions of other people and of the cluster itself.
 #[derive(Debug, Clone)]
 pub(crate) enum EnvironmentEvent {
-    /// The pods of these images fail so from now on; those of all others get ready.
+    /// From now on, pods with these images fail like this, and all others become ready.
     FailPods { images: Vec<String>, failure: &'static str },
-    /// Every pod gets ready after so long.
+    /// Every pod takes this long to become ready.
     SlowPods(Duration),
     /// `kubectl set image` of a workload of the component.
     SetImage(String),
@@ -182,7 +182,7 @@ pub(crate) enum EnvironmentEvent {
     DeleteRecord(String),
     /// `kubectl delete lease` of the application.
     DeleteLease,
-    /// `kubectl edit configmap rollout-…`, which leaves a record that nobody can read.
+    /// `kubectl edit configmap rollout-…`, which makes the record unreadable.
     GarbleRecord(String),
     /// `kubectl delete controllerrevision` of the component's newest revision.
     DeleteRevision(String),
@@ -194,20 +194,20 @@ pub(crate) enum EnvironmentEvent {
     EditService(String),
     /// `kubectl delete service` of the component.
     DeleteService(String),
-    /// A quota of the namespace has no room left.
+    /// A quota of the namespace is exhausted.
     FillQuota,
-    /// An autoscaler of a workload of the component appears, and sets its size.
+    /// An autoscaler appears for a workload of the component, and sets its size.
     Autoscale { component: String, replicas: u32 },
-    /// Controllers and the kubelet do nothing for so long.
+    /// Controllers and the kubelet stall for this long.
     StallControllers(Duration),
-    /// A finalizer holds a workload of the component for so long.
+    /// A finalizer holds a workload of the component for this long.
     Hold { component: String, lasting: Duration },
-    /// Every process is refused such writes for so long.
+    /// Writes of this kind are denied to every process for this long.
     Deny { kind: &'static str, lasting: Duration },
 }
 
 impl Script {
-    /// Whether nothing happens but that pods fail or are slow, to the only user.
+    /// Whether the only events are failing or slow pods, with a single user.
     pub(crate) fn has_only_failing_pods(&self) -> bool {
         let mut invocations = self.users.iter().flat_map(|user| &user.invocations);
         let is_about_pods = |one: &Disturbance| {
@@ -220,8 +220,8 @@ impl Script {
 }
 
 impl Disturbance {
-    /// Whether it leaves pods that do not serve, or takes them away. Pods that are younger than all pods have to be
-    /// from now on are no longer ready.
+    /// Whether it causes unready pods or removes pods. Slow pods count, since pods that are younger than the new delay
+    /// are no longer ready.
     pub(crate) fn harms_pods(&self) -> bool {
         let is_late = matches!(self.event, EnvironmentEvent::SlowPods(_)) && !self.at.is_zero();
         is_late || self.event.harms_pods()
@@ -229,7 +229,7 @@ impl Disturbance {
 }
 
 impl EnvironmentEvent {
-    /// Whether it leaves pods that do not serve, or takes them away.
+    /// Whether it causes unready pods or removes pods.
     fn harms_pods(&self) -> bool {
         match self {
             Self::FailPods { images, .. } => !images.is_empty(),
@@ -255,12 +255,12 @@ impl EnvironmentEvent {
         }
     }
 
-    /// Whether it changes how pods are reached.
+    /// Whether it changes the network access to pods.
     pub(crate) fn cuts_off_pods(&self) -> bool {
         matches!(self, Self::EditService(_) | Self::DeleteService(_))
     }
 
-    /// Whether it changes what a run has written.
+    /// Whether it changes objects that a run has written.
     pub(crate) fn edits(&self) -> bool {
         match self {
             Self::SetImage(_)
@@ -288,7 +288,7 @@ impl EnvironmentEvent {
 }
 
 impl Command {
-    /// The first word, which its process's requests carry.
+    /// The first word, which is part of the user agent of its process.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Apply { prune: false, .. } => "apply",
@@ -305,7 +305,7 @@ impl Command {
         }
     }
 
-    /// The component whose run it decides about, whichever that is.
+    /// The component on whose current run it acts, if any.
     pub(crate) fn bound_component(&self) -> Option<&str> {
         match self {
             Self::Undo { component, to_revision: None, .. }
@@ -324,7 +324,7 @@ impl Command {
         }
     }
 
-    /// Whether a rerun does more: nothing distinguishes it from a second command.
+    /// Whether a rerun does further work, since it cannot be distinguished from a second command.
     pub(crate) fn goes_further(&self) -> bool {
         match self {
             Self::Promote { full: false, .. } | Self::Undo { to_revision: None, .. } => true,

@@ -1,4 +1,4 @@
-//! Finds the shortest script that fails as a given one does.
+//! Finds the shortest script that fails in the same way as a given one.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::play::failure_of;
 use crate::script::{Command, EnvironmentEvent, Pace, Script};
 use crate::verdict::Failure;
 
-/// How often a script is played at most to make it shorter.
+/// The maximum number of plays to shorten a script.
 const MAX_PLAYS: usize = 400;
 
 /// The shortest script found whose failure is of the same kind, and its failure.
@@ -29,7 +29,7 @@ pub(crate) fn shrink(script: &Script, failure: Failure) -> (Script, Failure) {
     }
 }
 
-/// The scripts that lack one thing, those that lack most first.
+/// The scripts with one part removed, those with the largest part removed first.
 fn candidates(script: &Script) -> Vec<Script> {
     let mut all = Vec::new();
     let mut changed = |change: &dyn Fn(&mut Script)| {
@@ -79,7 +79,7 @@ fn invocations(script: &Script) -> Vec<(usize, usize)> {
     users.flat_map(|(user, of)| (0..of.invocations.len()).map(move |number| (user, number))).collect()
 }
 
-/// Takes a component out of everything.
+/// Removes a component from the whole script.
 fn forget(script: &mut Script, component: &str) {
     let is_other = |name: &str| name != component;
     script.last.retain(|one| is_other(&one.name));

@@ -1,4 +1,4 @@
-//! What is wrong with how a script went.
+//! Violations in the results of a script.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,17 +17,17 @@ use crate::support::rules::Violation;
 use crate::support::rules::world::{self, is_foreign};
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 
-/// How a script failed.
+/// The failure of a script.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
-    /// A rule of the history.
+    /// A violated rule of the history.
     Rule(Violation),
-    /// Something about a command or the end: what, and how it came.
+    /// A violation by a command or in the final state, with details.
     Other { what: &'static str, detail: String },
 }
 
 impl Failure {
-    /// What has to be the same for two scripts to fail alike.
+    /// The kind, which is equal if two scripts fail in the same way.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Rule(violation) => violation.rule,
@@ -52,7 +52,7 @@ pub(crate) fn fail(what: &'static str, detail: String) -> Result<(), Failure> {
 /// More requests than any command of a script needs, deadlines and retries included.
 const MAX_REQUESTS: usize = 2_500;
 
-/// A command may end in many ways, but not in a bug, and not after endless requests.
+/// A command may end in many ways, but not with a bug, and not after too many requests.
 pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
     check_requests(&played.run);
     if played.run.requests.len() > MAX_REQUESTS {
@@ -78,8 +78,7 @@ pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
 /// How long a process may write after its Lease was last granted (`cluster/lease.rs`).
 const GRANTED_FOR: Duration = Duration::from_secs(10);
 
-/// No process sends a write of what serves, or of a record, after the Lease that it was granted has run out, nor
-/// without one.
+/// No process writes a serving object or a record without a Lease or after its Lease has expired.
 pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) -> Result<(), Failure> {
     let is_grant =
         |change: &&Change| change.kind == "leases" && played.made(change) && change.after.is_some();
@@ -88,7 +87,7 @@ pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) ->
         .filter(is_grant)
         .map(|change| change.at.duration_since(begin).unsigned_abs())
         .collect();
-    // A pause, and the end of one, are notes about a run that another process may drive.
+    // Pausing and resuming only annotate a run that another process may drive.
     let is_note = matches!(played.command, Command::Pause(_) | Command::Resume(_) | Command::Promote { .. });
     let serves = |request: &&&Request| match request.seen.kind.as_str() {
         "deployments" | "clonesets" | "statefulsets" | "services" => true,
@@ -96,7 +95,7 @@ pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) ->
         _ => false,
     };
     for request in played.run.writes().iter().filter(serves) {
-        // The history has whole milliseconds.
+        // The history has millisecond precision.
         let last = granted.iter().rfind(|at| **at <= request.at + Duration::from_millis(1));
         if last.is_none_or(|last| request.at.saturating_sub(*last) > GRANTED_FOR) {
             let detail = format!("{} of\n{}, granted at {granted:?}", request.line(), played.command);
@@ -106,7 +105,7 @@ pub(crate) fn of_lease(played: &Played, history: &[Change], begin: Timestamp) ->
     Ok(())
 }
 
-/// What a command decides about the run that it finds is done to that run, or not at all.
+/// A command changes only the run that it based its decision on.
 pub(crate) fn of_decision(played: &Played, history: &[Change]) -> Result<(), Failure> {
     let Some(component) = played.command.bound_component() else { return Ok(()) };
     let is_claim = |change: &&Change| {
@@ -135,7 +134,7 @@ fn epochs(change: &Change) -> Option<(u64, u64)> {
     Some((before.epoch.0, after.epoch.0))
 }
 
-/// A command that is rerun when all is calm does what it says, or refuses before it writes.
+/// A command that is rerun after the disturbances succeeds, or refuses before it writes.
 pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
     check_requests(&played.run);
     for failure in played.run.failures() {
@@ -156,7 +155,7 @@ pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The last manifest is accepted, and goes to its end.
+/// The last manifest is accepted, and its run finishes.
 pub(crate) fn of_last(played: &Played) -> Result<(), Failure> {
     check_requests(&played.run);
     let is_done = |end: &ComponentOutcome| matches!(end, ComponentOutcome::Succeeded { .. });
@@ -166,7 +165,7 @@ pub(crate) fn of_last(played: &Played) -> Result<(), Failure> {
     }
 }
 
-/// The cluster has what the last manifest says.
+/// The cluster matches the last manifest.
 pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Failure> {
     let objects = cluster.all_objects();
     let mut wanted: BTreeMap<String, u64> = BTreeMap::new();
@@ -230,7 +229,7 @@ pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Fa
     Ok(())
 }
 
-/// Where a manifest is reported as rolled out, its components have the sizes that it says, ready.
+/// If a manifest is reported as rolled out, its components have the specified number of ready pods.
 pub(crate) fn of_word(played: &Played, cluster: &TestCluster) -> Result<(), Failure> {
     let Command::Apply { manifest, .. } = &played.command else { return Ok(()) };
     let is_done = |end: &ComponentOutcome| matches!(end, ComponentOutcome::Succeeded { .. });
@@ -270,7 +269,7 @@ pub(crate) fn of_idle(played: &Played) -> Result<(), Failure> {
     }
 }
 
-/// Nothing is left of the application.
+/// No objects of the application remain.
 pub(crate) fn of_removal(cluster: &TestCluster) -> Result<(), Failure> {
     let left: Vec<String> = cluster
         .all_objects()
