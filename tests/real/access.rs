@@ -1,4 +1,4 @@
-//! What a user may do, and what is somebody else's.
+//! The rights of users, and objects of other owners.
 
 use std::process::Command;
 
@@ -32,7 +32,7 @@ subjects: [{{kind: User, name: limited, apiGroup: rbac.authorization.k8s.io}}]
     ));
 }
 
-/// Grants what `rollout rbac` prints.
+/// Grants the Role that `rollout rbac` prints.
 pub(crate) fn grant_printed(env: &RealEnv, flags: &[&str]) {
     let namespace = &env.namespace;
     let printed = env.rollout(&[&["rbac"], flags].concat());
@@ -64,7 +64,7 @@ fn rules(purposes: &[RightPurpose]) -> String {
     rights.map(rule).collect::<Vec<_>>().join(", ")
 }
 
-/// What a run of Deployments takes, without what it looks for beforehand.
+/// The rights that a run of Deployments needs, without those for preflight checks.
 const DRIVING: [RightPurpose; 2] = [RightPurpose::Workloads(WorkloadKind::Deployment), RightPurpose::Runs];
 
 fn is_untouched(env: &RealEnv) {
@@ -85,7 +85,7 @@ pub(crate) fn no_rights(env: &RealEnv) {
     is_untouched(env);
 }
 
-/// The same for the guards: what they look for is found, and nothing is said of rights.
+/// With the documented rights, guards find the objects they look for, and there is no warning about rights.
 pub(crate) fn documented_rights(env: &RealEnv) {
     grant_printed(env, &[]);
     let ran = as_limited(env);
@@ -98,7 +98,7 @@ pub(crate) fn documented_rights(env: &RealEnv) {
     assert!(refused.stderr.contains("horizontalpodautoscaler `express-server-v1`"), "{refused:#?}");
 }
 
-/// Without the rights of the guards a run goes through, and says once what it could not look for.
+/// Without the rights of the guards, a run succeeds and reports once which checks it skipped.
 pub(crate) fn rights_without_guards(env: &RealEnv) {
     grant(env, &rules(&DRIVING));
     let ran = as_limited(env);
@@ -107,7 +107,7 @@ pub(crate) fn rights_without_guards(env: &RealEnv) {
     assert!(ran.stderr.contains("list `horizontalpodautoscalers.autoscaling`"), "{ran:#?}");
 }
 
-/// A run that may not show itself says so once, and one that may does so.
+/// A run without the rights for views warns once, and one with them writes its view.
 pub(crate) fn rights_on_views(env: &RealEnv) {
     seed::install_views(env);
     grant_printed(env, &[]);
@@ -125,9 +125,9 @@ pub(crate) fn rights_on_views(env: &RealEnv) {
     assert_ne!(env.kubectl(&["get", "rollouts.standard.oam.dev", "-o", "name"]), "");
 }
 
-/// What the Role of a run allows is not enough to remove, and half a removal is worse than none.
+/// A removal needs more rights than a run, and does not start without all of them.
 pub(crate) fn rights_to_remove(env: &RealEnv) {
-    // Views, on which the user has no rights, are in nobody's way.
+    // Views, for which the user has no rights, do not block a removal.
     seed::install_views(env);
     env.applied(&v1());
     grant(env, &rules(&DRIVING));
@@ -142,7 +142,7 @@ pub(crate) fn rights_to_remove(env: &RealEnv) {
         assert!(refused.stderr.contains("`rollout rbac --with-delete"), "{refused:#?}");
         assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
     };
-    // To see what there is, and to remove it.
+    // The rights to find and to remove objects.
     is_refused("cannot list resource \"services\"");
     let driving = rules(&DRIVING);
     grant(env, &format!("{driving}, {{apiGroups: [''], resources: [services], verbs: [list]}}"));
@@ -168,7 +168,7 @@ pub(crate) fn autoscaler(env: &RealEnv) {
 pub(crate) fn foreign_controller(env: &RealEnv) {
     seed::install_views(env);
     env.applied(&v1());
-    // As KubeVela's controller has it: the Rollout controls the workload while it rolls.
+    // As with KubeVela's controller, the Rollout controls the workload during a rollout.
     let uid = env.kubectl(&[
         "get",
         "rollouts.standard.oam.dev",

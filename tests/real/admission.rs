@@ -1,4 +1,4 @@
-//! Pods that admission denies or changes: a limit, a policy, a container that is put in front of theirs.
+//! Pods that admission denies or changes: a limit, a policy, an injected init container.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::diagnosis::{script, told};
 use crate::real_env::{RealEnv, v1, v2};
 use crate::support::manifest::Component;
 
-/// What the policy says.
+/// The message of the policy.
 const UNSIGNED: &str = "images have to be signed";
 
 /// A policy about new pods of the test's namespace, and its binding.
@@ -34,13 +34,13 @@ spec:
     )
 }
 
-/// Whether a new pod meets what the server takes up by and by.
+/// Whether the server already applies the new policy to pods.
 fn meets(env: &RealEnv, words: &str) -> bool {
     let tried = env.try_kubectl(&["run", "probe", "--image=probe:5", "--dry-run=server", "-o", "yaml"]);
     [tried.stdout, tried.stderr].iter().any(|said| String::from_utf8_lossy(said).contains(words))
 }
 
-/// Only the ReplicaSet reports its refusal, and keeps retrying.
+/// Only the ReplicaSet reports the denial, and it keeps retrying.
 pub(crate) fn policy_that_denies_pods(env: &RealEnv) {
     env.applied(&v1());
     let spec = format!("  validations:\n    - {{expression: 'false', message: {UNSIGNED}}}");
@@ -64,7 +64,7 @@ pub(crate) fn security_that_denies_pods(env: &RealEnv) {
     refuses(env, "violates PodSecurity", &v2());
 }
 
-/// Plan and run are refused with these words, and the run has written nothing.
+/// Checks that `plan` and `apply` are refused with these words, and that nothing is written.
 fn refuses(env: &RealEnv, words: &str, manifest: &Component) {
     for ran in [env.apply(manifest, &[]), env.apply(manifest, &["--dry-run=client"])] {
         assert_eq!(ran.code, Some(4), "{ran:#?}");
@@ -76,8 +76,7 @@ fn refuses(env: &RealEnv, words: &str, manifest: &Component) {
     assert_eq!(revisions.lines().count(), 1, "{revisions}");
 }
 
-/// An init container that no manifest has, as a mesh puts it into every pod, crashes: it is named, and its log is
-/// shown.
+/// An injected init container, as from a service mesh, crashes: it is named, and its log is shown.
 pub(crate) fn init_container_that_crashes(env: &RealEnv) {
     env.applied(&v1());
     let object = "Object{spec: Object.spec{initContainers: [Object.spec.initContainers{name: \"setup\", image: \"setup:1\"}]}}";
@@ -93,7 +92,7 @@ pub(crate) fn init_container_that_crashes(env: &RealEnv) {
     let ran = env.apply(&v2(), &["--batch-timeout", "4s"]);
     let past = "(restarted once, last ended: Error, exit code 1)";
     told(&ran, &["init container `setup`: CrashLoopBackOff: back-off 10s", past, "no route to the mesh"]);
-    // It is what kubectl shows.
+    // The log matches the one from kubectl.
     let pods = env.kubectl(&["get", "pods", "-o", "json"]);
     let pods: Value = serde_json::from_str(&pods).unwrap();
     let is_behind = |pod: &&Value| {

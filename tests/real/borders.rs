@@ -1,4 +1,4 @@
-//! What a run does about objects that are not its own, about its siblings, and in a rollback, on a real server.
+//! How a run treats foreign objects, siblings and rollbacks on a real server.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn get(env: &RealEnv, object: &str) -> Value {
     serde_json::from_str(&env.kubectl(&["get", object, "-o", "json"])).unwrap()
 }
 
-/// What somebody wrote of an object: everything but what controllers and the server keep.
+/// The part of an object that clients write, without fields of controllers and the server.
 fn written(env: &RealEnv, object: &str) -> Value {
     let mut object = get(env, object);
     for field in ["resourceVersion", "managedFields", "generation"] {
@@ -23,7 +23,7 @@ fn written(env: &RealEnv, object: &str) -> Value {
     object
 }
 
-/// A Deployment that carries the component's labels, and pods of its own or of the component's.
+/// A Deployment with the component's labels, whose pods have other labels or the component's.
 fn foreign(name: &str, labels: &Value, pod_labels: &Value) -> String {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
@@ -39,7 +39,7 @@ fn foreign(name: &str, labels: &Value, pod_labels: &Value) -> String {
     .to_string()
 }
 
-/// The output of a trait, and a copy of the component's own workload under another name, survive everything.
+/// The output of a trait, and a copy of the component's own workload under another name, survive every command.
 pub(crate) fn foreign_workloads(env: &RealEnv) {
     env.applied(&v1());
     let labels = json!({
@@ -66,7 +66,7 @@ pub(crate) fn foreign_workloads(env: &RealEnv) {
     env.applied(&v2());
     assert_eq!(env.rollout(&["undo"]).code, Some(0));
     assert_eq!(objects.map(|object| written(env, object)), before);
-    // Pods that the component's selector matches would be taken for its own.
+    // Pods that match the component's selector would be counted as its own.
     let pod_labels = json!({"app": "intruder", "app.oam.dev/component": "express-server"});
     env.put(&foreign("intruder", &labels, &pod_labels));
     let refused = env.apply(&v2(), &[]);
@@ -77,14 +77,14 @@ pub(crate) fn foreign_workloads(env: &RealEnv) {
     assert_eq!(objects.map(|object| written(env, object)), before);
 }
 
-/// The application with a sibling, whose pods come.
+/// The application with a sibling whose pods become ready.
 fn both(version: u32) -> String {
     let express_server = if version == 1 { v1() } else { v2() };
     let sibling = component("sibling", version, 5).batches(&["2", "3"]);
     application("rollout-trait-test", &[express_server, sibling])
 }
 
-/// An abort of one component, beside the process that drives it and a sibling.
+/// `abort` of one component while another process drives it and a sibling.
 pub(crate) fn abort_beside_a_sibling(env: &RealEnv) {
     let (first, second) = (env.file("first.yaml", &both(1)), env.file("second.yaml", &both(2)));
     let applied = env.rollout(&["apply", first.to_str().unwrap()]);
@@ -104,8 +104,8 @@ pub(crate) fn abort_beside_a_sibling(env: &RealEnv) {
     assert_eq!(siblings.trim(), "deployment.apps/sibling-v2");
 }
 
-/// A failed run with another size is rolled back by itself to the size from before, also where the strategy was to take
-/// pods away first; meanwhile the source never has fewer ready pods.
+/// A failed run with another size is rolled back automatically to the previous size, even if the strategy decreases the
+/// source first; during the rollback, the source never loses ready pods.
 pub(crate) fn rollback_to_the_size_from_before(env: &RealEnv) {
     let decrease_first = v2().rollout("rolloutStrategy: DecreaseFirst").rollout("batchPartition: 0");
     env.applied(&v1());
@@ -121,7 +121,7 @@ pub(crate) fn rollback_to_the_size_from_before(env: &RealEnv) {
     let failed = env.apply(&larger, &["--batch-timeout", "3s", "--on-failure", "undo"]);
     assert_eq!(failed.code, Some(3), "{failed:#?}");
     env.until("v1 alone", || env.deployments() == [("express-server-v1".to_owned(), "5/5".to_owned())]);
-    // The size of what is finished drifts, and its repair fails: nothing goes back a revision.
+    // The size of a finished rollout drifts, and its repair fails: it is not rolled back to an earlier revision.
     env.script(WELL);
     env.applied(&v2());
     env.kubectl(&["scale", "deployment/express-server-v2", "--replicas=3"]);
@@ -133,7 +133,7 @@ pub(crate) fn rollback_to_the_size_from_before(env: &RealEnv) {
     assert_eq!(names, ["express-server-v2"], "{failed:#?}");
 }
 
-/// A StatefulSet's copy is not taken for it, and a size changed there and back is no cover for an image.
+/// A copy of a StatefulSet is not mistaken for it, and changing the size back and forth does not hide a changed image.
 pub(crate) fn stateful_sets(env: &RealEnv) {
     let text = |revision: &str, image: &str| {
         let component = v1().of("statefulset").revision(&format!("express-server-{revision}")).image(image);

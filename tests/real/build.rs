@@ -1,4 +1,4 @@
-//! Building the control plane's program, once for all who want it.
+//! Builds the control plane's program once for all tests.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,13 +13,13 @@ pub(crate) const HOW: &str =
 /// The cluster to test against.
 #[derive(Debug, Clone)]
 pub(crate) enum Cluster {
-    /// On control planes that this program runs.
+    /// Control planes that this program runs.
     Own(PathBuf),
-    /// On somebody's, by its kubeconfig; the program is there if it has been built.
+    /// A given cluster, by its kubeconfig; includes the program if it has been built.
     Somebodys(PathBuf, Option<PathBuf>),
 }
 
-/// The cluster to test against, or why there is none.
+/// The cluster to test against, or the reason why there is none.
 ///
 /// # Panics
 /// In CI, where a skip is a failure, when the program cannot be built.
@@ -74,7 +74,7 @@ fn build(sources: &Path, program: &Path) -> Result<(), String> {
     if !status.success() {
         return Err(format!("`tests/control-plane/build` ended with {status}"));
     }
-    // The program whose presence means that all are there comes last.
+    // The program whose presence shows that all are built comes last.
     for name in ["crds", "kruise", "prometheus", "control-plane"] {
         fs::rename(partial.join(name), folder.join(name)).map_err(failed)?;
     }
@@ -95,7 +95,7 @@ pub(crate) fn prometheus(program: &Path) -> PathBuf {
     program.with_file_name("prometheus")
 }
 
-/// What the programs are built from, in a word.
+/// A hash of the programs' sources.
 fn key(sources: &Path) -> String {
     let mut hasher = DefaultHasher::new();
     let folders = [sources.to_owned(), sources.join("kruise"), sources.join("prometheus")];
@@ -117,14 +117,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What a variable of the environment says.
+/// The value of an environment variable.
 pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "tests are steered by the environment")]
     let found = std::env::var(name);
     found.ok().filter(|found| !found.is_empty())
 }
 
-/// Says something that no test runner swallows.
+/// Prints a line that test runners do not capture.
 pub(crate) fn say(text: &str) {
     let mut stderr = std::io::stderr();
     stderr.write_all(format!("{text}\n").as_bytes()).unwrap();

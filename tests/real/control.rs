@@ -1,4 +1,4 @@
-//! Commands beside a run that another process drives, and after it.
+//! Commands during a run that another process drives, and after it.
 
 use crate::real_env::{RealEnv, v1, v2};
 use crate::support::child::Child;
@@ -6,7 +6,7 @@ use crate::support::child::Child;
 const STUCK: &str = "- {image: '*:5*', fail: NeverReady}\n- {image: '*', readyAfter: 100ms}\n";
 const WELL: &str = "- {image: '*', readyAfter: 100ms}\n";
 
-/// An upgrade whose first batch waits for pods that do not come.
+/// Starts an upgrade whose first batch waits for pods that do not become ready.
 fn driven(env: &RealEnv) -> Child {
     env.applied(&v1());
     env.script(STUCK);
@@ -36,7 +36,7 @@ pub(crate) fn pause_and_resume(env: &RealEnv) {
     are(env, &[("express-server-v2", "5/5")]);
 }
 
-/// An abort ends the other's run at once; then a canary is promoted, step by step and in full.
+/// `abort` ends the other process's run at once; then a canary is promoted, step by step and in full.
 pub(crate) fn abort_and_promote(env: &RealEnv) {
     let driver = driven(env);
     let aborted = env.rollout(&["abort"]);
@@ -53,7 +53,7 @@ pub(crate) fn abort_and_promote(env: &RealEnv) {
     are(env, &[("express-server-v2", "5/5")]);
 }
 
-/// Another size, back at once, and nothing is left.
+/// A scale and an undo take effect, and a deletion leaves nothing behind.
 pub(crate) fn scale_undo_and_delete(env: &RealEnv) {
     env.applied(&v1());
     env.applied(&v2());

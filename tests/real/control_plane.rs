@@ -15,15 +15,15 @@ use tempfile::TempDir;
 use crate::build;
 use crate::real_env::RealEnv;
 
-/// A control plane: one of our own, which ends when this is dropped or when this process dies, or somebody's.
+/// A control plane: our own, which ends when this is dropped or this process dies, or an existing one.
 pub(crate) struct ControlPlane {
     pub(crate) kubectl: Kubectl,
-    /// What pods do; `None` if that cannot be said.
+    /// The scripted kubelet; `None` if pods cannot be scripted.
     pub(crate) kubelet: Option<Kubelet>,
     own: Option<Own>,
 }
 
-/// What only a control plane of our own has.
+/// Properties of our own control planes only.
 struct Own {
     program: PathBuf,
     limited: PathBuf,
@@ -45,12 +45,12 @@ impl ControlPlane {
         Self::start_with(program, &[])
     }
 
-    /// One more like this one.
+    /// Starts another control plane like this one.
     pub(crate) fn another(&self) -> Self {
         Self::start(&self.own().program)
     }
 
-    /// With the CloneSet controller as one more part.
+    /// Starts one with the CloneSet controller as another part.
     pub(crate) fn start_with_kruise(program: &Path) -> Self {
         Self::start_with(program, &["--kruise".as_ref(), build::kruise(program).as_os_str()])
     }
@@ -62,7 +62,7 @@ impl ControlPlane {
             .args(["up", "--dir"])
             .arg(folder.path().join("plane"))
             .args(more)
-            // Beside the usual ones: it is what Services come to.
+            // In addition to the usual controllers, this one computes the endpoints of Services.
             .arg("--controllers-arg=--controllers=endpointslice-controller")
             // Room for the Services of many namespaces.
             .arg("--apiserver-arg=--service-cluster-ip-range=10.0.0.0/16")
@@ -95,7 +95,7 @@ impl ControlPlane {
         }
     }
 
-    /// Somebody's, by a kubeconfig. A folder `rules` beside it is where a scripted kubelet reads its rules.
+    /// An existing cluster, by its kubeconfig. A scripted kubelet reads its rules from the folder `rules` next to it.
     pub(crate) fn of_somebody(kubeconfig: &Path, program: Option<PathBuf>) -> Self {
         let rules = kubeconfig.with_file_name("rules");
         Self {
@@ -105,7 +105,7 @@ impl ControlPlane {
         }
     }
 
-    /// Why a test cannot run here, if it cannot.
+    /// The reason why a test cannot run here, if any.
     pub(crate) fn lacks(&self, needs: &[Need]) -> Option<&'static str> {
         needs.iter().find_map(|need| match need {
             Need::Pods => self.kubelet.is_none().then_some("its pods cannot be scripted"),
@@ -118,7 +118,7 @@ impl ControlPlane {
         })
     }
 
-    /// A test's namespace, which the given cluster does not have yet.
+    /// A name for a test's namespace that does not exist in the given cluster.
     pub(crate) fn namespace(&self, story: &str) -> String {
         let story = story.replace('_', "-");
         let name = match self.own {
@@ -129,7 +129,7 @@ impl ControlPlane {
         name.trim_end_matches('-').to_owned()
     }
 
-    /// Deletes a test's namespace where it would be left behind.
+    /// Deletes a test's namespace at the end if the cluster outlives the test.
     pub(crate) fn lend(&self, namespace: &str) -> Loan {
         Loan { kubectl: self.own.is_none().then(|| self.kubectl.clone()), namespace: namespace.to_owned() }
     }
@@ -139,12 +139,12 @@ impl ControlPlane {
         RealEnv::open(self, &self.namespace(story))
     }
 
-    /// The kubeconfig of a user who may do nothing.
+    /// The kubeconfig of a user without rights.
     pub(crate) fn limited(&self) -> &Path {
         &self.own().limited
     }
 
-    /// The program that it is a run of.
+    /// The program that runs it.
     pub(crate) fn program(&self) -> &Path {
         &self.own().program
     }
@@ -159,12 +159,12 @@ impl ControlPlane {
         &self.own().certificate
     }
 
-    /// The certificate that signed the server's.
+    /// The certificate of the authority that signed the server's.
     pub(crate) fn ca(&self) -> &Path {
         &self.own().ca
     }
 
-    /// Installs the definitions of Kruise's objects, without anything that acts on them.
+    /// Installs the definitions of Kruise's objects, without their controller.
     pub(crate) fn install_kruises_definitions(&self) {
         let mut command = Command::new(build::kruise(&self.own().program));
         let ended = command.args(["crds", "--kubeconfig"]).arg(&self.kubectl.kubeconfig).output().unwrap();
@@ -175,7 +175,7 @@ impl ControlPlane {
         self.own.as_ref().expect("stories say what they need")
     }
 
-    /// Asks the program for something and expects that it was done.
+    /// Sends a request to the program, which has to succeed.
     pub(crate) fn ask(&self, request: &Value) -> Value {
         let mut talk = self.own().talk.lock().unwrap();
         let stdin = talk.stdin.as_mut().unwrap();
@@ -192,14 +192,14 @@ impl ControlPlane {
     }
 }
 
-/// A kubelet that does what rules say.
+/// A kubelet that follows rules.
 #[derive(Debug, Clone)]
 pub(crate) struct Kubelet {
     rules: PathBuf,
 }
 
 impl Kubelet {
-    /// Scripts it for a namespace; it may already know some rules.
+    /// Sets its rules for a namespace, which may have some already.
     pub(crate) fn script(&self, namespace: &str, rules: &str) {
         let file = self.rules.join(format!("{namespace}.yaml"));
         let partial = self.rules.join(format!("{namespace}.partial"));
@@ -219,19 +219,19 @@ impl Drop for Own {
     }
 }
 
-/// The longest name of a namespace.
+/// The maximum length of a namespace's name.
 const MAX_IN_A_NAME: usize = 63;
 
-/// What a test needs besides an API server with its controllers.
+/// The requirements of a test besides an API server with its controllers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     /// Pods that follow rules.
     Pods,
-    /// The server's log of requests.
+    /// The server's audit log.
     Audit,
-    /// A user who may do nothing.
+    /// A user without rights.
     User,
-    /// The definitions of the views, which are the whole cluster's.
+    /// The definitions of the views, which are cluster-wide.
     Definitions,
     /// Parts that can be killed.
     Parts,
@@ -244,14 +244,14 @@ pub(crate) enum Need {
 /// kubectl, as the admin.
 #[derive(Debug, Clone)]
 pub(crate) struct Kubectl {
-    /// The program that has it; otherwise the one in the path.
+    /// The program that includes kubectl; otherwise, the one on the PATH is used.
     program: Option<PathBuf>,
     pub(crate) kubeconfig: PathBuf,
 }
 
 impl Kubectl {
-    /// A client of the same user, for a namespace. It asks nothing again: what the server refuses is to be seen.
-    /// Needs a tokio runtime, whose the client is.
+    /// A client of the same user, for a namespace. It does not retry, so that rejected requests are visible. Needs a
+    /// tokio runtime, to which the client belongs.
     pub(crate) async fn client(&self, namespace: &str) -> Client {
         let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
@@ -271,7 +271,7 @@ impl Kubectl {
     }
 }
 
-/// A namespace in somebody's cluster, which is deleted with its test.
+/// A namespace in an existing cluster, which is deleted after its test.
 pub(crate) struct Loan {
     kubectl: Option<Kubectl>,
     namespace: String,

@@ -1,9 +1,9 @@
-//! Batches that never get ready say why.
+//! Batches that never become ready are reported with the reason.
 
 use crate::real_env::{RealEnv, v1, v2};
 use crate::support::test_env::CommandOutput;
 
-/// The second revision's pods fail so, those of the first do not.
+/// Makes the second revision's pods fail like this, but not those of the first.
 pub(crate) fn script(env: &RealEnv, fail: &str) {
     env.script(&format!("- {{image: '*:5*', fail: {fail}}}\n- {{image: '*', readyAfter: 100ms}}\n"));
 }
@@ -59,7 +59,7 @@ pub(crate) fn never_ready(env: &RealEnv) {
     assert!(ran.stderr.contains("Unhealthy: Readiness probe failed"), "{ran:#?}");
 }
 
-/// What will not get better by waiting ends the run, long before the batch is late.
+/// A failure that waiting cannot fix ends the run, long before the batch's deadline.
 pub(crate) fn fail_fast(env: &RealEnv) {
     env.applied(&v1());
     env.script("- {image: '*:5*', fail: ImagePullBackOff}\n- {image: '*', readyAfter: 100ms}\n");
@@ -69,7 +69,7 @@ pub(crate) fn fail_fast(env: &RealEnv) {
     assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())], "{ran:#?}");
 }
 
-/// A quota's refusal is in the workload's status, and ends the run in the same way.
+/// A quota's rejection is in the workload's status, and ends the run in the same way.
 pub(crate) fn quota_fails_fast(env: &RealEnv) {
     env.applied(&v1());
     env.put("{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: '6'}}}");
@@ -89,7 +89,8 @@ pub(crate) fn log_of_a_crash(env: &RealEnv) {
     assert!(ran.stderr.contains("BackOff: Back-off restarting failed container"), "{ran:#?}");
 }
 
-/// The second revision, with one more property, ends at once if it fails like this, with each of these words.
+/// Checks that a rollout of the second revision, with another property, fails at once for this failure, with each of
+/// these words.
 fn fails_fast(env: &RealEnv, fail: &str, property: &'static str, words: &[&str]) {
     env.applied(&v1());
     script(env, fail);
@@ -99,7 +100,7 @@ fn fails_fast(env: &RealEnv, fail: &str, property: &'static str, words: &[&str])
     assert!(!ran.stderr.contains("log of pod"), "nothing has started: {ran:#?}");
 }
 
-/// A run that failed, and said this.
+/// Checks that a run failed with each of these words.
 pub(crate) fn told(ran: &CommandOutput, words: &[&str]) {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     for word in words {
@@ -129,7 +130,7 @@ pub(crate) fn missing_environment(env: &RealEnv) {
     fails_fast(env, "CreateContainerConfigError", property, &words);
 }
 
-/// It is printed while the batch waits and does not fail the run: an event may be outdated.
+/// A missing volume is printed while the batch waits, and does not fail the run, since an event may be outdated.
 pub(crate) fn missing_volume(env: &RealEnv) {
     env.applied(&v1());
     script(env, "FailedMount");

@@ -1,5 +1,4 @@
-//! The scenarios on a real cluster: undisturbed, also on the sandbox, and with the process
-//! killed on the way.
+//! The scenarios on a real cluster: undisturbed, also on the sandbox, and with the process killed during the run.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -16,17 +15,17 @@ use crate::support::scenario::{Reference, Scenario, dying_at_effect, is_new_effe
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::in_paused_time;
 
-/// How many deaths each scenario is played with.
+/// The number of deaths per scenario.
 const DEATHS: usize = 3;
 
-/// The moments of a request at which a process can die.
+/// The stages of a request at which a process can die.
 const MOMENTS: [fn() -> Fate; 3] = [|| Fate::DeathBefore, || Fate::DeathUnanswered, || Fate::DeathAfter];
 
 pub(crate) fn in_real_time<T>(future: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-/// Plays a scenario undisturbed; then again and again, with a death each, spread over its effects.
+/// Plays a scenario undisturbed; then repeatedly, each time with one death, spread over its effects.
 pub(crate) fn play(plane: &ControlPlane, scenario: &Scenario) {
     let name = scenario.name.as_str();
     let simulated = in_paused_time(scenario.reference());
@@ -37,7 +36,7 @@ pub(crate) fn play(plane: &ControlPlane, scenario: &Scenario) {
         assert_equal(&simulated, &reference);
         let effects = reference.run.effects().len();
         let first = name.len() % MOMENTS.len();
-        // A scenario with few effects has fewer deaths.
+        // A scenario with few effects is played with fewer deaths.
         let at: BTreeSet<usize> =
             (0..DEATHS).map(|number| effects * (2 * number + 1) / (2 * DEATHS)).collect();
         let deaths = at.into_iter().enumerate().map(|(number, effect)| {
@@ -61,7 +60,7 @@ async fn dies_at(
 ) {
     let scene = scenario.open_on(cluster(plane, &format!("{name}-{effect}"), scenario).await).await;
     let run = scenario.run(&scene, &dying_at_effect(effect, death)).await;
-    // A delete that meets a status being written is made again, so that no two runs need have as many effects.
+    // A delete that conflicts with a write of the status is repeated, so the number of effects may vary between runs.
     assert!(run.ends.is_none() || count_effects(&run) <= effect, "it did not die: {}", run.transcript());
     scenario.complete(&scene, &[&run], reference).await;
 }
@@ -72,7 +71,7 @@ fn count_effects(run: &Run) -> usize {
     run.requests.iter().filter(|request| is_new_effect(&request.seen, &mut deleted)).count()
 }
 
-/// The sandbox has to do as a cluster does.
+/// The sandbox has to behave like the cluster.
 fn assert_equal(simulated: &Reference, real: &Reference) {
     assert_eq!(kinds(&simulated.run), kinds(&real.run), "the sandbox's run ends otherwise");
     assert_eq!(simulated.trace, real.trace, "the sandbox's run does otherwise");

@@ -1,4 +1,4 @@
-//! Fields that leave the manifest leave the cluster as well, whoever has written them before.
+//! Fields that are removed from the manifest are removed from the cluster, whoever wrote them before.
 
 use crate::real_env::RealEnv;
 use crate::support::manifest::shop_of_entries;

@@ -1,4 +1,4 @@
-//! A fleet of three real clusters: one wave after the other, killed and resumed, and rolled back in all of them.
+//! A fleet of three real clusters: rolled out wave by wave, killed and resumed, and rolled back in all of them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::support::test_env::CommandOutput;
 
 const NAMES: [&str; 3] = ["eu", "us", "asia"];
 
-/// Slow enough for a batch to be under way when something happens.
+/// Slow enough for a batch to be in progress when something happens.
 const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
 
 /// Three clusters.
@@ -52,7 +52,7 @@ fn whole(revision: &str) -> Vec<(String, String)> {
     vec![(format!("express-server-{revision}"), "5/5".to_owned())]
 }
 
-/// The kubeconfig of all of them, a context each.
+/// A kubeconfig with a context for each cluster.
 fn kubeconfig(clusters: &[RealEnv<'_>; 3]) -> String {
     let mut merged = Kubeconfig::default();
     for (name, env) in NAMES.into_iter().zip(clusters) {
@@ -88,7 +88,7 @@ pub(crate) fn three_clusters(first: &ControlPlane) {
     assert_eq!(ran.stdout.matches("rolloutSucceed").count(), 3, "{}", ran.stdout);
     assert_eq!(fleet.deployments(), [(); 3].map(|()| whole("v1")));
 
-    // Killed in the second wave, the rerun finds the first one done.
+    // After a kill in the second wave, the rerun finds the first one finished.
     fleet.clusters[1].script(SLOW);
     let mut killed = Child::spawn(fleet.command(&v2(), &[]));
     killed.until("us/express-server: batch 1 of 2: waiting").signal(Signal::KILL);
@@ -99,7 +99,7 @@ pub(crate) fn three_clusters(first: &ControlPlane) {
     assert!(ran.stderr.contains("us/express-server: resuming"), "{ran:#?}");
     assert_eq!(fleet.deployments(), [(); 3].map(|()| whole("v2")));
 
-    // What fails in the last cluster is rolled back in all.
+    // A failure in the last cluster is rolled back in all clusters.
     let v3 = component("express-server", 3, 5).image("bad:3").batches(&["2", "3"]);
     fleet.clusters[2].script(&format!("{}{QUICK}", failing("bad:*", "ImagePullBackOff")));
     let more = ["--on-failure", "undo-all", "--batch-timeout", "3s"];

@@ -1,4 +1,4 @@
-//! Gates between batches whose other side is real: a Prometheus, and a server over TLS.
+//! Gates between batches with real providers: Prometheus, and a server with TLS.
 
 use crate::build;
 use crate::prometheus::Prometheus;
@@ -6,7 +6,7 @@ use crate::real_env::RealEnv;
 use crate::support::manifest::{application, web};
 use crate::support::test_env::CommandOutput;
 
-/// `web` in a version, of three pods in two batches, with such gates.
+/// A version of `web` with three pods in two batches and these gates.
 fn gated(env: &RealEnv, version: u32, gates: &str) -> String {
     let web = web(version, 3).batches(&["1", "2"]).rollout(gates);
     let text = application("shop", &[web]);
@@ -51,8 +51,8 @@ pub(crate) fn of_a_prometheus(env: &RealEnv) {
     assert_eq!(sizes(env), "web-v1 3/3;");
 }
 
-/// The API server answers anybody who asks whether it lives, with a certificate that only its own authority vouches
-/// for.
+/// The API server answers health checks without authentication, with a certificate that only its own authority has
+/// signed.
 pub(crate) fn of_a_server_over_tls(env: &RealEnv) {
     let server = env.kubectl(&["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"]);
     let hook = format!(

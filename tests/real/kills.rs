@@ -1,4 +1,4 @@
-//! Killed at any moment, and simply run again.
+//! Runs that are killed at any moment, and rerun.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::real_env::{RealEnv, pass, v1, v2};
 use crate::support::manifest::Component;
 
-/// Kills a run some time after it began; the times are spread evenly over what a whole run takes.
+/// Kills a run some time after its start; the times are spread evenly over the duration of a whole run.
 fn killed_after(env: &RealEnv, manifest: &Component, delay: Duration) {
     let mut command = env.applying(manifest, &[]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! The forms of kubeconfig that people have.
+//! The common forms of kubeconfigs.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@ fn kubeconfig(cluster: &Value, user: &Value) -> Value {
     })
 }
 
-/// Runs `rollout status` by a kubeconfig; it has to work. Gives what was said.
+/// Runs `rollout status` with a kubeconfig, which has to work; returns the output.
 fn works(env: &RealEnv, name: &str, config: &Value, more: &[&str]) -> String {
     let file = env.file(name, &config.to_string());
     works_by(env, file.to_str().unwrap(), more)
@@ -74,7 +74,7 @@ pub(crate) fn contexts_and_lists(env: &RealEnv) {
     config["current-context"] = json!("y");
     works(env, "contexts", &config, &["--context", "x"]);
     works(env, "contexts", &config, &["--cluster", "c"]);
-    // The first file names the context, the last one has it; one between them does not exist.
+    // The first file names the context, the last one defines it, and one in between does not exist.
     let names = json!({"apiVersion": "v1", "kind": "Config", "current-context": "x"});
     let first = env.file("first", &names.to_string());
     let last = env.file("last", &config.to_string());
@@ -97,7 +97,7 @@ pub(crate) fn certificates_that_are_not_checked(env: &RealEnv) {
     assert!(said.contains("insecure-skip-tls-verify"), "{said}");
 }
 
-/// A plugin whose tokens are good for a second: it is asked again in mid-run.
+/// A plugin whose tokens expire after a second is called again in mid-run.
 pub(crate) fn plugins_whose_tokens_expire(env: &RealEnv) {
     let count = env.file("count", "");
     let script = format!(
@@ -124,7 +124,7 @@ pub(crate) fn plugins_whose_tokens_expire(env: &RealEnv) {
     assert!(asked > 1, "it was asked {asked} times: {done:#?}");
 }
 
-/// Everything goes through the proxy that the kubeconfig or the environment names.
+/// All requests go through the proxy from the kubeconfig or the environment.
 pub(crate) fn proxies(env: &RealEnv) {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
@@ -146,7 +146,7 @@ pub(crate) fn proxies(env: &RealEnv) {
     works(env, "proxy", &kubeconfig(&through, &user), &[]);
     let by_file = tunnels.load(Ordering::SeqCst);
     assert!(by_file > 0, "the kubeconfig's proxy was passed by");
-    // The environment has no proxy for this machine, so the server goes by a name that the proxy alone knows.
+    // Proxies from the environment are not used for this machine, so the server gets a name that only the proxy knows.
     let mut named = cluster(env);
     named["server"] = json!(format!("https://k8s.invalid:{port}"));
     named["tls-server-name"] = json!(host);
@@ -158,7 +158,7 @@ pub(crate) fn proxies(env: &RealEnv) {
     assert!(tunnels.load(Ordering::SeqCst) > by_file, "the environment's proxy was passed by");
 }
 
-/// Answers one CONNECT, wherever it leads, and passes on whatever follows to `target`.
+/// Answers one CONNECT, for any address, and forwards the connection to `target`.
 fn tunnel(mut client: TcpStream, target: &str) {
     let mut request = Vec::new();
     let mut byte = [0];
@@ -181,14 +181,14 @@ fn tunnel(mut client: TcpStream, target: &str) {
     drop(std::io::copy(&mut server, &mut client));
 }
 
-/// As a pod has it: a service account's files and the server's address in the environment.
+/// The configuration within a pod: a service account's files, and the server's address in the environment.
 pub(crate) fn within_the_cluster(env: &RealEnv) {
     let folder = "/run/secrets/kubernetes.io/serviceaccount";
     let server = cluster(env)["server"].as_str().unwrap().to_owned();
     let (host, port) = server.trim_start_matches("https://").rsplit_once(':').unwrap();
     let token = env.file("sa-token", &token(env));
     let binary = env.command(&[]).get_program().to_owned();
-    // A mount of its own hides the machine's `/run` from this one process.
+    // A private mount hides the machine's `/run` from this process.
     let script = format!(
         "set -e; mount -t tmpfs tmpfs /run; \
          mkdir -p {folder}; cp {token} {folder}/token; cp {ca} {folder}/ca.crt; \

@@ -1,5 +1,5 @@
-//! With the Role that `rollout rbac --for COMMAND` prints, the command works; with any verb less that it needs, it is
-//! refused before its first write, and says which verb on which resource in which namespace.
+//! With the Role that `rollout rbac --for COMMAND` prints, the command works; without any verb that it needs, it is
+//! refused before its first write, and names the verb, resource and namespace.
 
 use std::process::Command;
 
@@ -18,25 +18,25 @@ fn exposed(component: Component) -> Component {
     component.exposing(80)
 }
 
-/// A command of a user who has only what was granted.
+/// Runs a command as a user with only the granted rights.
 fn run(env: &RealEnv, mut command: Command) -> CommandOutput {
     CommandOutput::of(command.env("KUBECONFIG", env.plane.limited()).output().unwrap())
 }
 
-/// What a run cannot do without.
+/// The rights that a run cannot do without.
 fn of_run(operation: Operation) -> Vec<Right<'static>> {
     let kinds = [WorkloadKind::Deployment].into();
     rights_of_run(operation, &kinds, Some(RightPurpose::Services)).collect()
 }
 
-/// What an operation other than a run cannot do without: what it uses, but for the checks.
+/// The rights that an operation other than a run cannot do without: those that it uses, except for checks.
 fn of_other(operation: Operation, purposes: &[RightPurpose]) -> Vec<Right<'static>> {
     let rights = purposes.iter().flat_map(|purpose| rights_of(operation, *purpose));
     rights.filter(|right| !is_optional(operation, *right)).collect()
 }
 
-/// Leases are listed and watched by one that waits in line, `status` goes without the name of the process that drives,
-/// only `status --watch` watches, and few records are read one by one.
+/// Only waiting processes list and watch Leases, `status` can omit the name of the driving process, only `status
+/// --watch` watches, and few records are read individually.
 fn is_optional(operation: Operation, right: Right<'_>) -> bool {
     match (right.resource, right.verb) {
         (_, "watch") | ("leases", "list") => true,
@@ -46,13 +46,13 @@ fn is_optional(operation: Operation, right: Right<'_>) -> bool {
     }
 }
 
-/// Everything that rollouts write, as it is now.
+/// The current state of all objects that rollouts write.
 fn state(env: &RealEnv) -> Value {
     let kinds = "deployments,controllerrevisions,configmaps,services,leases";
     let mut list: Value = serde_json::from_str(&env.kubectl(&["get", kinds, "-o", "json"])).unwrap();
     list["metadata"] = Value::Null;
     for item in list["items"].as_array_mut().into_iter().flatten() {
-        // What controllers write.
+        // The fields that controllers write.
         item["status"] = Value::Null;
         item["metadata"]["resourceVersion"] = Value::Null;
         item["metadata"]["managedFields"] = Value::Null;
@@ -68,12 +68,12 @@ fn is_allowed(env: &RealEnv, right: Right<'_>) -> bool {
     String::from_utf8_lossy(&asked.stdout).trim() == "yes"
 }
 
-/// A command, without each of its rights and then with what is printed for it.
+/// Runs a command without each of its rights, and then with the printed Role.
 fn each(env: &RealEnv, name: &str, needed: &[Right<'_>], command: impl Fn() -> Command) {
     each_of(env, name, needed, needed, command);
 }
 
-/// The same without each of some of its rights.
+/// The same without each of the given rights.
 fn each_of(
     env: &RealEnv,
     name: &str,
@@ -87,7 +87,7 @@ fn each_of(
             format!("{{apiGroups: ['{group}'], resources: [{resource}], verbs: [{verb}]}}")
         });
         grant(env, &rules.collect::<Vec<_>>().join(", "));
-        // The server hears of it a moment later.
+        // The server applies the change a moment later.
         env.until("the right is taken away", || !is_allowed(env, *missing));
         let before = state(env);
         let refused = run(env, command());
@@ -126,7 +126,7 @@ pub(crate) fn every_command(env: &RealEnv) {
     each(env, "pause", &of_other(Operation::Pause, &[DEPLOYMENTS, runs]), commanding(&["pause"]));
     let rerun = of_run(Operation::Rerun);
     each(env, "resume", &rerun, commanding(&["resume"]));
-    // The others share their rights, so that a part of them suffices for each.
+    // The others need the same rights, so testing a part of them for each suffices.
     let part = |number: usize| -> Vec<Right<'_>> { rerun.iter().copied().skip(number).step_by(4).collect() };
     each_of(env, "promote", &rerun, &part(0), commanding(&["promote", "--full"]));
     each_of(env, "undo", &rerun, &part(1), commanding(&["undo", "express-server"]));
@@ -152,7 +152,7 @@ spec:
           properties: {name: reader, create: true, privileges: [{verbs: [get], apiGroups: [''], resources: [pods/log]}]}
 ";
 
-/// Kubernetes lets nobody grant what they do not have, and binds no Role that does not exist yet.
+/// In Kubernetes, users cannot grant rights that they do not have, nor bind a Role that does not exist yet.
 pub(crate) fn a_manifest_that_grants_rights(env: &RealEnv) {
     let file = env.file("reader.yaml", READER);
     let file = file.to_str().unwrap();

@@ -1,11 +1,11 @@
-//! The binary against a real control plane: etcd, kube-apiserver, kube-controller-manager and kubectl, with a
-//! kubelet that does what rules say. See `tests/control-plane/README.md`.
+//! The binary against a real control plane: etcd, kube-apiserver, kube-controller-manager and kubectl, with a kubelet
+//! that follows rules. See `tests/control-plane/README.md`.
 //!
-//! The program is built first where `CI=true` or `ROLLOUT_TEST_CLUSTER=build` asks for it, used where it has
-//! been built, and otherwise these tests are skipped, loudly. With `ROLLOUT_TEST_CLUSTER=KUBECONFIG` those tests run
-//! on that cluster that can run there. With `CI=true` a skip is a failure.
+//! With `CI=true` or `ROLLOUT_TEST_CLUSTER=build`, the program is built first; otherwise it is used if it has been
+//! built, and if not, these tests are skipped with a notice. With `ROLLOUT_TEST_CLUSTER=KUBECONFIG`, the tests that can
+//! run on that cluster do. With `CI=true` a skip is a failure.
 //!
-//! `soak` says how to play races, kills and outages in great numbers instead.
+//! `soak` describes how to play large numbers of races, kills and outages instead.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -54,13 +54,13 @@ use control_plane::{ControlPlane, Need};
 use real_env::RealEnv;
 use support::scenarios;
 
-/// A test with a namespace of its own.
+/// A test with its own namespace.
 type TestFn = fn(&RealEnv);
 
 const PODS: &[Need] = &[Need::Pods];
 const PODS_AND_AUDIT: &[Need] = &[Need::Pods, Need::Audit];
 const PODS_AND_PROGRAMS: &[Need] = &[Need::Pods, Need::Programs];
-/// Any cluster makes endpoint slices; this only says what the tests are about.
+/// Every cluster creates endpoint slices; this only names the subject of the tests.
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
@@ -163,7 +163,7 @@ const TESTS: [(&str, &[Need], TestFn); 73] = [
 /// A test that breaks its control plane.
 type Outage = fn(&ControlPlane);
 
-/// Each of these has a control plane of its own.
+/// Tests that each have their own control plane.
 const OUTAGES: [(&str, Outage); 5] = [
     ("the_server_is_away_for_one_and_for_ten_seconds", outages::one_and_ten_seconds),
     ("the_server_is_away_for_forty_seconds", outages::forty_seconds),
@@ -178,11 +178,11 @@ const THREADS: usize = 6;
 /// Trials of one kind share a control plane.
 type Shared = Arc<OnceLock<ControlPlane>>;
 
-/// What is tried, and what is not.
+/// The trials, and the skipped tests.
 struct Trials {
     cluster: Option<Cluster>,
     trials: Vec<Trial>,
-    /// How many are skipped, by the reason.
+    /// The number of skipped tests by reason.
     skipped: BTreeMap<String, usize>,
 }
 
@@ -203,7 +203,7 @@ impl Trials {
         self.trials.push(Trial::test(name, run).with_ignored_flag(is_skipped));
     }
 
-    /// A test with a control plane of its own, on which nothing but Kubernetes runs.
+    /// Adds a test with its own control plane, on which only Kubernetes runs.
     fn add_alone(&mut self, name: &str, story: Outage) {
         let cluster = self.cluster.clone();
         let is_skipped = self.is_skipped(&[Need::Pods, Need::Parts]);

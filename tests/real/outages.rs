@@ -1,4 +1,4 @@
-//! Parts of the control plane that are away for a while.
+//! Temporary outages of parts of the control plane.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::control_plane::ControlPlane;
 use crate::real_env::{RealEnv, pass, v1, v2};
 use crate::support::child::Child;
 
-/// Slow enough for a batch to be under way when something happens.
+/// Slow enough for a batch to be in progress when something happens.
 const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
 
 fn under_way<'a>(plane: &'a ControlPlane, name: &str) -> (RealEnv<'a>, Child) {
@@ -31,7 +31,7 @@ fn away_for(plane: &ControlPlane, seconds: u64) {
     pass(Duration::from_secs(seconds));
     plane.part("start", "apiserver");
     plane.part("wait", "apiserver");
-    // Kubernetes' own controllers would stay away for ever longer.
+    // Kubernetes' own controllers would wait longer and longer before each retry.
     plane.part("kill", "controllers");
     plane.part("start", "controllers");
     ends_right(&env, running);

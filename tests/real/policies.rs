@@ -1,22 +1,22 @@
-//! What a cluster's owner forbids: policies, quotas, a namespace on its way out. It is said in the cluster's words, and
-//! once it is allowed, running again resumes.
+//! Restrictions of a cluster: policies, quotas, a namespace under deletion. The error has the cluster's words, and once
+//! the restriction is lifted, a rerun resumes.
 
 use serde_json::Value;
 
 use crate::real_env::{RealEnv, v1, v2};
 use crate::support::test_env::CommandOutput;
 
-/// Slow enough for a batch to be under way when something happens.
+/// Slow enough for a batch to be in progress when something happens.
 const SLOW: &str = "- {image: '*', readyAfter: 3s}\n";
 
-/// What the policy says.
+/// The message of the policy.
 const FROZEN: &str = "workloads are frozen until monday";
 
-/// Requests that are not of Kubernetes' controllers.
+/// Matches requests that are not from Kubernetes' controllers.
 const OF_OTHERS: &str = "request.userInfo.username != 'system:kube-controller-manager' && \
                          !request.userInfo.username.startsWith('system:serviceaccount:kube-system:')";
 
-/// Forbids everybody but Kubernetes' controllers to write workloads, and returns once that is in force.
+/// Denies writes of workloads to all users except Kubernetes' controllers, and returns once that is in force.
 fn freeze(env: &RealEnv) {
     let namespace = &env.namespace;
     env.put(&format!(
@@ -42,7 +42,7 @@ spec:
   matchResources: {{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}
 "
     ));
-    // The server takes a policy up by and by.
+    // A new policy takes effect after a while.
     env.until("the policy", || create_is_denied(env));
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn policy_in_mid_run(env: &RealEnv) {
     has(env, &[("express-server-v2", "5/5")]);
 }
 
-/// An object that keeps a namespace from going.
+/// An object that blocks the deletion of its namespace.
 const KEEPER: &str =
     "{apiVersion: v1, kind: ConfigMap, metadata: {name: keeper, finalizers: [test.example/keep]}}";
 
@@ -146,7 +146,7 @@ pub(crate) fn namespace_deleted_in_mid_run(env: &RealEnv) {
 }
 
 pub(crate) fn quota_of_records(env: &RealEnv) {
-    // The namespace has one of its own, which is there before a quota can count it.
+    // The namespace has its own ConfigMap, which has to exist before a quota can count it.
     let has_its_own = || env.try_kubectl(&["get", "configmap", "kube-root-ca.crt"]).status.success();
     env.until("the certificate", has_its_own);
     quota(env, "count/configmaps", 1);
@@ -164,14 +164,14 @@ pub(crate) fn quota_of_workloads(env: &RealEnv) {
     says(&ran, 6, &["exceeded quota"]);
     has(env, &[("express-server-v1", "5/5")]);
     assert_eq!(outcome(env), "Failed");
-    // What needs no other workload still works.
+    // Changes that need no other workload still work.
     env.applied(&v1().size(6).batches(&["1"]));
     env.kubectl(&["delete", "quota", "few"]);
     env.applied(&v2().size(6).batches(&["3", "3"]));
     has(env, &[("express-server-v2", "6/6")]);
 }
 
-/// Allows so many objects and no more, and returns once they are counted.
+/// Limits the number of objects, and returns once they are counted.
 fn quota(env: &RealEnv, resource: &str, count: u32) {
     env.put(&format!(
         "{{apiVersion: v1, kind: ResourceQuota, metadata: {{name: few}}, spec: {{hard: {{{resource}: '{count}'}}}}}}"
@@ -223,7 +223,7 @@ pub(crate) fn dry_run(env: &RealEnv) {
     thaw(env);
 }
 
-/// The API server takes it, and etcd does not.
+/// The object is small enough for the API server, but too large for etcd.
 pub(crate) fn too_large(env: &RealEnv) {
     env.applied(&v1());
     let value = "x".repeat(2_000_000);

@@ -1,4 +1,4 @@
-//! A real Prometheus, which scrapes what a test says.
+//! A real Prometheus, which scrapes metrics set by tests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use crate::real_env::pass;
 use crate::support::http_server::HttpServer;
 use crate::support::pod_rules;
 
-/// How often it is asked for a sample that has to come, and in which time: it begins to scrape after five seconds.
+/// The maximum number of queries for an expected sample: scraping begins after five seconds.
 const MAX_LOOKS: usize = 600;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
@@ -53,12 +53,12 @@ impl Prometheus {
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
         let listening = lines.find(|line| line.contains("Listening on")).unwrap();
         let address = listening.rsplit("address=").next().unwrap().to_owned();
-        // It must not wait for somebody to read on.
+        // Keeps reading its output, so that it never blocks.
         thread::spawn(move || lines.for_each(drop));
         Self { address, samples, process, _folder: folder }
     }
 
-    /// Gives a metric a value, and returns once that has been scraped.
+    /// Sets the value of a metric, and returns once it has been scraped.
     pub(crate) fn set(&self, metric: &str, value: &str) {
         *self.samples.lock().unwrap() = format!("{metric} {value}\n");
         let is_scraped = |_| {

@@ -1,5 +1,4 @@
-//! The random histories on a real cluster, each beside itself on the sandbox: where the two disagree, the sandbox is
-//! wrong.
+//! The random histories on a real cluster, each compared with the sandbox: if the two differ, the sandbox is wrong.
 
 use std::thread::{self, JoinHandle};
 
@@ -13,13 +12,13 @@ use crate::support::random;
 use crate::support::test_cluster::TestCluster;
 use crate::support::trial::in_paused_time;
 
-/// How many histories one trial plays.
+/// The number of histories per trial.
 const EACH: u64 = 50;
 
-/// How many of them at a time.
+/// The number of histories at a time.
 const AT_A_TIME: usize = 3;
 
-/// Trials of histories, so that several can be played at once.
+/// Parts of the histories as separate trials, so that they can run in parallel.
 pub(crate) const PARTS: [(&str, u64); 4] = [
     ("random_histories_first_part", 0),
     ("random_histories_second_part", 1),
@@ -42,13 +41,13 @@ async fn both(plane: &ControlPlane, history: History) {
     let cluster = TestCluster::on(RealBackend::open(plane, &namespace, RULES).await).await;
     let real = history.play(&cluster).await;
     let simulated = simulated.join().unwrap();
-    // How many pods were ready at a death, and so what is left to do, is the same only where all came to rest.
+    // The number of ready pods at a death, and so the remaining work, is the same only if everything was at rest.
     if history.is_comparable() {
         simulated.assert_like(&real, &history);
     }
 }
 
-/// A runtime cannot run inside another one, and this one's time is its own.
+/// Uses a thread, since a runtime cannot run inside another one, and this one has its own clock.
 fn simulated(seed: u64) -> JoinHandle<Outcome> {
     let play = move || {
         let history = random::history(seed);

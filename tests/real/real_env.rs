@@ -13,10 +13,10 @@ use crate::support::child::Child;
 use crate::support::manifest::{Component, application, component};
 use crate::support::test_env::CommandOutput;
 
-/// Pods that are quickly ready.
+/// Pods that become ready quickly.
 pub(crate) const QUICK: &str = "- {image: '*', readyAfter: 100ms}\n";
 
-/// How often something is looked for, each time by a process of kubectl's: that takes minutes.
+/// The maximum number of checks, each of which may run kubectl, which amounts to minutes.
 const MAX_LOOKS: usize = 2_000;
 
 /// A namespace and a folder.
@@ -55,7 +55,7 @@ impl<'a> RealEnv<'a> {
         self.plane.kubelet.as_ref().expect("stories say what they need").script(&self.namespace, rules);
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, text).unwrap();
@@ -145,7 +145,7 @@ impl<'a> RealEnv<'a> {
             .unwrap()
     }
 
-    /// Looks again and again until something is so that the server does by and by.
+    /// Polls until the server has done something.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         assert!((0..MAX_LOOKS).any(|_| is_so()), "{what} never comes in {}", self.namespace);
     }
@@ -185,7 +185,7 @@ impl<'a> RealEnv<'a> {
     }
 }
 
-/// One request as the server noted it.
+/// A request as recorded by the server.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
     pub(crate) verb: String,
@@ -210,13 +210,13 @@ impl Request {
         })
     }
 
-    /// Whether it was meant to change something besides the Lease.
+    /// Whether it is a write of anything except the Lease.
     pub(crate) fn is_write(&self) -> bool {
         ["create", "update", "patch", "delete"].contains(&self.verb.as_str()) && self.resource != "leases"
     }
 }
 
-/// Lets real time pass: how long an outage lasts, and when a kill comes, is what these tests are about.
+/// Lets real time pass: these tests need outages of a certain length and kills at certain times.
 pub(crate) fn pass(time: Duration) {
     let (_nobody_sends, nothing_comes) = std::sync::mpsc::channel::<()>();
     assert!(nothing_comes.recv_timeout(time).is_err());

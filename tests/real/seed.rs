@@ -1,11 +1,11 @@
-//! The page's walk, watched with kubectl.
+//! The walkthrough of the documentation page, observed with kubectl.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::real_env::{RealEnv, v1, v2};
 use crate::support::walk::{self, Walker};
 
-/// Installs the definitions, once for all tests: of two that create one, one would fail.
+/// Installs the definitions once for all tests: if two created the same one, one would fail.
 pub(crate) fn install_views(env: &RealEnv) {
     static ONE_BY_ONE: Mutex<()> = Mutex::new(());
     let _turn = ONE_BY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ pub(crate) fn walk(env: &RealEnv) {
     );
 }
 
-/// Other tests may have installed the definitions; what is asked for here does not depend on them.
+/// Other tests may have installed the definitions; these checks do not depend on them.
 pub(crate) fn walk_without_views(env: &RealEnv) {
     walk::walk(env, EXAMPLES, |_| {});
 }
@@ -62,8 +62,8 @@ pub(crate) fn revisions_outlive_the_views(env: &RealEnv) {
     env.applied(&v1());
     env.kubectl(&["delete", "app", "rollout-trait-test"]);
     env.applied(&v2());
-    // The collector has seen the Application's end once the reference to it is gone from v1, or at the
-    // latest when it has had to look at v1 for another reason.
+    // The garbage collector has processed the end of the Application once the reference to it is gone from v1, or at
+    // the latest when it has to process v1 for another reason.
     let undone = env.rollout(&["undo", "--to-revision", "v1"]);
     assert_eq!(undone.code, Some(0), "{undone:#?}");
     assert_eq!(env.deployments(), [("express-server-v1".to_owned(), "5/5".to_owned())]);
@@ -71,7 +71,7 @@ pub(crate) fn revisions_outlive_the_views(env: &RealEnv) {
     assert_eq!(revisions.lines().count(), 2, "{revisions}");
 }
 
-/// A component without the trait has its row as well.
+/// A component without the trait has a row too.
 pub(crate) fn views_of_whole_components(env: &RealEnv) {
     install_views(env);
     let file = env.file(

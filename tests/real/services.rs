@@ -1,4 +1,5 @@
-//! What the endpoint-slice controller makes of a component's Service: who is reached under which port.
+//! The endpoints of a component's Service, from the endpoint-slice controller: which pods are reached under which
+//! ports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::real_env::{QUICK, RealEnv};
 use crate::support::manifest::{application, web};
 
-/// The component `web` in a version, which exposes one port.
+/// A version of the component `web` that exposes one port.
 fn manifest(env: &RealEnv, version: u32, port: u16, kind: &'static str) -> String {
     let ports = format!("ports: [{{port: {port}, name: port-{port}, expose: true}}]");
     let web = web(version, 3).of(kind).batches(&["1", "2"]).property(ports);
@@ -15,7 +16,7 @@ fn manifest(env: &RealEnv, version: u32, port: u16, kind: &'static str) -> Strin
     env.file(&format!("v{version}.yaml"), &text).to_str().unwrap().to_owned()
 }
 
-/// By image of the pods that are ready, under which ports each of them is reached through the Service `web`.
+/// For each image of ready pods, the ports under which each pod is reached through the Service `web`.
 fn reached(env: &RealEnv) -> BTreeMap<String, Vec<BTreeSet<u64>>> {
     let json = |arguments: &[&str]| -> Value { serde_json::from_str(&env.kubectl(arguments)).unwrap() };
     let slices = json(&["get", "endpointslices", "-l", "kubernetes.io/service-name=web", "-o", "json"]);
@@ -44,7 +45,7 @@ fn reached(env: &RealEnv) -> BTreeMap<String, Vec<BTreeSet<u64>>> {
     reached
 }
 
-/// Waits until so many pods of each image are ready and reached under this port alone.
+/// Waits until this many pods of each image are ready and reached only under this port.
 fn until(env: &RealEnv, wanted: &[(&str, usize, u64)]) {
     let wanted: BTreeMap<String, Vec<BTreeSet<u64>>> = wanted
         .iter()

@@ -1,5 +1,5 @@
-//! `rollout job --shards`: the Job controller hands out the shards, and the real binary runs with what its pods say.
-//! The tests' kubelet runs nothing, so this test is the part of a kubelet that starts a container.
+//! `rollout job --shards`: the Job controller assigns the shards, and the real binary runs with the arguments and
+//! variables of its pods. The tests' kubelet runs no containers, so this test starts them in its place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::support::manifest::{application, component};
 const APPLICATIONS: [&str; 3] = ["one", "two", "three"];
 
 pub(crate) fn pods_take_their_shares(env: &RealEnv) {
-    // Nothing but this test says what becomes of the Job's pods.
+    // Only this test decides the fate of the Job's pods.
     env.script("- {image: 'rollout:*', fail: Unschedulable}\n- {image: '*', readyAfter: 100ms}\n");
     let manifest = APPLICATIONS.map(|name| application(name, &[component(name, 1, 2)])).join("\n---\n");
     let file = env.file("all.yaml", &manifest);
@@ -28,7 +28,7 @@ pub(crate) fn pods_take_their_shares(env: &RealEnv) {
     let (zero, one) = (with_index(&first, 0), with_index(&first, 1));
     assert_eq!(run(env, zero, &manifests).wait_with_output().unwrap().status.code(), Some(0));
     end(env, zero, "Succeeded", 0);
-    // A pod that is lost is replaced by one for the same shard.
+    // A lost pod is replaced by one for the same shard.
     end(env, one, "Failed", 137);
     env.until("another pod for the lost one", || {
         pods(env, &job).iter().any(|pod| index(pod) == 1 && pod["status"]["phase"] == "Pending")
@@ -69,7 +69,7 @@ fn with_index(pods: &[Value], wanted: usize) -> &Value {
     pods.iter().find(|pod| index(pod) == wanted).unwrap()
 }
 
-/// The ConfigMap's files, as a container would find them.
+/// Writes the ConfigMap's files as a container would find them.
 fn mounted(env: &RealEnv, job: &str) -> PathBuf {
     let volume = "jsonpath={.spec.template.spec.volumes[0].configMap.name}";
     let config = env.kubectl(&["get", "job", job, "-o", volume]);
@@ -83,7 +83,7 @@ fn mounted(env: &RealEnv, job: &str) -> PathBuf {
     folder
 }
 
-/// Starts a pod's container: its arguments, with its variables.
+/// Starts a pod's container with its arguments and variables.
 fn run(env: &RealEnv, pod: &Value, manifests: &Path) -> Child {
     let container = &pod["spec"]["containers"][0];
     let has_index = |variable: &Value| variable["name"] == "JOB_COMPLETION_INDEX";

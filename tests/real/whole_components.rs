@@ -1,4 +1,4 @@
-//! Components that are applied as a whole, on a server that validates what it is given.
+//! Components that are applied as a whole, on a server that validates objects.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn shop(env: &RealEnv, text: &str) -> String {
     env.file("shop.yaml", text).to_str().unwrap().to_owned()
 }
 
-/// How many writes this namespace has seen.
+/// The number of writes in this namespace.
 fn writes(env: &RealEnv) -> usize {
     env.requests().iter().filter(|request| request.is_write()).count()
 }
@@ -46,7 +46,7 @@ pub(crate) fn walk(env: &RealEnv) {
     let again = env.rollout(&["apply", &file]);
     assert_eq!((again.code, writes(env)), (Some(0), before), "{again:#?}");
 
-    // A field that was changed since is set again, and one that is dropped goes.
+    // A field that was changed since is set again, and a dropped one is removed.
     env.kubectl(&["set", "image", "deployment/web", "web=shop/web:9"]);
     let file = shop(env, &SHOP.replace(", {name: B, value: '2'}", ""));
     let applied = env.rollout(&["apply", &file]);
@@ -56,7 +56,7 @@ pub(crate) fn walk(env: &RealEnv) {
         "jsonpath={.spec.template.spec.containers[0].image} {.spec.template.spec.containers[0].env[*].name}";
     assert_eq!(env.kubectl(&["get", "deployment", "web", "-o", spec]), "shop/web:1 A");
 
-    // A field that the manifest asks for at last, and that somebody else has.
+    // A field that the manifest now sets, and that another manager owns.
     env.kubectl(&["patch", "deployment", "queue", "-p", r#"{"spec": {"replicas": 2}}"#]);
     let sized = SHOP.replace(
         "{image: 'shop/queue:1'}}",
@@ -77,7 +77,7 @@ pub(crate) fn walk(env: &RealEnv) {
     });
 }
 
-/// A workflow is held at its step, and waits for another application, of which the server knows no kind.
+/// A workflow is held at its step, and waits for another application, whose kind the server does not know.
 pub(crate) fn workflow(env: &RealEnv) {
     let namespace = &env.namespace;
     let text = |wait: &str| {
@@ -113,7 +113,7 @@ pub(crate) fn workflow(env: &RealEnv) {
     assert_eq!((again.code, writes(env)), (Some(0), before), "{again:#?}");
 }
 
-/// Objects that the application only reads: they lack its labels, and become ready without it.
+/// The application only reads these objects: they lack its labels, and become ready without it.
 pub(crate) fn what_is_read_is_waited_for(env: &RealEnv) {
     env.script("- {image: '*', fail: NeverReady}\n");
     let read = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: cache}}, {apiVersion: v1, kind: ConfigMap, metadata: \
@@ -136,7 +136,7 @@ pub(crate) fn what_is_read_is_waited_for(env: &RealEnv) {
     assert_eq!(env.kubectl(&["get", "deployment", "cache", "-o", "jsonpath={.metadata.generation}"]), "1");
 }
 
-/// The trait is lost with fields of its last revision, which must not stay.
+/// The trait is removed together with fields of the last revision, which must not remain.
 pub(crate) fn batches_become_whole(env: &RealEnv) {
     let apply = |kind: &str, properties: &str, traits: &str| {
         let text = format!(
@@ -162,14 +162,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Cases that this server does not accept, with what it says: it runs without `--allow-privileged`, which defaults to
-/// false, and these have `privileged: true`.
+/// Cases that this server does not accept, with its error messages: it runs without `--allow-privileged`, which
+/// defaults to false, and these have `privileged: true`.
 const REFUSED: [(&str, &str); 2] = [
     ("traits/securitycontext/all.yaml", "disallowed by cluster policy"),
     ("traits/securitycontext/containers.yaml", "disallowed by cluster policy"),
 ];
 
-/// Every object that a type or a trait is expected to become passes the server's strict validation.
+/// Every expected object of a type or trait passes the server's strict validation.
 pub(crate) fn golden(env: &RealEnv) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest/golden");
     let served: BTreeSet<String> = env

@@ -1,9 +1,9 @@
-//! What a run costs, by the server's own audit log.
+//! The number of requests in a run, according to the server's audit log.
 
 use crate::real_env::{RealEnv, Request, v1, v2};
 
-/// The writes that were accepted, the views for kubectl aside. A delete that met a status which was just being
-/// written is refused, changes nothing, and is made again.
+/// The accepted writes, except for the views for kubectl. A delete that conflicts with a write of the status is
+/// rejected, changes nothing, and is repeated.
 fn writes(requests: &[Request]) -> Vec<String> {
     let counts = |one: &&Request| {
         one.is_write() && one.code < 300 && !["applications", "rollouts"].contains(&one.resource.as_str())
@@ -27,14 +27,13 @@ pub(crate) fn waiting_is_free(env: &RealEnv) {
     let begun = env.requests().len();
     running.until("not ready after 45s");
     let requests = env.requests();
-    // The evidence and the record of the failure come after the wait.
+    // The evidence and the record of the failure follow the wait.
     let end = requests.iter().rposition(|one| one.resource == "pods").unwrap_or(requests.len());
     let idle: Vec<&Request> = requests[begun..end]
         .iter()
         .filter(|one| one.resource != "leases" && one.verb != "watch" && one.resource != "configmaps")
         .collect();
-    // Looks at the workload and its pods after three and after thirteen seconds, to say what holds them up, and
-    // the one at the end.
+    // Reads of the workload and its pods after three and thirteen seconds, to report the delay, and the one at the end.
     let (looks, others): (Vec<&Request>, Vec<&Request>) = idle.into_iter().partition(|one| {
         matches!((one.verb.as_str(), one.resource.as_str()), ("get", "deployments") | ("list", "pods"))
     });

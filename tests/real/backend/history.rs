@@ -1,8 +1,8 @@
-//! The history of a real server, from its watches.
+//! The history of a real server, collected by watches.
 //!
 //! A watch delivers the changes of one kind in order; the resource versions, which all come from one store, put the
-//! kinds in order. Whose a change is, no watch says: it is a controller's where only those fields moved that are
-//! controllers'.
+//! kinds in order. A watch does not show who made a change: it is attributed to a controller if only fields of
+//! controllers changed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ const KINDS: [(&str, &str); 8] = [
     ("coordination.k8s.io", "Lease"),
 ];
 
-/// What every namespace has of its own.
+/// The object that every namespace has.
 const OF_THE_CLUSTER: &str = "kube-root-ca.crt";
 
 /// Everything that the watches of a namespace have delivered.
@@ -65,7 +65,7 @@ struct Heard {
 }
 
 impl History {
-    /// Follows a client's namespace from now on.
+    /// Starts to follow a client's namespace.
     pub(super) async fn follow(client: &Client) -> Self {
         let told = ActResult { heard: Arc::default(), bell: watch::Sender::new(()) };
         let mut watches = JoinSet::new();
@@ -98,7 +98,7 @@ impl History {
             };
             let actor = actor(&seen.kind, before.as_deref(), after.as_deref());
             let name = name(&seen.object);
-            // A watch says neither when something was accepted nor who sent it.
+            // A watch shows neither the time nor the sender of a write.
             let (at, user_agent) = (Timestamp::UNIX_EPOCH, None);
             Change { at, actor, user_agent, verb, kind: seen.kind, name, before, after }
         });
@@ -118,7 +118,7 @@ impl History {
         }
     }
 
-    /// Waits until the objects are so.
+    /// Waits until the objects satisfy this.
     pub(super) async fn until(&self, is_so: impl Fn(&[&Value]) -> bool) {
         self.told.until(|last| is_so(&present(last))).await;
     }
@@ -131,7 +131,7 @@ fn present(last: &Last) -> Vec<&Value> {
 impl ActResult {
     async fn follow(self, kind: String, api: Api<DynamicObject>, mut version: String) {
         loop {
-            // A watch ends by itself after some minutes and is opened again from where it was.
+            // A watch ends by itself after a few minutes, and is then reopened where it ended.
             let mut events = api.watch(&WatchParams::default(), &version).await.unwrap().boxed();
             while let Some(event) = events.next().await {
                 let (object, is_gone) = match event.unwrap() {
@@ -201,7 +201,7 @@ fn name(object: &Value) -> String {
 fn actor(kind: &str, before: Option<&Value>, after: Option<&Value>) -> Actor {
     match (kind, before, after) {
         ("pods" | "replicasets", _, _) => Actor::Controller,
-        // Nobody else changes a Job that is there.
+        // Only the controller changes an existing Job.
         ("jobs", Some(_), Some(_)) => Actor::Controller,
         ("deployments", Some(before), Some(after)) if of_clients(before) == of_clients(after) => {
             Actor::Controller
@@ -210,7 +210,7 @@ fn actor(kind: &str, before: Option<&Value>, after: Option<&Value>) -> Actor {
     }
 }
 
-/// A Deployment without what its controller writes.
+/// A Deployment without the fields that its controller writes.
 fn of_clients(deployment: &Value) -> Value {
     let mut object = deployment.clone();
     let fields = object.as_object_mut().unwrap();
@@ -219,7 +219,7 @@ fn of_clients(deployment: &Value) -> Value {
     for field in ["resourceVersion", "managedFields", "generation"] {
         metadata.remove(field);
     }
-    // There may have been none before the controller's.
+    // There may have been no annotations before the controller added one.
     let annotations = metadata.entry("annotations").or_insert_with(|| json!({})).as_object_mut();
     annotations.map(|annotations| annotations.remove("deployment.kubernetes.io/revision"));
     object

@@ -1,4 +1,4 @@
-//! A real cluster's namespace as the backend of a scenario: the server's history by watches, and real time.
+//! A real cluster's namespace as the backend of a scenario: with the server's history from watches, and real time.
 
 mod history;
 mod rest;
@@ -33,7 +33,8 @@ pub(crate) struct RealBackend {
 }
 
 impl RealBackend {
-    /// Makes a namespace whose pods follow the rules, given as YAML. Needs a tokio runtime, whose the client is.
+    /// Creates a namespace whose pods follow the rules, given as YAML. Needs a tokio runtime, to which the client
+    /// belongs.
     pub(crate) async fn open(plane: &ControlPlane, scenario: &str, rules: &str) -> Self {
         let kubelet = plane.kubelet.as_ref().expect("stories say what they need");
         let namespace = &plane.namespace(scenario);

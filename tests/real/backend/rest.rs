@@ -1,4 +1,4 @@
-//! When a real namespace is at rest: nothing follows any more from what was done.
+//! Detects when a real namespace is at rest: earlier writes have no further effects.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,22 +6,22 @@ use std::time::Duration;
 use rollout::sandbox::rules::{Outcome, PodFacts, Rule, outcome, parse_rules};
 use serde_json::Value;
 
-/// Far longer than a busy machine takes.
+/// Far longer than needed on a busy machine.
 pub(super) const LIMIT: Duration = Duration::from_secs(90);
 
-/// Knows which pods get ready.
+/// Knows which pods become ready.
 #[derive(Default)]
 pub(super) struct Rest {
     rules: RefCell<Vec<Rule>>,
 }
 
 impl Rest {
-    /// From now on pods follow these rules.
+    /// Sets the rules that pods follow from now on.
     pub(super) fn rules_are(&self, rules: &str) {
         self.rules.replace(parse_rules("rules", rules).unwrap());
     }
 
-    /// What has still to happen, if anything has.
+    /// A pending change, if any.
     pub(super) fn trouble(&self, objects: &[&Value]) -> Option<String> {
         objects.iter().find_map(|object| {
             let problem = orphaned(object, objects).or_else(|| match object["kind"].as_str() {
@@ -64,7 +64,7 @@ fn is_ready(pod: &Value) -> bool {
     })
 }
 
-/// A status that is not up to date.
+/// Reports a status that is not up to date.
 fn workload(object: &Value, objects: &[&Value]) -> Option<String> {
     if !object["metadata"]["deletionTimestamp"].is_null() {
         return Some("is going".to_owned());

@@ -1,4 +1,4 @@
-//! Server-side apply: owners, conflicts, what is taken away, and what is refused.
+//! Server-side apply: owners, conflicts, removals and errors.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ fn workloads(talk: &mut Talk) {
     talk.patch(&format!("{DEPLOYMENTS}/one?fieldManager=other"), APPLY, &body);
 }
 
-/// Writers that do not apply own what they change, and conflict with what is applied.
+/// Writers without server-side apply own the fields they change, and conflict with applied fields.
 fn other_writers(talk: &mut Talk) {
     let path = |manager: &str| format!("{DEPLOYMENTS}/two?fieldManager={manager}");
     let mut body = quiet("two");
@@ -127,7 +127,7 @@ fn other_writers(talk: &mut Talk) {
     talk.patch(&path("editor"), MERGE, &reset);
 }
 
-/// Items of lists are owned one by one.
+/// Items of lists are owned individually.
 fn lists(talk: &mut Talk) {
     let path = |manager: &str| format!("{DEPLOYMENTS}/three?fieldManager={manager}");
     let mut body = quiet("three");
@@ -172,7 +172,7 @@ fn lists(talk: &mut Talk) {
     talk.patch(&path, APPLY, &exposed);
 }
 
-/// Kinds whose defaults and derived fields belong to nobody.
+/// Kinds whose defaults and derived fields have no owner.
 fn other_kinds(talk: &mut Talk) {
     let metadata = json!({"name": "four"});
     let rule = json!({"host": "a.example.com", "http": {"paths": [

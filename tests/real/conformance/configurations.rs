@@ -1,4 +1,4 @@
-//! The bodies that scripts send.
+//! The request bodies of scripts.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ pub(super) fn map(name: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
-/// A Deployment that is paused and wants no pods, so that its controller soon has nothing to say.
+/// A paused Deployment without pods, so that its controller soon stops writing.
 pub(super) fn quiet(name: &str) -> Value {
     let mut body = deployment(name, 0);
     body["spec"]["paused"] = json!(true);
@@ -68,7 +68,7 @@ pub(super) fn lease(name: &str) -> Value {
     })
 }
 
-/// Whether an event tells of a Deployment whose controller has nothing more to say.
+/// Whether an event is about a Deployment whose controller has finished.
 pub(super) fn is_at_rest(event: &Value) -> bool {
     let object = &event["object"];
     let conditions = object["status"]["conditions"].as_array().map_or(0, Vec::len);

@@ -1,4 +1,4 @@
-//! Creating: names, namespaces, what a client may not set, and what is there already.
+//! Creating: names, namespaces, fields that clients may not set, and existing objects.
 
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn accepted(talk: &mut Talk) {
     talk.get(&format!("{DEPLOYMENTS}/none"));
 }
 
-/// What the server decides whatever a client says.
+/// Metadata that the server sets regardless of the request.
 fn metadata(talk: &mut Talk) {
     let mut body = map("told", &json!({}));
     body["metadata"] = json!({
@@ -75,7 +75,7 @@ fn names(talk: &mut Talk) {
     talk.post(MAPS, &body);
     body["metadata"] = json!({"generateName": "Made_"});
     talk.viewed("POST", MAPS, super::talk::JSON, &body.to_string(), |body| {
-        // The suffix stands in the name, in the message and in the details.
+        // The name, the message and the details contain the random suffix.
         json!({"code": body["code"], "reason": body["reason"], "field": body["details"]["causes"][0]["field"]})
     });
     let long = "x".repeat(254);

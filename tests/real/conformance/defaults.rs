@@ -1,4 +1,4 @@
-//! What the server fills in, and how it writes what it was given.
+//! The server's defaults, and how it formats given values.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub(super) fn script(talk: &mut Talk) {
     others(talk);
 }
 
-/// Asks what would be made, so that no controller has a say.
+/// Creates an object in a dry run, so that no controller changes it.
 fn made(talk: &mut Talk, path: &str, body: &Value) {
     talk.viewed("POST", &format!("{path}?dryRun=All"), JSON, &body.to_string(), |body| match &body["kind"] {
         Value::String(kind) if kind == "Status" => body.clone(),

@@ -1,4 +1,4 @@
-//! Deleting: preconditions, propagation, finalizers, writes to what is going, and collections.
+//! Deleting: preconditions, propagation, finalizers, writes to objects under deletion, and collections.
 
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ fn finalizers(talk: &mut Talk) {
     talk.get(&path);
 }
 
-/// Dependents are ConfigMaps, which nobody but the collector looks after.
+/// Dependents are ConfigMaps, which only the garbage collector changes.
 fn propagation(talk: &mut Talk) {
     for policy in ["Background", "Foreground", "Orphan"] {
         let owner = format!("owner-{}", policy.to_lowercase());
@@ -100,7 +100,7 @@ fn propagation(talk: &mut Talk) {
         let selector = format!("resourceVersion={version}&fieldSelector=metadata.name%3D{dependent}");
         let mut events = talk.watch(MAPS, &selector);
         talk.delete(&format!("{MAPS}/{owner}"), &json!({"propagationPolicy": policy}));
-        // What the collector makes of it: begins to delete the dependent, or lets go of it.
+        // The garbage collector begins to delete the dependent, or removes its owner reference.
         talk.told(&mut events, 1);
         talk.patch(&format!("{MAPS}/{dependent}"), MERGE, &json!({"metadata": {"finalizers": null}}));
         talk.told(&mut events, 1);

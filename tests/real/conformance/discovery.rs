@@ -1,10 +1,10 @@
-//! What the server says of itself, as far as the sandbox serves it, and who may do what.
+//! The server's discovery documents, as far as the sandbox serves them, and access reviews.
 
 use serde_json::{Value, json};
 
 use super::talk::{JSON, Talk};
 
-/// The groups that have one version.
+/// The groups with a single version.
 const GROUPS: [&str; 7] = [
     "apiextensions.k8s.io",
     "apps",
@@ -61,7 +61,7 @@ fn only_v1(group: &Value) -> Value {
     group
 }
 
-/// The resources that the sandbox has as well, which is what this subject cannot decide.
+/// Keeps the resources that the sandbox has too: whether it needs others is not tested here.
 fn served(body: &Value) -> Value {
     const SERVED: [&str; 40] = [
         "persistentvolumeclaims",
@@ -109,7 +109,7 @@ fn served(body: &Value) -> Value {
     let resources = body["resources"].as_array_mut().unwrap();
     resources.retain(|resource| SERVED.iter().any(|name| resource["name"] == *name));
     for resource in resources.iter_mut() {
-        // How it is stored is the server's own business.
+        // The storage format is internal to the server.
         resource.as_object_mut().unwrap().remove("storageVersionHash");
     }
     resources.sort_by_key(|resource| resource["name"].to_string());
@@ -140,7 +140,7 @@ fn rules(talk: &mut Talk) {
         "spec": {"namespace": talk.namespace()},
     });
     talk.viewed("POST", path, JSON, &body.to_string(), |body| {
-        // A control plane has more rules beside the one that allows everything.
+        // A control plane has more rules than the one that allows everything.
         let rules = body["status"]["resourceRules"].as_array().unwrap();
         let all = json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
         let mut seen = body.clone();

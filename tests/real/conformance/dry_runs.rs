@@ -1,4 +1,4 @@
-//! Dry runs: every verb is answered as if, and nothing is changed.
+//! Dry runs: every verb is answered as usual, and nothing is changed.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a server that has forgotten its past says of it: 410 on a request, and inside a stream.
+//! The answers of a server whose history is compacted: 410 to a request and inside a stream.
 
 use serde_json::{Value, json};
 
@@ -28,12 +28,12 @@ pub(super) fn script(talk: &mut Talk) {
     }
     let expired = format!("{REVISIONS}?limit=9&continue={token}");
     talk.viewed("GET", &expired, "", "", |body| {
-        // A new token for an inconsistent rest of the list, which the sandbox does not make.
+        // Drops the new token for an inconsistent rest of the list, which the sandbox does not create.
         let mut seen = body.clone();
         seen["metadata"] = json!({});
         seen
     });
-    // What is remembered is told as ever.
+    // Events since the compaction are delivered as usual.
     let again = talk.patch(&format!("{MAPS}/one"), MERGE, &json!({"data": {"a": "3"}}));
     let version = again["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
     let mut events = talk.watch(MAPS, &format!("resourceVersion={version}"));

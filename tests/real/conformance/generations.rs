@@ -1,6 +1,6 @@
-//! What raises a generation, what leaves a version as it is, and how status and size are written apart.
+//! Which writes raise the generation or keep the version, and the subresources for status and scale.
 //!
-//! The Deployment is paused and wants no pods; before each request its controller has come to rest.
+//! The Deployment is paused and has no pods; before each request, its controller has come to rest.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn generations(talk: &mut Talk) {
 fn status(talk: &mut Talk) {
     let path = format!("{}/status", one());
     talk.get(&path);
-    // The controller takes back what is said in its name; the answer is what is compared.
+    // The controller overwrites this status, so the answers are compared.
     for (kind, body) in [
         (
             MERGE,
@@ -78,7 +78,7 @@ fn status(talk: &mut Talk) {
     talk.until(DEPLOYMENTS, "one", is_settled);
 }
 
-/// At rest, without what was said in the controller's name.
+/// At rest, without the status that was written in place of the controller's.
 fn is_settled(event: &Value) -> bool {
     is_at_rest(event) && event["object"]["status"]["readyReplicas"].is_null()
 }

@@ -23,11 +23,11 @@ enum Kind<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// The story's namespace on the control plane.
+    /// The test's namespace on the control plane.
     pub(super) fn real(site: &'a RealEnv) -> Self {
         let runtime = runtime();
         let client = runtime.block_on(site.plane.kubectl.client(&site.namespace));
-        // A controller puts this into every new namespace at some moment, which should not be a script's.
+        // A controller creates this in every new namespace, which should not happen during a script.
         site.kubectl(&["wait", "--for=create", "configmap/kube-root-ca.crt", "--timeout=30s"]);
         Self { runtime, client, namespace: site.namespace.clone(), kind: Kind::Real(site.plane) }
     }
@@ -47,7 +47,7 @@ impl<'a> Ground<'a> {
         Self { runtime, client, namespace, kind: Kind::Sandbox(sandbox) }
     }
 
-    /// Scripts the kubelet.
+    /// Sets the kubelet's rules.
     pub(super) fn script(&self, rules: &str) {
         match &self.kind {
             Kind::Real(plane) => plane.kubelet.as_ref().unwrap().script(&self.namespace, rules),
@@ -55,10 +55,10 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// Lets the server forget what was before now.
+    /// Compacts the server's history up to now.
     pub(super) fn forget(&self) {
         match &self.kind {
-            // The server would remember for some minutes what etcd does not.
+            // The server would keep in its cache for some minutes what etcd has compacted.
             Kind::Real(plane) => {
                 plane.ask(&json!({"do": "compact"}));
                 plane.part("kill", "apiserver");

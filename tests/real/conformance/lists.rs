@@ -23,7 +23,7 @@ pub(super) fn script(talk: &mut Talk) {
     pages(talk);
 }
 
-/// Which objects a list has, or how it was refused.
+/// The names of a list's objects, or its error.
 fn names(body: &Value) -> Value {
     match body["items"].as_array() {
         Some(items) => items.iter().map(|item| item["metadata"]["name"].clone()).collect(),
@@ -86,7 +86,7 @@ fn fields(talk: &mut Talk) {
 fn versions(talk: &mut Talk) {
     let list = talk.get(&format!("{REVISIONS}?labelSelector=tier&resourceVersion=0"));
     let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-    // Other namespaces move the version of a list, so what is asked for is that of an object.
+    // Other namespaces change the version of a list, so requests use the version of an object.
     let made = talk.post(MAPS, &map("mark", &json!({})));
     let mark = made["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
     assert!(version.parse::<u64>().is_ok(), "{list}");
@@ -131,7 +131,7 @@ fn pages(talk: &mut Talk) {
         }
         query = format!("limit=3&continue={}", token.replace('=', "%3D"));
     }
-    // What was there when the first page was read is in the others, too.
+    // Later pages show the state at the time of the first page.
     let first = talk.viewed("GET", &format!("{REVISIONS}?limit=1&labelSelector=app"), "", "", page);
     let token = first["metadata"]["continue"].as_str().unwrap_or_default().replace('=', "%3D");
     talk.delete(&format!("{REVISIONS}/l2"), &Value::Null);

@@ -1,10 +1,9 @@
-//! The sandbox answers as the API server does: the same raw requests to both, and every answer compared.
+//! The sandbox answers as the API server does: both get the same raw requests, and every answer is compared.
 //!
-//! A script is code that talks to one ground. It runs once on the control plane and once on a sandbox, in a
-//! namespace of the same name, and what was answered is compared request by request, with nothing expected
-//! beforehand: what the control plane says is right. `normal` decides which parts of an answer are nobody's
-//! decision and are made alike first. What the sandbox does not serve (its module documentation says what)
-//! is in no script.
+//! A script is code that sends requests to one ground. It runs once on the control plane and once on a sandbox, in a
+//! namespace of the same name, and the answers are compared request by request, without other expectations: the control
+//! plane is always right. `normal` first equalizes the arbitrary parts of answers. Scripts leave out features that the
+//! sandbox does not serve (see its module documentation).
 
 mod ground;
 mod normal;
@@ -38,10 +37,10 @@ use crate::{Outage, TestFn};
 use ground::Ground;
 use talk::{Exchange, Talk};
 
-/// What is said to a ground.
+/// Requests to a ground.
 type Script = fn(&mut Talk);
 
-/// Every subject, by the name of its test.
+/// All subjects, by the names of their tests.
 pub(crate) const SUBJECTS: [(&str, TestFn); 15] = [
     ("conformance_of_applies", |site| agree(site, "applies", applies::script)),
     ("conformance_of_creations", |site| agree(site, "creations", creations::script)),
@@ -60,12 +59,12 @@ pub(crate) const SUBJECTS: [(&str, TestFn); 15] = [
     ("conformance_of_watches", |site| agree(site, "watches", watches::script)),
 ];
 
-/// What needs a control plane of its own: its server is made to forget.
+/// Subjects that need their own control plane, since they compact its history.
 pub(crate) const FORGETTING: [(&str, Outage); 1] = [("conformance_of_a_forgotten_past", |plane| {
     agree(&plane.env("conformance_of_a_forgotten_past"), "forgotten", forgotten::script);
 })];
 
-/// Fewer requests than this mean that a script has lost its subject.
+/// Fewer requests than this mean that scripts have become incomplete.
 const LEAST: usize = 600;
 
 /// The subjects that agreed, and how many requests they made.
@@ -97,7 +96,7 @@ fn agree(site: &RealEnv, subject: &str, script: Script) {
     }
 }
 
-/// The differences, `-` what the control plane says and `+` what the sandbox says.
+/// The differences, with `-` for the control plane and `+` for the sandbox.
 fn differences(real: &[Exchange], sandbox: &[Exchange]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (at, exchange) in real.iter().enumerate() {

@@ -1,12 +1,12 @@
-//! What is made alike before answers are compared: everything that is nobody's decision.
+//! Equalizes the arbitrary parts of answers before they are compared.
 //!
-//! UIDs and resource versions become ordinals by their first appearance, so that equal stays equal; a version
-//! that is less than one seen before says so. The version of a list is compared by whether it is as late as
-//! everything seen. Times of today, addresses that were allotted, generated suffixes and tokens become
-//! placeholders. Of `managedFields` only what requests wrote is compared, by manager: the sandbox, as its
-//! documentation says, does not follow what controllers create. What a decoder says about a text it cannot read,
-//! which names Go's types and their places, is cut off behind the server's own words. A complaint that the server
-//! repeats because several of its layers look at the same field counts once.
+//! UIDs and resource versions become ordinals in order of first appearance, so that equal values stay equal; a version
+//! that is less than an earlier one is marked. The version of a list is compared by whether it is at least as late as
+//! all versions seen. Current times, allocated addresses, generated suffixes and tokens become placeholders. Of
+//! `managedFields`, only fields written by requests are compared, by manager: the sandbox, as its documentation says,
+//! does not track objects that controllers create. Decoder messages about unreadable text, which name Go types and
+//! positions, are cut off after the server's own words. An error that the server repeats because several of its layers
+//! check the same field counts once.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 
 use super::talk::Exchange;
 
-/// The exchanges of both grounds with all that is arbitrary made alike.
+/// The exchanges of both grounds with arbitrary parts equalized.
 ///
-/// UIDs and versions that stand at the same place and are new on both sides get the same ordinal, so that one
-/// difference is told once and not in everything that follows.
+/// UIDs and versions that appear at the same place and are new on both sides get the same ordinal, so that one
+/// difference is reported once and not in all later exchanges.
 pub(super) fn alike(real: &[Exchange], sandbox: &[Exchange]) -> [Vec<Exchange>; 2] {
     let mut sides = [Names::default(), Names::default()];
     let mut next = 0;
@@ -36,7 +36,7 @@ pub(super) fn alike(real: &[Exchange], sandbox: &[Exchange]) -> [Vec<Exchange>; 
     alike
 }
 
-/// Gives what is new on both sides at the same place the same ordinal.
+/// Assigns the same ordinal to values that are new on both sides at the same place.
 fn meet(sides: &mut [Names; 2], next: &mut usize, field: &str, one: &Value, other: &Value) {
     match (one, other) {
         (Value::Object(map), Value::Object(others)) => {
@@ -72,17 +72,17 @@ fn meet(sides: &mut [Names; 2], next: &mut usize, field: &str, one: &Value, othe
     }
 }
 
-/// The managers of writes that no request of a script made. The sandbox does not follow objects that they create.
+/// The managers of writes other than a script's requests. The sandbox does not follow objects that they create.
 const CONTROLLERS: [&str; 4] = ["kube-controller-manager", "kube-apiserver", "kubelet", "control-plane"];
 
-/// What was seen so far on one side.
+/// The UIDs and versions seen so far on one side.
 #[derive(Default)]
 struct Names {
     uids: HashMap<String, usize>,
     versions: HashMap<u64, String>,
     latest: u64,
     next: usize,
-    /// What a script made up means something by itself; what was answered is known by its place.
+    /// Whether the value is from an answer: a script's own values are compared literally.
     is_answer: bool,
 }
 
@@ -94,7 +94,7 @@ impl Names {
         Exchange { request, said, answer: self.value("", &exchange.answer) }
     }
 
-    /// A version seen for the first time; the next should be a later one.
+    /// Records a version seen for the first time; the next one should be later.
     fn learn(&mut self, number: u64, ordinal: usize) {
         let older = if number < self.latest { ", an older one" } else { "" };
         self.versions.insert(number, format!("<version {ordinal}{older}>"));
@@ -117,7 +117,7 @@ impl Names {
         let is_list = map.get("items").is_some_and(Value::is_array);
         let is_bookmark = map.get("type").is_some_and(|kind| kind == "BOOKMARK");
         let mut alike = Map::new();
-        // Objects before the version of the list or bookmark that they are in.
+        // Objects come before the version of the list or bookmark that contains them.
         for (field, value) in map.iter().filter(|(field, _)| *field != "metadata") {
             let value = if is_bookmark && field == "object" {
                 let mut object = value.clone();
@@ -126,7 +126,7 @@ impl Names {
             } else {
                 self.value(field, value)
             };
-            // Managers own items of lists by their keys.
+            // List items in managed fields are identified by their keys.
             let field = if field.starts_with("k:") { self.text(field) } else { field.clone() };
             alike.insert(field, value);
         }
@@ -177,7 +177,7 @@ impl Names {
         Value::Object(alike)
     }
 
-    /// The version of a list or bookmark, which other namespaces move as well, by how late it is.
+    /// Replaces the version of a list or bookmark, which other namespaces also change, with how late it is.
     fn summarise(&mut self, object: &mut Value) {
         let Some(Value::String(version)) = object.pointer_mut("/metadata/resourceVersion") else { return };
         let Ok(number) = version.parse::<u64>() else { return };
@@ -203,7 +203,7 @@ impl Names {
         }
     }
 
-    /// A request line, in which a version or, at its end, a token may stand.
+    /// A request line, which may contain a version or end with a token.
     fn request(&mut self, text: &str) -> String {
         let token = text.split_once("continue=").filter(|(_, token)| !token.starts_with("nonsense"));
         let text = &token.map_or(text.to_owned(), |(before, _)| format!("{before}continue=<token>"));
@@ -222,10 +222,10 @@ impl Names {
         self.versions[&number].clone()
     }
 
-    /// Messages: versions stand in brackets, and a decoder's words come last.
+    /// A message: versions are in brackets, and decoder messages come last.
     fn message(&mut self, text: &str) -> String {
         let text = self.text(&without_decoder(text));
-        // How far a server is or remembers is its own business.
+        // The server's latest and oldest known versions are arbitrary.
         for mark in ["too old resource version: ", "Too large resource version: "] {
             if let Some(at) = text.find(mark) {
                 return format!("{}<asked> <present>", &text[..at + mark.len()]);
@@ -267,7 +267,7 @@ impl Names {
     }
 }
 
-/// A message without what a decoder says of a text, and without a whole patched object.
+/// A message without a decoder's message and without a whole patched object.
 fn without_decoder(text: &str) -> String {
     const STRICT: &str = "strict decoding error: ";
     let marks = [
@@ -295,7 +295,7 @@ fn without_decoder(text: &str) -> String {
 
 const UID_LENGTH: usize = 36;
 
-/// Those that scripts make up begin with ones and stay.
+/// The scripts' own UIDs begin with ones, and are kept.
 fn is_uid(text: &str, at: usize) -> bool {
     text.get(at..at + UID_LENGTH).is_some_and(|word| {
         !word.starts_with("11111111")
@@ -306,7 +306,7 @@ fn is_uid(text: &str, at: usize) -> bool {
     })
 }
 
-/// Whether a text is a time of these days; those in scripts are long ago.
+/// Whether a text is a current time; times in scripts are long past.
 fn is_today(text: &str) -> bool {
     text.parse::<jiff::Timestamp>().is_ok() && *text >= *"2025"
 }

@@ -1,4 +1,4 @@
-//! Patches: the four formats, what they may not touch, and how each is refused.
+//! Patches: the four formats, immutable fields, and the errors of each.
 
 use serde_json::{Value, json};
 

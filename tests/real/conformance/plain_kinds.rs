@@ -1,4 +1,4 @@
-//! The kinds that no rollout drives: what is filled in, what is refused, and what a deletion answers.
+//! The kinds that are not rolled out in batches: defaults, validation errors, and answers to deletions.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn life(talk: &mut Talk, path: &str, name: &str, body: &Value, change: &Value) {
     talk.delete(&format!("{path}/missing-{name}"), &Value::Null);
 }
 
-/// Asks for a creation that is not stored.
+/// Creates an object in a dry run.
 fn attempt(talk: &mut Talk, path: &str, body: &Value) {
     let mut body = body.clone();
     body["metadata"] = json!({"name": "attempt"});
@@ -214,7 +214,7 @@ fn traffic(talk: &mut Talk) {
 }
 
 fn sizes(talk: &mut Talk) {
-    // Of a kind that nothing scales, so that no controller writes a status.
+    // The target's kind does not exist, so that no controller writes a status.
     let target = json!({"apiVersion": "example.com/v1", "kind": "Nothing", "name": "one"});
     let spec = |fields: &Value| {
         let mut spec = json!({"scaleTargetRef": target, "maxReplicas": 3});
@@ -236,7 +236,7 @@ fn sizes(talk: &mut Talk) {
     }
     attempt(talk, OLD_SCALERS, &spec(&json!({"targetCPUUtilizationPercentage": 50})));
     attempt(talk, OLD_SCALERS, &spec(&json!({})));
-    // Stored ones get a status, which the sandbox leaves out.
+    // Stored budgets get a status, which the sandbox omits.
     attempt(talk, BUDGETS, &json!({"spec": {"minAvailable": 1}}));
     for spec in [
         json!({"minAvailable": -1}),

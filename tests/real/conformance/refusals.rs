@@ -1,4 +1,4 @@
-//! What is invalid, kind by kind: every complaint, its field and its words.
+//! Validation errors of each kind, with their fields and messages.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub(super) fn script(talk: &mut Talk) {
     strategies(talk);
 }
 
-/// A body with something else at a JSON pointer; null takes it away.
+/// A body with another value at a JSON pointer; null removes it.
 fn with(mut body: Value, pointer: &str, value: Value) -> Value {
     let (parent, field) = pointer.rsplit_once('/').unwrap();
     let parent = body.pointer_mut(parent).unwrap();
@@ -46,7 +46,7 @@ fn maps(talk: &mut Talk) {
             ("/binaryData", json!({"a": "not base64!"})),
             ("/metadata/labels", json!({"a": "x".repeat(64)})),
             ("/metadata/labels", json!({"x y": "z"})),
-            // One complaint at a time: the server goes through maps in any order.
+            // Each body has one error, since the server iterates over maps in random order.
             ("/metadata/labels", json!({"ok": "-bad-"})),
             ("/metadata/labels", json!({"Bad.Prefix_/x": "z"})),
             ("/metadata/labels", json!({"/x": "z"})),

@@ -1,4 +1,4 @@
-//! Replacing: versions, identity, and what a PUT to nothing does.
+//! Replacing: versions, identity, and a PUT to a missing object.
 
 use serde_json::{Value, json};
 

@@ -1,10 +1,9 @@
-//! What a Deployment goes through: the order of its states, as a watch tells of them.
+//! The states of a Deployment in order, as seen by a watch.
 //!
-//! A controller may write its status once or twice where another look came in between, and how many pods get
-//! ready between two looks is a matter of milliseconds; so is whether the condition Progressing still speaks of the
-//! new ReplicaSet when pods are counted for the first time, or already of the count. So two things are compared: the
-//! whole of every state of rest, and of the way there what no timing decides: which generation was seen, how each
-//! condition changed, and that no count went past its bounds or back.
+//! Timing decides how often a controller writes its status, how many pods become ready between two syncs, and whether
+//! the condition Progressing still mentions the new ReplicaSet when pods are first counted. Therefore two things are
+//! compared: every state of rest as a whole, and those aspects of the transitions that do not depend on timing: the
+//! observed generations, the changes of each condition, and that no count leaves its bounds or goes back.
 
 use serde_json::{Value, json};
 
@@ -54,7 +53,7 @@ pub(super) fn script(talk: &mut Talk) {
     }
 }
 
-/// Changes the Deployment; in the answer, its status is that of whichever moment.
+/// Changes the Deployment; the status in the answer depends on timing, and is not compared.
 fn changed(talk: &mut Talk, kind: &str, body: &Value) {
     talk.viewed("PATCH", &format!("{DEPLOYMENTS}/web"), kind, &body.to_string(), without_status);
 }
@@ -80,7 +79,7 @@ fn condition<'a>(deployment: &'a Value, kind: &str) -> &'a Value {
     conditions.into_iter().find(|condition| condition["type"] == kind).unwrap_or(&Value::Null)
 }
 
-/// All pods are of the newest template, and the controller has said so.
+/// All pods have the newest template, and the status shows it.
 fn is_complete(deployment: &Value) -> bool {
     let size = deployment["spec"]["replicas"].as_i64().unwrap_or_default();
     let counts = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"];
@@ -91,7 +90,7 @@ fn is_complete(deployment: &Value) -> bool {
         && condition(deployment, "Available")["status"] == "True"
 }
 
-/// A pod of the newest template is there and is not ready.
+/// A pod with the newest template exists and is not ready.
 fn is_stuck(deployment: &Value) -> bool {
     is_seen(deployment)
         && count(deployment, "updatedReplicas") == 1
@@ -102,7 +101,7 @@ fn is_paused(deployment: &Value) -> bool {
     is_seen(deployment) && condition(deployment, "Progressing")["reason"] == "DeploymentPaused"
 }
 
-/// Reads events until a state is reached or the object is gone, and notes what they have to tell.
+/// Reads events until a state is reached or the object is deleted, and records the compared aspects.
 fn passes(talk: &mut Talk, events: &mut Events, name: &str, is_over: fn(&Value) -> bool) {
     let mut told: Vec<Value> = Vec::new();
     let mut kinds = Vec::new();
@@ -131,7 +130,7 @@ fn passes(talk: &mut Talk, events: &mut Events, name: &str, is_over: fn(&Value) 
     talk.note(name, way);
 }
 
-/// What a view of the states was, one after another, without repetitions.
+/// The values of a view of the states in order, without repetitions.
 fn changes(told: &[Value], view: fn(&Value) -> Value) -> Vec<Value> {
     let mut seen: Vec<Value> = told.iter().map(view).collect();
     seen.dedup();

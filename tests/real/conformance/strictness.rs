@@ -1,4 +1,4 @@
-//! Fields that a kind does not have, or that are there twice: dropped, warned of, or refused.
+//! Unknown and duplicate fields: dropped, reported in a warning, or rejected.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Talking to a ground: requests as they are, and a record of what was asked and answered.
+//! Sends raw requests to a ground, and records requests and answers.
 
 use std::time::Duration;
 
@@ -24,10 +24,10 @@ pub(super) const MERGE: &str = "application/merge-patch+json";
 pub(super) const STRATEGIC: &str = "application/strategic-merge-patch+json";
 pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
-/// What never comes is told after this long. Nothing waits that long where both grounds agree.
+/// The time after which a missing event is reported. If both grounds agree, no event takes that long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One request and what became of it.
+/// A request and its answer.
 #[derive(Debug, Clone)]
 pub(super) struct Exchange {
     pub(super) request: String,
@@ -36,7 +36,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// All of it to read and to compare.
+    /// The whole exchange as text, to be read and compared.
     pub(super) fn text(&self) -> String {
         let body = serde_json::to_string_pretty(&self.said).unwrap();
         let answer = serde_json::to_string_pretty(&self.answer).unwrap();
@@ -54,7 +54,7 @@ pub(super) struct Talk<'a> {
     requests: usize,
 }
 
-/// A watch under way.
+/// An open watch.
 pub(super) struct Events {
     name: String,
     lines: Option<Stream>,
@@ -78,7 +78,7 @@ impl<'a> Talk<'a> {
         &self.exchanges
     }
 
-    /// How many requests there were whose answers are compared.
+    /// The number of requests whose answers are compared.
     pub(super) fn requests(&self) -> usize {
         self.requests
     }
@@ -109,12 +109,12 @@ impl<'a> Talk<'a> {
         self.viewed("DELETE", path, JSON, &text, Value::clone)
     }
 
-    /// A request of any kind, as it is.
+    /// Sends a raw request with any method and content type.
     pub(super) fn raw(&mut self, method: &str, path: &str, kind: &str, body: &str) -> Value {
         self.viewed(method, path, kind, body, Value::clone)
     }
 
-    /// A request of whose answer only a part is compared. Gives the whole body.
+    /// Sends a request with only a part of its answer compared; returns the whole body.
     pub(super) fn viewed(&mut self, method: &str, path: &str, kind: &str, body: &str, view: View) -> Value {
         self.requests += 1;
         let (mut answer, whole) = self.asked(method, path, kind, body);
@@ -125,7 +125,7 @@ impl<'a> Talk<'a> {
         whole
     }
 
-    /// Asks without comparing, to learn when something has come to rest.
+    /// Sends a request whose answer is not compared, for example to see whether an object is at rest.
     pub(super) fn unheard(&self, method: &str, path: &str, kind: &str, body: &Value) -> Value {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         self.asked(method, path, kind, &text).1
@@ -162,7 +162,7 @@ impl<'a> Talk<'a> {
         self.ground.client.send(request).await.unwrap()
     }
 
-    /// Begins to watch. How the request was answered is compared here, and its events as they are read.
+    /// Opens a watch. The answer to the request is compared here, and the events as they are read.
     pub(super) fn watch(&mut self, path: &str, query: &str) -> Events {
         let uri = if query.is_empty() {
             format!("{path}?watch=true")
@@ -199,26 +199,26 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// The next events of a watch.
+    /// Reads the next events of a watch.
     pub(super) fn told(&mut self, events: &mut Events, count: usize) -> Vec<Value> {
         let told: Vec<Value> = (0..count).map(|_| self.next(events)).collect();
         self.note(&events.name.clone(), json!(told));
         told
     }
 
-    /// Events up to the end of a watch.
+    /// Reads all events up to the end of a watch.
     pub(super) fn told_to_the_end(&mut self, events: &mut Events) {
         let told: Vec<Value> =
             std::iter::from_fn(|| Some(self.next(events)).filter(|event| !event.is_null())).collect();
         self.note(&events.name.clone(), json!(told));
     }
 
-    /// Something that a script found out, to be compared.
+    /// Records a finding of a script, to be compared.
     pub(super) fn note(&mut self, name: &str, found: Value) {
         self.exchanges.push(Exchange { request: name.to_owned(), said: Value::Null, answer: found });
     }
 
-    /// Waits, by watching, until an object is as wanted; how it is then is compared.
+    /// Waits, with a watch, until an object satisfies `wanted`; its state is then compared.
     pub(super) fn until(&mut self, collection: &str, name: &str, wanted: fn(&Value) -> bool) -> Value {
         let mut events = self.listen(collection, &format!("fieldSelector=metadata.name%3D{name}"));
         loop {
@@ -231,7 +231,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Waits, by watching, until an object is gone.
+    /// Waits, with a watch, until an object is deleted.
     pub(super) fn until_gone(&self, collection: &str, name: &str) {
         let list = self.unheard("GET", collection, "", &Value::Null);
         let items = list["items"].as_array().unwrap();
@@ -244,19 +244,19 @@ impl<'a> Talk<'a> {
         while self.next(&mut events)["type"] != "DELETED" {}
     }
 
-    /// Opens a watch of which nothing is compared.
+    /// Opens a watch whose events are not compared.
     fn listen(&self, collection: &str, query: &str) -> Events {
         let uri = format!("{collection}?watch=true&{query}");
         let response = self.ground.runtime.block_on(self.response("GET", &uri, "", ""));
         Events { name: format!("WATCH {uri}"), lines: Some(lines(response)), last: Value::Null }
     }
 
-    /// Scripts the kubelet.
+    /// Sets the kubelet's rules.
     pub(super) fn script(&self, rules: &str) {
         self.ground.script(rules);
     }
 
-    /// Lets the server forget what was before now.
+    /// Compacts the server's history up to now.
     pub(super) fn forget(&self) {
         self.ground.forget();
     }

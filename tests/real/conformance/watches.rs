@@ -1,6 +1,6 @@
-//! Watches: what they begin with, what they tell and in which order, and how they end.
+//! Watches: their first events, the order of events, and their end.
 //!
-//! That nothing else was told is seen by what is told next.
+//! The next event shows that there was no other event before it.
 
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ fn order(talk: &mut Talk) {
     talk.told(&mut events, 7);
 }
 
-/// Objects that begin and cease to match come and go.
+/// Objects that begin or cease to match appear as added or deleted.
 fn matching(talk: &mut Talk) {
     let mark = changed(talk, "first", "4");
     let mut events = talk.watch(MAPS, &format!("resourceVersion={mark}&labelSelector=tier%3Dfront"));

@@ -25,7 +25,7 @@ spec:
               - replicas: 3
 ";
 
-/// The page's CloneSet part, with its slips read as they were meant.
+/// The CloneSet part of the documentation page, with its mistakes corrected.
 pub(crate) fn seed_walk(env: &RealEnv) {
     crate::seed::install_views(env);
     for (revision, version) in [("v1", "4.0.3"), ("v2", "5.0.2")] {
@@ -37,7 +37,7 @@ pub(crate) fn seed_walk(env: &RealEnv) {
         assert_eq!(without_ages(&ran.stdout).lines().nth(1).unwrap(), row);
         let table = env.table(&["rollouts.standard.oam.dev", "clonset-server"]);
         assert_eq!(table.lines().nth(1).unwrap(), row, "kubectl get rollout");
-        // The page is from before Kruise printed UPDATED_AVAILABLE.
+        // The page is older than Kruise's column UPDATED_AVAILABLE.
         let columns = "custom-columns=NAME:.metadata.name,DESIRED:.spec.replicas,UPDATED:.status.updatedReplicas,\
                        UPDATED_READY:.status.updatedReadyReplicas,READY:.status.readyReplicas,TOTAL:.status.replicas";
         assert_eq!(

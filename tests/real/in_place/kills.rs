@@ -1,4 +1,4 @@
-//! Killed at any moment, and simply run again.
+//! Runs that are killed at any moment, and rerun.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use crate::in_place::{applied, images};
 use crate::real_env::{RealEnv, pass};
 use crate::support::manifest::{application, web};
 
-/// Upgrades back and forth; each is killed some time after it began and then run again. The times are spread
-/// evenly over what a whole run takes.
+/// Upgrades back and forth; each is killed some time after its start and then rerun. The times are spread evenly over
+/// the duration of a whole run.
 fn killed(env: &RealEnv, kind: &'static str, step: u64) {
     applied(env, &web(1, 5).of(kind).batches(&["2", "3"]), "5 5 5 rolloutSucceed");
     for round in 0..30_u64 {

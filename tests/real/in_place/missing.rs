@@ -1,4 +1,4 @@
-//! Clusters on which CloneSets do not work.
+//! Clusters without working CloneSets.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::in_place::apply;
 use crate::real_env::RealEnv;
 use crate::support::manifest::web;
 
-/// Without Kruise nothing is written; with its definitions but without its controller, the run says so.
+/// Without Kruise, nothing is written; with its definitions but without its controller, the run reports that.
 pub(crate) fn without_kruise(plane: &ControlPlane) {
     let env = plane.env("without_kruise");
     let component = web(1, 2).of("cloneset-service").batches(&["2"]);
@@ -31,8 +31,8 @@ pub(crate) fn without_kruise(plane: &ControlPlane) {
     assert!(refused.stderr.contains("kubectl get pods -n kruise-system"), "{refused:#?}");
 }
 
-/// As later releases have it when their manager is away: objects are kept in another version than is asked for,
-/// and nobody translates.
+/// As in later releases while their manager is down: objects are stored in another version than requested, and the
+/// conversion webhook is missing.
 fn break_the_conversion(env: &RealEnv) {
     let mut definition = definition(env);
     let versions = definition["spec"]["versions"].as_array_mut().unwrap();

@@ -29,7 +29,7 @@ pub(crate) const TESTS: [(&str, TestFn); 11] = [
     ("all_types_side_by_side", stateful_sets::side_by_side),
 ];
 
-/// Tests with a control plane of their own.
+/// Tests with their own control planes.
 pub(crate) const OWN: [(&str, OwnStory); 1] = [("cloneset_without_kruise", without_kruise)];
 
 /// Applies the application `shop` with this component.
@@ -56,12 +56,12 @@ fn rows(table: &str) -> Vec<String> {
     table.lines().skip(1).map(row).collect()
 }
 
-/// A jsonpath of the object.
+/// The value at a JSONPath of the object.
 fn field(env: &RealEnv, kind: &str, path: &str) -> String {
     env.kubectl(&["get", kind, "web", "-o", &format!("jsonpath={{{path}}}")])
 }
 
-/// Images of the pods, sorted, with how many have them.
+/// The images of the pods, sorted, with the number of pods for each.
 fn images(env: &RealEnv) -> Vec<(String, usize)> {
     let path = "jsonpath={range .items[*]}{.spec.containers[0].image}{\"\\n\"}{end}";
     let pods = env.kubectl(&["get", "pods", "-l", "app.oam.dev/component=web", "-o", path]);
@@ -72,8 +72,8 @@ fn images(env: &RealEnv) -> Vec<(String, usize)> {
     counts.into_iter().collect()
 }
 
-/// The way that both kinds go: gate and continue, rollback, another size, revert and a third revision in
-/// mid-rollout, growth and shrinking with an upgrade.
+/// The steps for both kinds: gate and continue, rollback, another size, revert and a third revision in mid-rollout,
+/// growth and shrinking with an upgrade.
 fn turns(env: &RealEnv, kind: &'static str, resource: &str) {
     let at = |version, size, batches: &[&str]| web(version, size).of(kind).batches(batches);
     let gate = |component: Component| component.partition(0);
@@ -85,7 +85,7 @@ fn turns(env: &RealEnv, kind: &'static str, resource: &str) {
     assert_eq!(images(env), [("web:1".to_owned(), 3), ("web:2".to_owned(), 2)]);
     applied(env, &at(2, 5, &["2", "3"]), "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(2, 5));
-    // Back, and back again in mid-rollout.
+    // A rollback, and another one in mid-rollout.
     applied(env, &at(2, 5, &["2", "3"]).rollout("targetRevision: web-v1"), "5 5 5 rolloutSucceed");
     assert_eq!(shape(), all(1, 5));
     applied(env, &gate(at(2, 5, &["2", "3"])), "5 2 2 rollingInBatches");
@@ -110,7 +110,7 @@ fn turns(env: &RealEnv, kind: &'static str, resource: &str) {
     assert!(again.stderr.contains("nothing to do"), "{again:#?}");
 }
 
-/// The controllers take ControllerRevisions that match a selector for their own history, and remove them.
+/// The controllers treat ControllerRevisions that match a selector as their own history, and remove them.
 fn no_controller_adopts_a_revision(env: &RealEnv) {
     let path = "jsonpath={range .items[*]}{.metadata.name} {.metadata.ownerReferences[*].kind}{\"\\n\"}{end}";
     let found =

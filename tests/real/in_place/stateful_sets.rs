@@ -8,7 +8,7 @@ pub(crate) fn turns(env: &RealEnv) {
     super::turns(env, "statefulset", "statefulset");
 }
 
-/// A broken pod stays where it is when its template goes back, and an ordered StatefulSet waits for it.
+/// A broken pod stays when its template is reverted, and an ordered StatefulSet waits for it.
 pub(crate) fn a_broken_pod_blocks(env: &RealEnv) {
     env.script(&format!("- {{image: 'web:2', fail: CrashLoopBackOff, log: boom}}\n{QUICK}"));
     applied(env, &web(1, 3).of("statefulset").batches(&["3"]), "3 3 3 rolloutSucceed");
@@ -25,7 +25,7 @@ pub(crate) fn a_broken_pod_blocks(env: &RealEnv) {
     assert_eq!(images(env), [("web:1".to_owned(), 3)]);
 }
 
-/// Only an event says that its pods cannot be created.
+/// Only an event shows that its pods cannot be created.
 pub(crate) fn a_quota_is_reported(env: &RealEnv) {
     env.kubectl(&["create", "quota", "few", "--hard=pods=1"]);
     let late = apply(env, &web(1, 3).of("statefulset").batches(&["3"]), &["--batch-timeout", "4s"]);

@@ -1,4 +1,4 @@
-//! `kill -9`, some time after the start or once so many requests were answered, and the same command again.
+//! `kill -9`, some time after the start or after a number of answered requests, and the same command again.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -24,10 +24,10 @@ const TYPES: [(&str, bool); 6] = [
     ("webservice", true),
 ];
 
-/// How often the audit log is read at most until a request is in it.
+/// The maximum number of reads of the audit log until it contains a request.
 const MAX_READS: usize = 20_000;
 
-/// A kill in an upgrade, a return to the version before, a scale or a first release, and the rerun.
+/// A kill during an upgrade, a return to the previous version, a scale or a first release, and the rerun.
 pub(super) fn play(plane: &ControlPlane, seed: u64, tally: &Tally) {
     let mut rng = Rng(seed);
     let env = RealEnv::open(plane, &format!("kill-{seed}"));
@@ -67,14 +67,14 @@ fn killed(env: &RealEnv, rng: &mut Rng, wanted: &Component, tally: &Tally) {
         await_request(env, from, 1 + rng.below(40) as usize, &mut child);
         tally.at_a_request.fetch_add(1, Ordering::Relaxed);
     }
-    // It may have ended before.
+    // It may have ended already.
     child.kill().ok();
     let is_killed = child.wait().unwrap().code().is_none();
     tally.kills.fetch_add(u64::from(is_killed), Ordering::Relaxed);
     applied(env, wanted);
 }
 
-/// Waits until the server has answered so many requests of the process, or until it has ended.
+/// Waits until the server has answered this many requests of the process, or until it has ended.
 fn await_request(env: &RealEnv, from: u64, number: usize, child: &mut Child) {
     let mut log = File::open(env.plane.audit()).unwrap();
     log.seek(SeekFrom::Start(from)).unwrap();
@@ -99,7 +99,7 @@ fn is_of(line: &[u8], namespace: &str) -> bool {
         && entry["userAgent"].as_str().is_some_and(|agent| agent.starts_with("rollout"))
 }
 
-/// A rerun has to succeed, have the size and the image, and leave nothing to do.
+/// Checks that a rerun succeeds with the wanted size and image, and that another one has nothing to do.
 fn applied(env: &RealEnv, wanted: &Component) {
     let arguments = arguments(env, wanted);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -1,10 +1,9 @@
-//! Faults in numbers, by a documented command and not in CI: races, kills and outages, until there were as many as
-//! asked for or the time is over.
+//! Faults in large numbers, run by hand and not in CI: races, kills and outages, up to the given number or time.
 //!
 //! * `ROLLOUT_REAL_RACES=200 ROLLOUT_REAL_KILLS=200 ROLLOUT_REAL_OUTAGES=50 cargo test --test real`
-//! * `ROLLOUT_REAL_MINUTES=60 cargo test --test real` plays all three for so long.
+//! * `ROLLOUT_REAL_MINUTES=60 cargo test --test real` plays all three for this long.
 //!
-//! `ROLLOUT_REAL_FROM` is the first seed. What was played, and each failure with its seed, is printed.
+//! `ROLLOUT_REAL_FROM` is the first seed. The number of played rounds, and each failure with its seed, are printed.
 
 mod kills;
 mod outages;
@@ -20,22 +19,22 @@ use std::time::{Duration, Instant};
 use crate::build::{self, Cluster};
 use crate::control_plane::ControlPlane;
 
-/// How many namespaces are played in at a time.
+/// The number of namespaces in use at a time.
 const AT_A_TIME: usize = 3;
 
-/// What was asked for.
+/// The requested faults.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked {
     races: u64,
     kills: u64,
     outages: u64,
-    /// For how long all three are played, instead of by number.
+    /// The time to play all three, instead of numbers.
     lasting: Option<Duration>,
     from: u64,
 }
 
 impl Asked {
-    /// What the environment asks for, if it does.
+    /// The request of the environment variables, if any.
     pub(crate) fn by_environment() -> Option<Self> {
         let number = |name| build::variable(name).map(|text| text.parse::<u64>().unwrap());
         let (races, kills) = (number("ROLLOUT_REAL_RACES"), number("ROLLOUT_REAL_KILLS"));
@@ -59,13 +58,13 @@ enum Kind {
     Outage,
 }
 
-/// What was played.
+/// The number of played rounds.
 #[derive(Default)]
 struct Tally {
     races: AtomicU64,
     /// The processes in them.
     processes: AtomicU64,
-    /// Those that were stopped until their Lease had run out, and continued.
+    /// Those that were stopped until their Lease had expired, and then continued.
     stopped: AtomicU64,
     kills: AtomicU64,
     /// Those among them at a chosen request.
@@ -74,7 +73,7 @@ struct Tally {
     failures: Mutex<Vec<String>>,
 }
 
-/// Who is asked for the next seed of a kind.
+/// Hands out the next seed of a kind.
 struct Schedule {
     asked: Asked,
     begun: Instant,
@@ -98,7 +97,7 @@ impl Schedule {
     }
 }
 
-/// Plays what was asked for, and prints the record.
+/// Plays the requested faults, and prints the record.
 #[expect(clippy::disallowed_methods, reason = "people wait for so long")]
 pub(crate) fn run(cluster: &Cluster, asked: Asked) -> ExitCode {
     let Cluster::Own(program) = cluster else {
@@ -139,7 +138,7 @@ pub(crate) fn run(cluster: &Cluster, asked: Asked) -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Plays races and kills by turns.
+/// Plays races and kills in turn.
 fn beside_others(plane: &ControlPlane, schedule: &Schedule, tally: &Tally) {
     let mut is_over = [false, false];
     while is_over != [true, true] {

@@ -1,4 +1,4 @@
-//! A part of the control plane is away or stands still for seconds while several runs are under way.
+//! A part of the control plane is down or stopped for seconds while several runs are in progress.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::support::child::Child;
 use crate::support::manifest::{application, component};
 use crate::support::random::Rng;
 
-/// How many runs are under way.
+/// The number of runs.
 const RUNS: u32 = 3;
 
-/// What becomes of which part.
+/// The faults, each with the part that it strikes.
 const OUTAGES: [(&str, &str); 5] = [
     ("kill", "apiserver"),
     ("stop", "apiserver"),
@@ -20,7 +20,7 @@ const OUTAGES: [(&str, &str); 5] = [
     ("kill", "controllers"),
 ];
 
-/// One outage: each run goes to its end by itself.
+/// Plays one outage: each run finishes by itself.
 pub(super) fn play(plane: &ControlPlane, seed: u64) {
     let mut rng = Rng(seed);
     let runs: Vec<(RealEnv, Child)> = (0..RUNS)
@@ -34,7 +34,7 @@ pub(super) fn play(plane: &ControlPlane, seed: u64) {
             let second = apply(&env, 2);
             let arguments: Vec<&str> = second.iter().map(String::as_str).collect();
             let mut child = env.start(&arguments);
-            // A command that has not had an answer yet soon gives up.
+            // A command gives up soon if it has not received an answer yet.
             assert!(child.lines(2), "it ends before it begins");
             (env, child)
         })
@@ -49,7 +49,7 @@ pub(super) fn play(plane: &ControlPlane, seed: u64) {
         _ => plane.part("start", part),
     }
     plane.part("wait", part);
-    // Kubernetes' own controllers would stay away for ever longer.
+    // Kubernetes' own controllers would wait longer and longer before each retry.
     if part != "controllers" {
         plane.part("wait", "apiserver");
         plane.part("kill", "controllers");

@@ -1,4 +1,4 @@
-//! Two to five processes at the same component at the same time, with different commands.
+//! Two to five processes that run different commands on the same component at the same time.
 
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
@@ -19,13 +19,13 @@ use crate::support::random::Rng;
 use crate::support::rules::{self, Circumstances};
 use crate::support::test_cluster::{BYSTANDER, TestCluster};
 
-/// How a process may end: it did it, its pods were not ready in time, it was refused, or it was overtaken.
+/// The possible exit codes: success, pods not ready in time, refused, or overtaken.
 const ENDS: [i32; 4] = [0, 3, 4, 5];
 
 /// Longer than a Lease is valid.
 const STOPPED_FOR: Duration = Duration::from_secs(20);
 
-/// Longer than any process takes, deadlines included.
+/// Longer than any process takes, including deadlines.
 const MOST: Duration = Duration::from_secs(240);
 
 /// A command of a race.
@@ -33,18 +33,18 @@ struct Racer {
     identity: String,
     after: Duration,
     arguments: Vec<String>,
-    /// When after its start it is stopped, until its Lease has run out.
+    /// The time after its start when it is stopped, until its Lease has expired.
     stopped_after: Option<Duration>,
 }
 
-/// Plays one race; afterwards a last manifest goes through, and leaves nothing to do.
+/// Plays one race; afterwards, a last manifest succeeds, and a rerun has nothing to do.
 pub(super) fn play(plane: &ControlPlane, seed: u64, tally: &Tally) {
     let mut rng = Rng(seed);
     let pods = format!("- {{image: '*', readyAfter: {}ms}}\n", 30 + rng.below(700));
     let namespace = format!("race-{seed}");
     in_real_time(async {
         let cluster = TestCluster::on(RealBackend::open(plane, &namespace, &pods).await).await;
-        // It has a folder for the manifests.
+        // Used for its folder for manifests.
         let env = RealEnv::open(plane, &format!("race-{seed}-files"));
         let racers = racers(&mut rng, &env);
         if !rng.one_in(5) {
@@ -59,7 +59,7 @@ pub(super) fn play(plane: &ControlPlane, seed: u64, tally: &Tally) {
         for (racer, (code, said)) in racers.iter().zip(&ends) {
             assert!(ENDS.contains(code), "{:?} ended with {code}: {said}", racer.arguments);
         }
-        // A component that nobody has paused, or that is not there, is no failure.
+        // It is no failure if the component is not paused or does not exist.
         run(&env, &namespace, "last", &["resume", "web"]).await;
         let last = manifest(&env, &[web(9, 3)]);
         let (code, said) = run(&env, &namespace, "last", &["apply", &last]).await;
@@ -130,7 +130,7 @@ fn arguments(rng: &mut Rng, env: &RealEnv) -> Vec<String> {
     line.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// Runs a command to its end: its exit code, and what it said.
+/// Runs a command to its end; returns its exit code and output.
 async fn run(env: &RealEnv<'_>, namespace: &str, identity: &str, arguments: &[&str]) -> (i32, String) {
     let racer = Racer {
         identity: identity.to_owned(),
@@ -147,7 +147,7 @@ async fn race(env: &RealEnv<'_>, namespace: &str, racer: &Racer) -> (i32, String
     if arguments[0] != "pause" {
         arguments.extend(["--lock-timeout", "60s"]);
     }
-    // A run that somebody pauses waits for so long.
+    // A paused run waits for this long.
     if !["pause", "delete"].contains(&arguments[0]) {
         arguments.extend(["--batch-timeout", "40s", "--timeout", "90s"]);
     }
@@ -158,7 +158,7 @@ async fn race(env: &RealEnv<'_>, namespace: &str, racer: &Racer) -> (i32, String
     let stopping = async {
         let Some(after) = racer.stopped_after else { return };
         sleep(after).await;
-        // It may have ended.
+        // It may have ended already.
         if kill_process(process, Signal::STOP).is_ok() {
             sleep(STOPPED_FOR).await;
             kill_process(process, Signal::CONT).ok();

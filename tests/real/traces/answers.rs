@@ -1,6 +1,7 @@
-//! What both backends answer to raw requests about CloneSets and StatefulSets: code, reason, message and what is kept.
+//! The answers of both backends to raw requests about CloneSets and StatefulSets: code, reason, message and stored
+//! fields.
 //!
-//! Everything is asked of a kind that no controller has acted upon yet, or that has come to rest.
+//! All requests are about objects that no controller has acted upon yet, or that are at rest.
 
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -86,7 +87,7 @@ fn clone_set_asks() -> Vec<Ask> {
         ("POST", "", JSON, odd),
         ("POST", "", JSON, bare),
         ("POST", "", JSON, mistyped),
-        // Not kept: one without a size ends the whole controller.
+        // Not stored: an object without a size crashes the controller.
         (
             "POST",
             "?dryRun=All",
@@ -99,7 +100,7 @@ fn clone_set_asks() -> Vec<Ask> {
         ("PATCH", "/web", MERGE, json!({"spec": {"selector": null}})),
         ("PUT", "/web", JSON, workload(version, "CloneSet", "web")),
         ("PATCH", "/web/status", MERGE, json!({"metadata": {"labels": {"a": "b"}}, "spec": {"replicas": 5}})),
-        // The others are named, too: who knows whether the controller has been there yet.
+        // The others are named too, since the controller may or may not have added its own yet.
         (
             "PATCH",
             "/web/status",
@@ -159,7 +160,7 @@ async fn told(client: &kube::Client, path: &str, asks: &[Ask]) -> String {
     text
 }
 
-/// An answer without what no two clusters agree about, and without what controllers add at their own time.
+/// An answer without cluster-specific values and without fields that controllers add later.
 fn plain(mut answer: Value) -> Value {
     for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
         if let Some(metadata) = answer.get_mut("metadata").and_then(Value::as_object_mut) {

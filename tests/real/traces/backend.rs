@@ -12,7 +12,7 @@ pub(super) const RULES: &str =
 /// Where a script is played.
 pub(super) struct Backend {
     pub(super) client: kube::Client,
-    /// Time passes in a sandbox only as long as this lives.
+    /// Time passes in a sandbox only while this exists.
     _sandbox: Option<Sandbox>,
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn reverted_midway(env: &RealEnv) {
         vec![
             (create(5, &json!({"type": "InPlaceIfPossible", "maxUnavailable": "100%"})), [5, 5, 5]),
             (upgrade("web:2", 3), [5, 5, 2]),
-            // A larger partition alone brings nothing back.
+            // A larger partition alone reverts no pods.
             (partition(5), [5, 5, 2]),
             (upgrade("web:1", 2), [5, 5, 3]),
             (partition(0), [5, 5, 5]),
@@ -122,7 +122,7 @@ fn broken(env: &RealEnv, strategy: &Value) {
         env,
         vec![
             (create(5, strategy), [5, 5, 5]),
-            // A fifth may be away, so of a batch of two one is tried.
+            // A fifth may be unavailable, so one pod of a batch of two is updated.
             (upgrade("web:bad", 3), [5, 4, 1]),
             (upgrade("web:1", 0), [5, 5, 5]),
             (upgrade("web:bad", 3), [5, 4, 1]),
@@ -159,7 +159,7 @@ pub(crate) fn paused(env: &RealEnv) {
             (create(3, &json!({"maxUnavailable": "100%"})), [3, 3, 3]),
             (pause(true), [3, 3, 3]),
             (upgrade("web:2", 1), [3, 3, 0]),
-            // Sizes are seen to all the same, and what is new is of the new revision beyond the partition.
+            // The size is still adjusted, and new pods beyond the partition have the new revision.
             (resize(5), [5, 5, 2]),
             (pause(false), [5, 5, 4]),
         ],
@@ -228,7 +228,7 @@ pub(crate) fn without_image(env: &RealEnv) {
         env,
         vec![
             (create(4, &json!({})), [4, 4, 4]),
-            // One pod makes way for another that nobody can make.
+            // One pod is removed for another that cannot be created.
             (upgrade("", 2), [3, 3, 0]),
             (upgrade("web:2", 2), [4, 4, 2]),
         ],

@@ -1,8 +1,8 @@
-//! What the real controllers of CloneSets and StatefulSets do, step by step, and the sandbox's after them.
+//! Compares the sandbox's controllers of CloneSets and StatefulSets with the real ones, step by step.
 //!
-//! A trace is what a watch sees of a workload's status between two writes. The same writes are made on the control
-//! plane and in a sandbox, each once the last has led where it should, and both traces must be the same in what does
-//! not depend on time. See `normal` for what that is.
+//! A trace is the sequence of a workload's statuses that a watch sees between two writes. The same writes are made on
+//! the control plane and in a sandbox, each after the previous one has had the expected effect, and both traces must
+//! agree in all aspects that do not depend on time. See `normal` for these.
 
 mod answers;
 mod backend;
@@ -20,11 +20,11 @@ use crate::real_env::RealEnv;
 
 pub(crate) type TestFn = fn(&RealEnv);
 
-/// How often a comparison is made before a difference counts.
+/// The number of comparisons before a difference counts.
 const ATTEMPTS: usize = 3;
 
-/// Makes a comparison. What a rule decides differs each time; what the pace of a busy machine decides, such as a pod
-/// that is ready before its controller has tried again, does not.
+/// Compares the two backends, repeatedly if they differ. A real difference occurs every time; one due to a busy
+/// machine, such as a pod that is ready before its controller has retried, does not.
 pub(crate) fn compare(name: &str, story: TestFn, plane: &ControlPlane) {
     for attempt in 1..=ATTEMPTS {
         let env = plane.env(&format!("{name}_{attempt}"));

@@ -1,10 +1,10 @@
-//! What of a trace does not depend on time.
+//! The aspects of a trace that do not depend on time.
 //!
-//! Kept are: the first status that has seen the write; where `currentRevision` changes, with the number of pods and
-//! of updated ones then; the turning points of every count, i.e. how far it fell and rose, and how often; and the
-//! status at the end. Lost is how many steps a fall or rise took, and which of two counts moved first: pods that are
-//! made together get ready one after the other or at once, as it happens. Revisions become letters in the order in
-//! which they appear.
+//! The following is kept: the first status that reflects the write; each change of `currentRevision`, with the number
+//! of pods and of updated ones at that time; the turning points of every count, i.e. how far it fell and rose, and how
+//! often; and the final status. The number of steps in a fall or rise is dropped, as is which of two counts changed
+//! first: pods that are created together may become ready one after the other or at once. Revisions become letters in
+//! the order in which they appear.
 
 use super::play::RequestInfo;
 
@@ -34,7 +34,7 @@ fn lettered(trace: &[RequestInfo]) -> Vec<RequestInfo> {
     trace.iter().map(letter).collect()
 }
 
-/// A trace for people.
+/// A trace in readable form.
 pub(super) fn told(trace: &[RequestInfo]) -> String {
     lettered(trace).iter().map(|seen| format!("  {seen}\n")).collect()
 }
@@ -42,7 +42,7 @@ pub(super) fn told(trace: &[RequestInfo]) -> String {
 /// A count of a status and its name.
 type Count = (&'static str, fn(&RequestInfo) -> i64);
 
-/// The counts of both kinds; what one kind does not have is always zero.
+/// The counts of both kinds; a count that a kind lacks is always zero.
 const COUNTS: [Count; 7] = [
     ("replicas", |seen| seen.replicas),
     ("ready", |seen| seen.ready),
@@ -75,7 +75,7 @@ pub(super) fn form(trace: &[RequestInfo]) -> Vec<String> {
     lines
 }
 
-/// The first number, the last, and those in between where falling turns into rising or the other way round.
+/// The first and last numbers, and those in between where the direction changes.
 fn turning_points(numbers: &[i64]) -> Vec<i64> {
     let mut points: Vec<i64> = Vec::new();
     for number in numbers {

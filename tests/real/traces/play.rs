@@ -1,4 +1,4 @@
-//! Playing a script: writes, each followed by waiting for what it leads to, while a watch is noted down.
+//! Plays a script: makes each write and waits for its effect, while a watch is recorded.
 
 use std::fmt;
 use std::pin::pin;
@@ -75,10 +75,10 @@ impl fmt::Display for RequestInfo {
     }
 }
 
-/// What is written, and the status that it leads to.
+/// A write, and the status that it leads to.
 pub(super) struct Step {
     pub(super) write: Write,
-    /// Pods in all, ready ones (for as long as they have to be), and updated ones.
+    /// The numbers of all pods, available ones and updated ones.
     pub(super) until: [i64; 3],
 }
 
@@ -132,7 +132,7 @@ fn text(objects: &[Value]) -> String {
     objects.iter().map(|object| format!("{}\n", serde_json::to_string_pretty(object).unwrap())).collect()
 }
 
-/// What came of a script.
+/// The results of a script.
 struct Played {
     traces: Vec<Vec<RequestInfo>>,
     left: Vec<Value>,
@@ -146,10 +146,10 @@ impl Played {
     }
 }
 
-/// Longer than anything here takes on a machine that builds something else at the same time.
+/// Longer than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was seen after each write.
+/// Plays a script; returns the trace after each write.
 async fn play(
     backend: &Backend,
     env: &RealEnv<'_>,
@@ -190,7 +190,7 @@ async fn play(
     traces
 }
 
-/// Waits until the kubelet has found so many pods broken: the controllers count them as unready before that.
+/// Waits until the kubelet has reported this many pods as broken, since controllers count them as unready before that.
 async fn broken(pods: &Api<Pod>, number: i64) {
     let is_broken = |pod: &Pod| {
         let status = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
@@ -208,7 +208,7 @@ async fn broken(pods: &Api<Pod>, number: i64) {
     }
 }
 
-/// Notes down until the status is as the step wants it.
+/// Records the trace until the step's status is reached.
 async fn read<W>(watch: &mut W, step: &Step, trace: &mut Vec<RequestInfo>)
 where
     W: Stream<Item = kube::Result<WatchEvent<DynamicObject>>> + Unpin,
@@ -223,7 +223,7 @@ where
         let [replicas, ready, updated] = step.until;
         let is_there = seen.is_fresh()
             && [seen.replicas, seen.ready, seen.available, seen.updated] == [replicas, ready, ready, updated]
-            // The status that the write found may look the same.
+            // The status before the write may look the same.
             && !(trace.is_empty() && matches!(step.write, Write::DeletePod(_)));
         if trace.last() != Some(&seen) {
             trace.push(seen);

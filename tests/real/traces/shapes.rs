@@ -1,12 +1,12 @@
 //! The objects after a script: workload, pods and revisions, field by field, on both backends.
 //!
-//! Left out is what differs from one cluster to the next: UIDs, versions, times, addresses, nodes, managed fields, and
-//! the letters of names that were made up.
+//! Values that differ between clusters are left out: UIDs, versions, times, addresses, nodes, managed fields, and the
+//! random letters of generated names.
 
 use kube::api::{Api, ApiResource, DynamicObject};
 use serde_json::{Map, Value, json};
 
-/// The objects of a namespace that a workload's controller makes, as far as clusters agree about them.
+/// The objects that a workload's controller creates in a namespace, without cluster-specific values.
 pub(super) async fn of(client: &kube::Client, namespace: &str, workload: &ApiResource) -> Vec<Value> {
     let revisions = ApiResource::erase::<k8s_openapi::api::apps::v1::ControllerRevision>(&());
     let pods = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
@@ -34,7 +34,7 @@ pub(super) async fn of(client: &kube::Client, namespace: &str, workload: &ApiRes
     plain
 }
 
-/// Names that were made up, longest first, and what to call them.
+/// The generated names, longest first, and their replacements.
 fn made_up(objects: &[Value]) -> Vec<(String, String)> {
     let mut names = Vec::new();
     for object in objects {
@@ -50,7 +50,7 @@ fn made_up(objects: &[Value]) -> Vec<(String, String)> {
     names
 }
 
-/// Fields that no two clusters agree about.
+/// Fields that differ between clusters.
 const OWN: [&str; 20] = [
     "uid",
     "resourceVersion",
@@ -82,13 +82,13 @@ fn reduced(value: Value) -> Value {
         }
         Value::Array(items) => {
             let mut items: Vec<Value> = items.into_iter().map(reduced).collect();
-            // Conditions come in no order.
+            // Conditions have no defined order.
             if items.iter().all(|item| item.get("type").is_some()) {
                 items.sort_by_key(|item| item["type"].to_string());
             }
             Value::Array(items)
         }
-        // Some annotations hold an object as text.
+        // Some annotations contain an object as text.
         Value::String(text) => match serde_json::from_str::<Map<String, Value>>(&text) {
             Ok(map) => reduced(Value::Object(map)),
             Err(_) => Value::String(text.replace("sandbox://", "").replace("test://", "")),

@@ -78,7 +78,7 @@ fn upgrading(env: &RealEnv, management: &str) {
             (create(5, management), [5, 5, 5]),
             (upgrade("web:2", 3), [5, 5, 2]),
             (partition(1), [5, 5, 4]),
-            // A larger partition alone brings nothing back.
+            // A larger partition alone reverts no pods.
             (partition(3), [5, 5, 4]),
             (upgrade("web:1", 3), [5, 5, 3]),
             (partition(0), [5, 5, 5]),
@@ -100,7 +100,7 @@ pub(crate) fn broken_and_stuck(env: &RealEnv) {
         vec![
             (create(3, "OrderedReady"), [3, 3, 3]),
             (upgrade("web:bad", 0), [3, 2, 1]),
-            // Going back is seen, but the broken pod is in its own way until somebody takes it out.
+            // The revert is observed, but the broken pod blocks it until it is deleted.
             (upgrade("web:1", 0), [3, 2, 2]),
             (Write::DeletePod("web-2"), [3, 3, 3]),
         ],
@@ -160,7 +160,7 @@ pub(crate) fn counted_from_elsewhere(env: &RealEnv) {
         env,
         vec![
             (create(3, "OrderedReady"), [3, 3, 3]),
-            // Pods below the first ordinal go, highest first, once those above are there.
+            // Pods below the first ordinal are deleted, highest first, once those above exist.
             (Write::Merge(json!({"spec": {"replicas": 2, "ordinals": {"start": 2}}})), [2, 2, 2]),
             (upgrade("web:2", 1), [2, 2, 1]),
             (partition(9), [2, 2, 1]),
@@ -175,7 +175,7 @@ pub(crate) fn broken_from_the_start(env: &RealEnv) {
         vec![
             (create(0, "OrderedReady"), [0, 0, 0]),
             (all("web:bad", 0, 3), [1, 0, 1]),
-            // It stays the only one, and what would mend it is not tried.
+            // It stays the only pod, and the fixed template is not applied to it.
             (upgrade("web:2", 0), [1, 0, 0]),
             (Write::DeletePod("web-0"), [3, 3, 3]),
         ],
