@@ -18,7 +18,7 @@ use crate::report::message::in_cluster;
 
 /// One of the clusters that a command acts on.
 pub struct Cluster {
-    /// Its name; `None` where the command acts on one cluster alone.
+    /// Its name; `None` if the command acts on a single cluster.
     pub name: Option<String>,
     /// The connection to it.
     pub env: Env,
@@ -158,7 +158,7 @@ impl Cluster {
 
     fn is_at_same_place(&self, other: &Self) -> bool {
         let (one, other) = (&self.env, &other.env);
-        // Each sandbox is a cluster of its own.
+        // Each sandbox is a separate cluster.
         one.connection.sandbox.is_none()
             && one.connection.server.to_string() == other.connection.server.to_string()
             && one.namespace() == other.namespace()

@@ -25,7 +25,7 @@ pub struct Selection {
 /// One of the clusters.
 #[derive(Debug)]
 pub struct SelectedCluster {
-    /// Its name; `None` where the flags select no fleet.
+    /// Its name; `None` if the flags select no fleet.
     pub name: Option<String>,
     /// The flags that select it alone.
     pub args: GlobalArgs,

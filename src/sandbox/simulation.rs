@@ -288,7 +288,7 @@ impl Simulation {
     }
 }
 
-/// Runs everything that is due by `now`, each at its own time.
+/// Runs all tasks that are due by `now`, each at its scheduled time.
 fn advance(store: &mut Store, now: Timestamp) {
     store.actor = Actor::Controller;
     store.horizon = now;

@@ -22,7 +22,7 @@ pub(crate) enum Cluster {
 /// The cluster to test against, or the reason why there is none.
 ///
 /// # Panics
-/// In CI, where a skip is a failure, when the program cannot be built.
+/// If the program cannot be built in CI, where a skip is a failure.
 pub(crate) fn cluster() -> Result<Cluster, String> {
     match variable("ROLLOUT_TEST_CLUSTER").filter(|value| value != "build") {
         Some(kubeconfig) if !Path::new(&kubeconfig).is_file() => {

@@ -46,7 +46,7 @@ fn released(schemas: &Schemas) -> CheckedEnv<'_> {
     checked_env
 }
 
-/// The same, where the pods of the second never become ready.
+/// The same, but the pods of the second never become ready.
 fn stuck(schemas: &Schemas) -> CheckedEnv<'_> {
     let checked_env = released(schemas);
     checked_env.env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));

@@ -123,7 +123,7 @@ pub(crate) fn of_plan(played: &Played, history: &[Change]) -> Result<(), Failure
         let component = manifest.iter().find(|one| one.name == after.component);
         let Some(wanted) = component.and_then(Component::sizes_of_batches) else { continue };
         let found: Vec<u32> = after.run.spec.batches.iter().map(|batch| batch.size).collect();
-        // A rollback has batches of its own.
+        // A rollback has its own batches.
         if after.run.purpose == Purpose::Forward && found != wanted {
             return fail("batches", format!("{found:?} instead of {wanted:?} of\n{}", played.command));
         }

@@ -87,7 +87,7 @@ impl Environment<'_> {
         let revisions = all.iter().filter(|object| object["kind"] == "ControllerRevision");
         for (number, revision) in revisions.enumerate() {
             let component = &revision["metadata"]["labels"]["controller.oam.dev/component"];
-            // Controllers keep revisions of their own.
+            // Controllers have their own revisions.
             if component.is_null() {
                 continue;
             }

@@ -276,7 +276,7 @@ pub(crate) fn hush_panics() {
     }));
 }
 
-/// Plays a script on a clock of its own.
+/// Plays a script on its own clock.
 pub(crate) fn play_through(script: &Script) -> Outcome {
     in_paused_time(play(script))
 }

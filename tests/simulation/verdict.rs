@@ -127,7 +127,7 @@ pub(crate) fn of_decision(played: &Played, history: &[Change]) -> Result<(), Fai
     }
 }
 
-/// The epochs of a record before and after a change, where there was one.
+/// The epochs of a record before and after a change, if both exist.
 fn epochs(change: &Change) -> Option<(u64, u64)> {
     let before = change.before.as_deref().and_then(world::record)?;
     let after = change.after.as_deref().and_then(world::record)?;

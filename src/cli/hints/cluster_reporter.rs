@@ -35,7 +35,7 @@ impl Reach {
 pub struct ClusterReporter {
     /// The reporter that receives the rewritten events of all clusters.
     pub inner: Rc<RefCell<Box<dyn Reporter + Send>>>,
-    /// The name of the cluster; `None` where the command acts on one cluster alone.
+    /// The name of the cluster; `None` if the command acts on a single cluster.
     pub cluster: Option<String>,
     /// Which commands may appear in hints.
     pub reach: Reach,

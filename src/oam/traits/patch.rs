@@ -145,7 +145,7 @@ impl Merger {
         result
     }
 
-    /// `key` identifies the entries of lists that have no mark of their own.
+    /// `key` identifies the entries of lists without a mark.
     fn merge(&mut self, base: &mut Value, patch: &Value, key: Option<&'static str>) -> Result<(), Clash> {
         let mark = self.mark();
         if mark == Some(Mark::Replace) || base.is_null() {

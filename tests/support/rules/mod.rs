@@ -3,24 +3,24 @@
 //! It reads only the accepted changes. It takes the limits of a run from the run record that its claim wrote to the
 //! server, never from the state of a client.
 //!
-//! | rule | what holds |
+//! | rule | invariant |
 //! |---|---|
-//! | `ownership` | no process changes or deletes an object of somebody else's, or one without the application's labels |
-//! | `epochs` | a record's epoch and a workload's stamp never go down, and no stamp is ahead of the record |
-//! | `record` | a record is written by the process that claimed it, but for a pause and its end, and no run that has ended is resumed |
-//! | `single writer` | effects come in the order of their claims, over workloads that carry the claim's stamp |
-//! | `direction` | within one claim, a workload does not grow and shrink |
-//! | `floor` | what a process writes leaves the ready pods that the claim found, but for those that the batches allow |
-//! | `ceiling` | a process asks for no more pods than the claim found or wants, and one batch |
-//! | `gate` | an upgrade does not go beyond the batch that its partition names |
-//! | `batch gates` | the target grows into a batch only once the gates before it are passed |
-//! | `hold` | an upgrade that is held at its partition has the batches up to it, ready, and no source that they replace |
-//! | `pause` | a paused run writes nothing, but for what was on its way, and no apply ends its pause |
-//! | `success` | a run that is recorded as succeeded has its target in full, ready, and no source |
-//! | `service` | every pod that serves is reached on its exposed ports, and is sent nothing for a port that it lacks |
-//! | `decision` | an apply rolls back no run but its own |
-//! | `external change` | no run changes a workload of all revisions that somebody else has changed since its claim |
-//! | `removal` | only a command that deletes takes away the record of a component |
+//! | `ownership` | no process changes or deletes foreign objects, or objects without the application's labels |
+//! | `epochs` | a record's epoch and a workload's stamp never decrease, and no stamp is ahead of the record |
+//! | `record` | only the process that claimed a record writes it, except to pause and resume, and no ended run is resumed |
+//! | `single writer` | writes follow the order of their claims, and only to workloads with the claim's stamp |
+//! | `direction` | within one claim, a workload does not both grow and shrink |
+//! | `floor` | a process's writes preserve the ready pods that the claim found, except for those that the batches allow |
+//! | `ceiling` | a process requests no more pods than the claim found or wants, plus one batch |
+//! | `gate` | an upgrade does not go beyond the batch of its partition |
+//! | `batch gates` | the target grows into a batch only after the gates before it are passed |
+//! | `hold` | an upgrade held at its partition has all batches up to it, ready, and no source pods that they replace |
+//! | `pause` | a paused run writes nothing except requests already sent, and no apply ends its pause |
+//! | `success` | a run recorded as succeeded has its whole target, ready, and no source |
+//! | `service` | every serving pod is reached on its exposed ports, and receives no traffic for a port that it lacks |
+//! | `decision` | an apply rolls back only its own run |
+//! | `external change` | no run changes a workload of all revisions that another client has changed since its claim |
+//! | `removal` | only a command that deletes removes the record of a component |
 
 mod claim;
 mod record;
