@@ -61,10 +61,14 @@ pub enum RecordError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// The ConfigMap is not a run record, or not one that this version can read.
-    #[error("configmap `{name}` is not usable: {reason}")]
+    #[error("configmap `{name}` in namespace `{namespace}` is not usable: {reason}")]
     Unusable {
+        /// The namespace of the ConfigMap.
+        namespace: String,
         /// The ConfigMap.
         name: String,
+        /// Whether it has the label of a run record.
+        is_labelled: bool,
         /// What is wrong with it.
         reason: String,
     },
@@ -161,11 +165,37 @@ pub async fn find_records(
     Ok(found.into_iter().map(|(name, object)| (names[&name].clone(), parse(object))).collect())
 }
 
-/// The records of a namespace at one point in time.
+/// A run record that this version cannot read.
+#[derive(Debug, Clone)]
+pub struct UnusableRecord {
+    /// The component, by the record's labels.
+    pub component: String,
+    /// The application, by the record's labels.
+    pub application: String,
+    /// What is wrong with it.
+    pub error: RecordError,
+}
+
+impl UnusableRecord {
+    /// Whether a name selects it: that of the component or of the application. All are selected without a name.
+    #[must_use]
+    pub fn is_selected(&self, name: Option<&str>) -> bool {
+        name.is_none_or(|name| self.component == name || self.application == name)
+    }
+
+    pub(in crate::cluster) fn of(object: &ConfigMap, error: RecordError) -> Self {
+        let label = |key: &str| object.labels().get(key).cloned().unwrap_or_default();
+        Self { component: label(keys::RECORD_COMPONENT), application: label(keys::RECORD_APPLICATION), error }
+    }
+}
+
+/// The records of a namespace at one moment.
 #[derive(Debug)]
 pub struct RecordList {
     /// The readable records.
     pub records: Vec<StoredRecord>,
+    /// Those that cannot.
+    pub unusable: Vec<UnusableRecord>,
     /// The list's resource version, from which a watch can start.
     pub version: String,
 }
@@ -190,10 +220,14 @@ pub async fn list_records(session: &Session, namespace: &str) -> Result<RecordLi
 
 impl RecordList {
     pub(in crate::cluster) fn of(list: ObjectList<ConfigMap>) -> Self {
-        Self {
-            records: list.items.iter().filter_map(|object| parse_record(object).ok()).collect(),
-            version: list.metadata.resource_version.unwrap_or_default(),
+        let (mut records, mut unusable) = (Vec::new(), Vec::new());
+        for object in &list.items {
+            match parse_record(object) {
+                Ok(stored) => records.push(stored),
+                Err(error) => unusable.push(UnusableRecord::of(object, error)),
+            }
         }
+        Self { records, unusable, version: list.metadata.resource_version.unwrap_or_default() }
     }
 }
 
@@ -277,8 +311,13 @@ fn record_json(record: &Record) -> String {
 
 pub(in crate::cluster) fn parse_record(object: &ConfigMap) -> Result<StoredRecord, RecordError> {
     let name = object.name_any();
-    let unusable = |reason: String| RecordError::Unusable { name: name.clone(), reason };
-    if !object.labels().contains_key(keys::RECORD_COMPONENT) {
+    let namespace = object.namespace().unwrap_or_default();
+    let is_labelled = object.labels().contains_key(keys::RECORD_COMPONENT);
+    let unusable = |reason: String| {
+        let (namespace, name) = (namespace.clone(), name.clone());
+        RecordError::Unusable { namespace, name, is_labelled, reason }
+    };
+    if !is_labelled {
         return Err(unusable("it is not a run record".into()));
     }
     let text = object.data.as_ref().and_then(|data| data.get(RECORD));

@@ -16,7 +16,7 @@ use crate::cluster::backoff::BackoffBounds;
 use crate::cluster::change_signal::ChangeSignal;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
-use crate::cluster::record_store::{self, RecordList, StoredRecord};
+use crate::cluster::record_store::{self, RecordList, StoredRecord, UnusableRecord};
 use crate::cluster::session::Session;
 
 /// How long the server keeps a watch open, in seconds.
@@ -30,10 +30,12 @@ const BOUNDS: BackoffBounds = BackoffBounds { initial: Duration::from_secs(1), m
 #[derive(Debug)]
 pub enum RecordEvent {
     /// The complete list.
-    Listed(Vec<StoredRecord>),
+    Listed(RecordList),
     /// A record was created or changed.
     Applied(Box<StoredRecord>),
-    /// The record of this component was deleted, or can no longer be read.
+    /// A record was created or changed that cannot be read.
+    Unusable(Box<UnusableRecord>),
+    /// The record of this component was deleted.
     Deleted(String),
 }
 
@@ -75,8 +77,9 @@ async fn turn(
         None => {
             let params = ListParams::default().labels(keys::RECORD_COMPONENT);
             let listed = RecordList::of(session.request_untracked(api.list(&params)).await?);
-            on_heard(RecordEvent::Listed(listed.records));
-            listed.version
+            let version = listed.version.clone();
+            on_heard(RecordEvent::Listed(listed));
+            version
         }
     };
     let params = WatchParams::default().labels(keys::RECORD_COMPONENT).timeout(WATCH_SECONDS);
@@ -92,7 +95,8 @@ async fn turn(
                 }
                 WatchEvent::Deleted(object) => {
                     version = object.resource_version().unwrap_or(version);
-                    on_heard(gone(&object));
+                    let component = object.labels().get(keys::RECORD_COMPONENT).cloned();
+                    on_heard(RecordEvent::Deleted(component.unwrap_or_default()));
                 }
                 WatchEvent::Bookmark(mark) => version = mark.metadata.resource_version,
                 WatchEvent::Error(status) => return Err(session.classify(&kube::Error::Api(status))),
@@ -104,15 +108,11 @@ async fn turn(
 fn heard(object: &ConfigMap) -> RecordEvent {
     match record_store::parse_record(object) {
         Ok(stored) => RecordEvent::Applied(Box::new(stored)),
-        Err(_) => gone(object),
+        Err(error) => RecordEvent::Unusable(Box::new(UnusableRecord::of(object, error))),
     }
 }
 
-fn gone(object: &ConfigMap) -> RecordEvent {
-    RecordEvent::Deleted(object.labels().get(keys::RECORD_COMPONENT).cloned().unwrap_or_default())
-}
-
-/// The newest run records by component, and the deleted ones.
+/// The newest run records by component, and which were deleted.
 #[derive(Debug, Default)]
 pub struct RecordCache {
     heard: RefCell<BTreeMap<String, StoredRecord>>,
@@ -125,7 +125,7 @@ impl RecordCache {
     pub fn apply(&self, heard: RecordEvent) {
         match heard {
             RecordEvent::Listed(all) => {
-                all.into_iter().for_each(|stored| self.see(stored));
+                all.records.into_iter().for_each(|stored| self.see(stored));
                 self.changed.touch_all();
             }
             RecordEvent::Applied(stored) => {
@@ -133,11 +133,14 @@ impl RecordCache {
                 self.see(*stored);
                 self.changed.touch([component.as_str()]);
             }
-            RecordEvent::Deleted(component) => {
-                self.changed.touch([component.as_str()]);
-                self.gone.borrow_mut().insert(component);
-            }
+            RecordEvent::Unusable(unusable) => self.lose(unusable.component),
+            RecordEvent::Deleted(component) => self.lose(component),
         }
+    }
+
+    fn lose(&self, component: String) {
+        self.changed.touch([component.as_str()]);
+        self.gone.borrow_mut().insert(component);
     }
 
     fn see(&self, stored: StoredRecord) {
@@ -146,7 +149,7 @@ impl RecordCache {
         self.heard.borrow_mut().insert(component, stored);
     }
 
-    /// Whether the record of a component was deleted.
+    /// Whether the record of a component was deleted, or can no longer be read.
     #[must_use]
     pub fn is_deleted(&self, component: &str) -> bool {
         self.gone.borrow().contains(component)

@@ -232,7 +232,7 @@ impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Cluster(error) => error.into(),
-            error @ RecordError::Unusable { .. } => {
+            RecordError::Unusable { is_labelled: false, .. } => {
                 Self::refused(error.to_string()).hint("delete it, or give the component another name")
             }
         }
@@ -242,6 +242,14 @@ impl From<RecordError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+            RecordError::Unusable { ref namespace, ref name, .. } => {
+                let delete = format!("kubectl delete configmap {name} -n {namespace}");
+                Self::refused(error.to_string())
+                    .hint("if a newer version of `rollout` has written it, use that version")
+                    .hint(format!(
+                        "otherwise restore it, or delete it with `{delete}` and rerun `rollout apply`"
+                    ))
+            }
 
     #[test]
     fn a_missing_namespace_is_refused_with_a_hint_to_create_it() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::record_store::{self, RecordList, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
@@ -28,8 +28,8 @@ impl ComponentSelector {
     /// [`FailureKind::Refused`]: no such component. [`FailureKind::Invalid`]: no name, and the namespace has several.
     /// The server's last error.
     pub async fn load_record(&self, context: &Context) -> Result<Record, Failure> {
-        let records = record_store::load_records(&context.session, &self.namespace).await?;
-        pick(&records, self.name.as_deref(), &self.namespace).cloned()
+        let listed = record_store::list_records(&context.session, &self.namespace).await?;
+        pick(&listed, self.name.as_deref(), &self.namespace).cloned()
     }
 
     /// A request about this component only.
@@ -39,11 +39,11 @@ impl ComponentSelector {
         intent: impl FnOnce(&Record) -> Intent,
         overrides: Overrides,
     ) -> Result<RolloutRequest, Failure> {
-        let records = record_store::load_records(&context.session, &self.namespace).await?;
-        let record = pick(&records, self.name.as_deref(), &self.namespace)?;
+        let listed = record_store::list_records(&context.session, &self.namespace).await?;
+        let record = pick(&listed, self.name.as_deref(), &self.namespace)?;
         Ok(RolloutRequest {
             overrides,
-            ..recorded_request(&records, record, &self.namespace, intent(record))
+            ..recorded_request(&listed.records, record, &self.namespace, intent(record))
         })
     }
 }
@@ -98,12 +98,19 @@ pub(super) fn stuck_predecessor<'a>(
 
 /// The record of a component by its name or, without a name, of the only one.
 pub(super) fn pick<'a>(
-    records: &'a [StoredRecord],
+    listed: &'a RecordList,
     name: Option<&str>,
     namespace: &str,
 ) -> Result<&'a Record, Failure> {
-    let names: Vec<&str> = records.iter().map(|stored| stored.record.component.as_str()).collect();
-    match (name.map(without_prefix), records) {
+    let RecordList { records, unusable, .. } = listed;
+    let readable = records.iter().map(|stored| stored.record.component.as_str());
+    let names: Vec<&str> = readable.chain(unusable.iter().map(|one| one.component.as_str())).collect();
+    let name = name.map(without_prefix);
+    let is_named = |component: &str| name.map_or(names.len() == 1, |name| component == name);
+    if let Some(broken) = unusable.iter().find(|one| is_named(&one.component)) {
+        return Err(broken.error.clone().into());
+    }
+    match (name, records.as_slice()) {
         (Some(name), _) => {
             let found = records.iter().map(|stored| &stored.record).find(|record| record.component == name);
             found.ok_or_else(|| match components_of(records, name).as_slice() {
@@ -114,8 +121,8 @@ pub(super) fn pick<'a>(
                 .hint(format!("it has {}", list_literals(components))),
             })
         }
-        (None, [only]) => Ok(&only.record),
-        (None, []) => {
+        (None, [only]) if unusable.is_empty() => Ok(&only.record),
+        (None, []) if unusable.is_empty() => {
             Err(Failure::refused(format!("nothing has been rolled out in namespace `{namespace}`")))
         }
         (None, _) => Err(Failure::new(

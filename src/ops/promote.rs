@@ -54,17 +54,18 @@ pub async fn promote_request(
     promotion: Promotion,
 ) -> Result<RolloutRequest, Failure> {
     let namespace = &component.namespace;
-    let records = record_store::load_records(&context.session, namespace).await?;
-    if let Some(record) = find_in_workflow(&records, component.name.as_deref()) {
-        return workflow_request(&records, record, namespace, promotion);
+    let listed = record_store::list_records(&context.session, namespace).await?;
+    let records = &listed.records;
+    if let Some(record) = find_in_workflow(records, component.name.as_deref()) {
+        return workflow_request(records, record, namespace, promotion);
     }
-    let record = pick(&records, component.name.as_deref(), namespace)?;
+    let record = pick(&listed, component.name.as_deref(), namespace)?;
     let gate = match promotion {
         Promotion::NextBatch => Gate::Next,
         Promotion::Full => Gate::Open,
     };
     let intent = Intent::Recorded { gate, kind: record.run.spec.kind };
-    Ok(recorded_request(&records, record, namespace, intent))
+    Ok(recorded_request(records, record, namespace, intent))
 }
 
 /// A component in a workflow: the named one if it waits or others wait for it, or one of the named application. Without

@@ -24,15 +24,16 @@ pub async fn resume(
     context: &Context,
     component: &ComponentSelector,
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
-    let records = record_store::load_records(&context.session, &component.namespace).await?;
-    let record = pick(&records, component.name.as_deref(), &component.namespace)?;
+    let listed = record_store::list_records(&context.session, &component.namespace).await?;
+    let records = &listed.records;
+    let record = pick(&listed, component.name.as_deref(), &component.namespace)?;
     let place = record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable());
     let before = place.filter(|place| place.is_waiting).map(|place| place.depends_on.clone());
-    let is_open = |name: &String| !is_done(&records, &record.application, name);
+    let is_open = |name: &String| !is_done(records, &record.application, name);
     let before: Vec<String> = before.unwrap_or_default().into_iter().filter(is_open).collect();
     if let Some(first) = before.first() {
         if record.run.paused.is_some() {
-            return resume_before_its_turn(context, component, record, &records, first).await;
+            return resume_before_its_turn(context, component, record, records, first).await;
         }
         let (name, before) = (&record.component, list_literals(&before));
         let reason = format!("component `{name}` waits for {before} in the workflow");
@@ -40,7 +41,7 @@ pub async fn resume(
         return Err(Failure::refused(reason).hint(hint));
     }
     let intent = Intent::Recorded { gate: Gate::Stay, kind: record.run.spec.kind };
-    let request = recorded_request(&records, record, &component.namespace, intent);
+    let request = recorded_request(records, record, &component.namespace, intent);
     end_pause(context, &request).await?;
     Ok(apply::apply(context, &[request]).await)
 }

@@ -10,7 +10,7 @@ use kube::api::ListParams;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, LeaseKey};
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
-use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::record_store::{self, StoredRecord, UnusableRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload;
 use crate::driver::context::Context;
@@ -41,17 +41,41 @@ pub async fn statuses(context: &Context, namespace: &str) -> Result<Vec<Componen
     Ok(statuses_of(session, namespace, records).await?)
 }
 
-/// Like [`statuses`], with a message for each run in progress about which process drives it, or that none does.
+/// Where the components of a namespace stand.
+#[derive(Debug, Clone)]
+pub struct NamespaceStatus {
+    /// Those whose records can be read, by name.
+    pub items: Vec<ComponentStatus>,
+    /// The records of all others.
+    pub unusable: Vec<UnusableRecord>,
+}
+
+impl NamespaceStatus {
+    /// Why the components that a name selects cannot be shown, of those whose records cannot be read.
+    pub fn failures(&self, name: Option<&str>) -> impl Iterator<Item = Failure> {
+        let name = name.map(without_prefix);
+        let selected = self.unusable.iter().filter(move |record| record.is_selected(name));
+        selected.map(|record| record.error.clone().into())
+    }
+}
+
+/// Like [`statuses`], with the process that drives each run that is under way, or a word that none does; and the
+/// records that cannot be read.
 ///
 /// # Errors
 ///
 /// The server's last error.
-pub async fn statuses_with_drivers(
-    context: &Context,
+pub async fn statuses_with_drivers(context: &Context, namespace: &str) -> Result<NamespaceStatus, Failure> {
+    let listed = record_store::list_records(&context.session, namespace).await?;
+    let items = items_with_drivers(&context.session, namespace, listed.records).await?;
+    Ok(NamespaceStatus { items, unusable: listed.unusable })
+}
+
+async fn items_with_drivers(
+    session: &Session,
     namespace: &str,
+    records: Vec<StoredRecord>,
 ) -> Result<Vec<ComponentStatus>, Failure> {
-    let session = &context.session;
-    let records = record_store::load_records(session, namespace).await?;
     let mut keys = BTreeMap::new();
     for StoredRecord { record, .. } in &records {
         if record.run.outcome == Outcome::Running {

@@ -9,7 +9,7 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use crate::cluster::object_watch::{ObjectScope, ObjectWatch};
 use crate::cluster::ownership::ComponentOwner;
-use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::record_store::{self, StoredRecord, UnusableRecord};
 use crate::cluster::record_watch::{self, RecordEvent};
 use crate::cluster::served_kind::find_kinds;
 use crate::cluster::session::Session;
@@ -22,7 +22,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::ops::status::objects::{applied_objects, status_of_objects};
-use crate::ops::status::{component_status, explain_stuck, stuck_in_workflow};
+use crate::ops::status::{NamespaceStatus, component_status};
 use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::status::ComponentStatus;
 
@@ -33,6 +33,7 @@ pub struct StatusWatch<'a> {
     /// The version of the list of records, from which the watch of records starts.
     listed: String,
     records: RefCell<BTreeMap<String, StoredRecord>>,
+    unusable: RefCell<BTreeMap<String, UnusableRecord>>,
     changed: Sender<()>,
     cache: WorkloadCache,
     objects: ObjectWatch,
@@ -50,8 +51,9 @@ impl<'a> StatusWatch<'a> {
         let records = by_component(listed.records);
         let cache = WorkloadCache::of(kinds(&records));
         let (records, changed) = (RefCell::new(records), Sender::new(()));
+        let unusable = RefCell::new(unusable_by_component(listed.unusable));
         let objects = ObjectWatch::new(Expression::Exists(labels::NAME.to_owned()).into());
-        Ok(Self { session, namespace, listed: listed.version, records, changed, cache, objects })
+        Ok(Self { session, namespace, listed: listed.version, records, unusable, changed, cache, objects })
     }
 
     /// Applies the events of the watches, for as long as it is polled.
@@ -105,7 +107,17 @@ impl<'a> StatusWatch<'a> {
         }
     }
 
-    /// Subscribes to all later changes.
+    /// The same, with the records that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// Why a watch failed for good.
+    pub fn status(&self) -> Result<NamespaceStatus, Failure> {
+        let unusable = self.unusable.borrow().values().cloned().collect();
+        Ok(NamespaceStatus { items: self.items()?, unusable })
+    }
+
+    /// Sees every change from now on.
     pub fn changes(&self) -> Changes {
         Changes {
             workloads: self.cache.changes(),
@@ -131,13 +143,26 @@ impl<'a> StatusWatch<'a> {
     }
 
     fn hear(&self, heard: RecordEvent) {
-        let mut records = self.records.borrow_mut();
+        let (mut records, mut unusable) = (self.records.borrow_mut(), self.unusable.borrow_mut());
         match heard {
-            RecordEvent::Listed(all) => *records = by_component(all),
-            RecordEvent::Applied(stored) => drop(records.insert(stored.record.component.clone(), *stored)),
-            RecordEvent::Deleted(component) => drop(records.remove(&component)),
+            RecordEvent::Listed(all) => {
+                *records = by_component(all.records);
+                *unusable = unusable_by_component(all.unusable);
+            }
+            RecordEvent::Applied(stored) => {
+                unusable.remove(&stored.record.component);
+                records.insert(stored.record.component.clone(), *stored);
+            }
+            RecordEvent::Unusable(record) => {
+                records.remove(&record.component);
+                unusable.insert(record.component.clone(), *record);
+            }
+            RecordEvent::Deleted(component) => {
+                records.remove(&component);
+                unusable.remove(&component);
+            }
         }
-        drop(records);
+        drop((records, unusable));
         self.changed.send_replace(());
     }
 
@@ -220,7 +245,11 @@ fn by_component(records: Vec<StoredRecord>) -> BTreeMap<String, StoredRecord> {
     records.into_iter().map(|stored| (stored.record.component.clone(), stored)).collect()
 }
 
-/// The kinds of workload that the components run as, and always Deployments.
+fn unusable_by_component(records: Vec<UnusableRecord>) -> BTreeMap<String, UnusableRecord> {
+    records.into_iter().map(|record| (record.component.clone(), record)).collect()
+}
+
+/// The kinds of workload that the components run as; Deployments where there are none yet.
 fn kinds(records: &BTreeMap<String, StoredRecord>) -> BTreeSet<WorkloadKind> {
     let known = records.values().map(|stored| stored.record.run.spec.kind);
     known.chain([WorkloadKind::Deployment]).collect()

@@ -2,6 +2,7 @@
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use rollout::driver::outcome::FailureKind;
+use rollout::report::event::EventKind;
 use serde_json::{Value, json};
 
 use crate::support::command::Command;
@@ -238,4 +239,24 @@ async fn a_workload_edited_during_a_deletion_is_deleted_as_well() {
     assert!(removed.is_success(), "{}", removed.transcript());
     cluster.settle().await;
     assert!(cluster.sizes().is_empty(), "{}", removed.transcript());
+}
+
+/// A record that is broken in mid-run ends the run, as a change of another client.
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_broken_in_mid_run_is_named() {
+    let cluster = TestCluster::open(pod_rules::failing("*:2", "NeverReady")).await;
+    cluster.apply(&[web(1, 2)]).await;
+    let first = process();
+    let manifest = request_for(&[web(2, 2).batches(&["1", "1"])]);
+    let (run, ()) = tokio::join!(cluster.run(&first, &manifest), async {
+        first.heard(1, |what| matches!(what, EventKind::Waiting { .. })).await;
+        let api: kube::Api<ConfigMap> = kube::Api::default_namespaced(cluster.client());
+        let patch = Patch::Merge(json!({"data": {"record": "{}"}}));
+        api.patch("rollout-web", &PatchParams::default(), &patch).await.unwrap();
+        cluster.set_pod_rules(pod_rules::READY);
+    });
+    let failure = run.failures()[0];
+    assert_eq!(failure.kind, FailureKind::ExternalChange, "{}", run.transcript());
+    assert!(failure.reason.starts_with("configmap `rollout-web` in namespace `"), "{failure:?}");
+    assert!(failure.hints.iter().any(|hint| hint.contains("`kubectl delete configmap rollout-web -n ")));
 }

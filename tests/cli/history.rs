@@ -55,3 +55,27 @@ fn the_history_of_objects_counts_their_pods() {
     assert_eq!(env.deployments(), ["edge 2/2"]);
     assert_eq!(sizes(&env, "raw"), [json!([2, 2, []]), json!([2, 2, []]), json!([0, 2, []])]);
 }
+
+/// One of them is said to be of a newer version, and is what no other component's status depends on.
+#[test]
+fn a_record_that_cannot_be_read_is_named_and_the_others_are_shown() {
+    let env = TestEnv::new();
+    let worker = |name: &str| format!("{{name: {name}, type: worker, properties: {{image: 'queue:1'}}}}");
+    env.write("app.yaml", shop(&format!("{}\n    - {}", worker("api"), worker("web"))));
+    env.run_ok("apply app.yaml");
+    env.edit(|objects| {
+        let of_web = |object: &&mut Value| object["metadata"]["name"] == "rollout-web";
+        let record = objects.iter_mut().find(of_web).unwrap();
+        record["data"]["record"] = json!("{\"run\": 7}");
+    });
+    let reason = "configmap `rollout-web` in namespace `default` is not usable: its `record` is broken: ";
+    let ran = env.run_to("status", 4);
+    assert!(ran.stdout.lines().any(|line| line.starts_with("api ")), "{}", ran.transcript());
+    ran.says(reason).says("if a newer version of `rollout` has written it, use that version");
+    for line in ["status web", "status shop --until done", "history web", "promote web", "undo web"] {
+        env.run_to(line, 4).says(reason);
+    }
+    env.run_ok("status api --until done");
+    env.run_ok("history api");
+    env.run_to("history", 2).says("has more than one component: `api` and `web`");
+}

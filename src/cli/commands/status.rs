@@ -1,6 +1,7 @@
 //! `rollout status`: prints the state of components.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use futures::future::{join_all, select_all};
 use jiff::SignedDuration;
@@ -12,7 +13,7 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::status::{select, statuses, statuses_in_all_namespaces, statuses_with_drivers};
+use crate::ops::status::{NamespaceStatus, select, statuses, statuses_with_drivers};
 use crate::ops::status_watch::StatusWatch;
 use crate::ops::wait_for::{self, Until, WaitState};
 use crate::report::format::Format;
@@ -89,21 +90,28 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         };
         items.map_err(|failure| cluster.attributed(failure))
     }));
-    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    let name = args.name.as_deref();
+    let (mut found, mut failures, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
     for (cluster, read) in clusters.all.iter().zip(read.await) {
         match read {
-            Ok(items) => found.push((cluster, items)),
+            Ok(status) => {
+                unusable.extend(status.failures(name).map(|failure| cluster.attributed(failure)));
+                found.push((cluster, status));
+            }
             Err(failure) => failures.push(failure),
         }
     }
-    let items = selected(found.clone(), args.name.as_deref(), ui)?;
+    let items = found.iter().map(|(cluster, status)| (*cluster, status.items.clone())).collect();
+    let items = match selected(items, name, ui) {
+        Err(_) if !unusable.is_empty() => Vec::new(),
+        selected => selected?,
+    };
+    failures.extend(unusable);
     let is_table = matches!(args.output, Format::Table | Format::Wide);
-    for (cluster, _) in found.iter().filter(|(_, items)| items.is_empty()) {
-        let place = match args.all_namespaces {
-            true => "any namespace".to_owned(),
-            false => format!("namespace `{}`", cluster.env.namespace()),
-        };
-        ui.status(&cluster.sentence(&format!("nothing has been rolled out in {place}")));
+    let is_empty = |status: &NamespaceStatus| status.items.is_empty() && status.unusable.is_empty();
+    for (cluster, _) in found.iter().filter(|(_, status)| is_empty(status)) {
+        let namespace = cluster.env.namespace();
+        ui.status(&cluster.sentence(&format!("nothing has been rolled out in namespace `{namespace}`")));
     }
     // Formats for programs print an empty list, but not if no cluster could be read.
     if !(found.is_empty() || items.is_empty() && is_table) {
@@ -215,10 +223,12 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
     let clock = clusters[0].env.context.session.clock();
     let name = args.name.as_deref();
     let print = async {
+        let mut warned = BTreeSet::new();
         let mut changes: Vec<_> = followed.iter().map(|(_, watch)| watch.changes()).collect();
         let mut found = Vec::new();
         for (cluster, watch) in &followed {
             found.push((*cluster, watch.first().await.map_err(|failure| cluster.attributed(failure))?));
+            check_records(cluster, watch, args, &mut warned, ui)?;
         }
         let mut shown = selected(found, name, ui)?;
         ui.data(&status::render_status(&shown, args.output, clock.now()));
@@ -243,6 +253,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
             let mut found = Vec::new();
             for (cluster, watch) in &followed {
                 found.push((*cluster, watch.items().map_err(|failure| cluster.attributed(failure))?));
+                check_records(cluster, watch, args, &mut warned, ui)?;
             }
             let mut items = select_in(found, name)?.0;
             // Records and workloads come from different watches, so an end is confirmed with a consistent read.
@@ -276,6 +287,29 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
         ended = print => ended,
         () = feed => Ok(()),
     }
+}
+
+/// Warns once of each record that cannot be read. It is a failure where its component is waited for, or no other one is
+/// shown.
+fn check_records(
+    cluster: &Cluster,
+    watch: &StatusWatch<'_>,
+    args: &StatusArgs,
+    warned: &mut BTreeSet<String>,
+    ui: &mut Ui,
+) -> Result<(), CommandError> {
+    let name = args.name.as_deref();
+    let status = watch.status().map_err(|failure| cluster.attributed(failure))?;
+    let is_alone = select(status.items.clone(), name, cluster.env.namespace()).is_err();
+    for failure in status.failures(name) {
+        if args.until.is_some() || is_alone {
+            return Err(cluster.attributed(failure));
+        }
+        if warned.insert(failure.reason.clone()) {
+            ui.warn(&cluster.sentence(&failure.reason));
+        }
+    }
+    Ok(())
 }
 
 fn late(args: &StatusArgs) -> CommandError {

@@ -66,7 +66,7 @@ impl ComponentRun<'_> {
                 }
                 self.recover(error).await
             }
-            Err(error @ RecordError::Unusable { .. }) => Err(error.into()),
+            Err(error @ RecordError::Unusable { .. }) => Err(self.record_failure(error)),
         }
     }
 
@@ -82,6 +82,13 @@ impl ComponentRun<'_> {
     /// The failure for a write that the server rejects. Before the first accepted write, it counts as a refusal of the
     /// run.
     pub(super) fn denied(&self, message: String) -> Failure {
+    /// Why a record cannot be read. Once the run has begun, an unusable one is the change of another client.
+    pub(super) fn record_failure(&self, error: RecordError) -> Failure {
+        let is_change = matches!(error, RecordError::Unusable { .. }) && self.has_claimed();
+        let failure = Failure::from(error);
+        if is_change { Failure { kind: FailureKind::ExternalChange, ..failure } } else { failure }
+    }
+
         let kind = if self.writes.changed { FailureKind::Denied } else { FailureKind::Refused };
         Failure::new(kind, message)
     }
@@ -159,7 +166,7 @@ impl ComponentRun<'_> {
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), Failure> {
-        self.record = self.read_record().await?;
+        self.record = self.read_record().await.map_err(|error| self.record_failure(error))?;
         Ok(())
     }
 

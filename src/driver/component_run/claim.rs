@@ -203,7 +203,7 @@ impl ComponentRun<'_> {
                 self.recover(error).await?;
                 Ok(None)
             }
-            Err(error @ RecordError::Unusable { .. }) => Err(error.into()),
+            Err(error @ RecordError::Unusable { .. }) => Err(self.record_failure(error)),
         }
     }
 

@@ -83,7 +83,7 @@ impl ComponentRun<'_> {
                     return Ok(());
                 }
                 Err(RecordError::Cluster(error)) => self.recover(error).await?,
-                Err(error @ RecordError::Unusable { .. }) => return Err(error.into()),
+                Err(error @ RecordError::Unusable { .. }) => return Err(self.record_failure(error)),
             }
         }
     }
