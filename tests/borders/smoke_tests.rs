@@ -9,6 +9,7 @@ use rollout::sandbox::fault::{RequestInfo, Verb};
 use serde_json::{Value, json};
 
 use crate::support::command::Command;
+use crate::support::delayed_request::DelayedRequest;
 use crate::support::fault::{Fate, PASS, is_effect};
 use crate::support::manifest::{Component, request_for, web};
 use crate::support::pod_rules;
@@ -185,4 +186,58 @@ async fn a_spec_that_the_server_rejects_is_rejected_before_the_first_write() {
         "{failure:?}"
     );
     assert!(run.effects().is_empty(), "{}", run.transcript());
+}
+
+/// The process is stopped just before it starts a test, or its request is slow, until another run has taken over.
+#[tokio::test(start_paused = true)]
+async fn a_test_is_not_started_once_another_run_has_taken_over() {
+    for (method, path, most) in [("GET", "/pods", 0), ("POST", "/jobs", 1)] {
+        let cluster = open().await;
+        cluster.set_pod_rules(pod_rules::failing("curl:2", "ImagePullBackOff"));
+        let (first, second) = (Process::new(IDENTITY), Process::new("jane"));
+        let component = || web(2, 3).batches(&["1", "2"]).rollout(TESTS.replace("curl:1", "curl:2"));
+        let delayed = DelayedRequest::new(move |request| {
+            let is_dry_run = request.uri().query().is_some_and(|query| query.contains("dryRun"));
+            request.method() == method && request.uri().path().ends_with(path) && !is_dry_run
+        });
+        let client = cluster.delayed_client(&first, delayed.clone());
+        let request = request_for(&[component()]);
+        let (one, other) = tokio::join!(first.apply(client, &cluster.clock, &request), async {
+            delayed.reached().await;
+            // Two runs never start at the very same moment.
+            cluster.clock.pause(Duration::from_secs(1)).await;
+            let run = Command::Abort.run(&cluster, &second).await;
+            delayed.release();
+            run
+        });
+        assert!(other.is_success(), "{}\n{}", one.transcript(), other.transcript());
+        assert_eq!(one.failures()[0].kind, FailureKind::Superseded, "{}", one.transcript());
+        assert_eq!(jobs_created(&one), most, "{}", one.transcript());
+        assert_eq!(jobs(&cluster), Vec::<Value>::new(), "{}", one.transcript());
+    }
+}
+
+/// The process that replaces a run dies before it has removed the Jobs of that run.
+#[tokio::test(start_paused = true)]
+async fn the_tests_of_a_replaced_run_are_removed_by_the_run_that_resumes() {
+    let cluster = open().await;
+    cluster.set_pod_rules(pod_rules::failing("curl:2", "ImagePullBackOff"));
+    let first = Process::new(IDENTITY);
+    let request = request_for(&[tested(2)]);
+    let replace =
+        async {
+            let is_waiting =
+                |what: &EventKind| matches!(what, EventKind::Waiting { on, .. } if on.contains("ping"));
+            first.heard(1, is_waiting).await;
+            let dying = Process::with("jane", |seen| {
+                if is_job_request(seen, Verb::List) { Fate::DeathBefore } else { PASS }
+            });
+            let died = Command::Abort.run(&cluster, &dying).await;
+            assert!(died.ends.is_none(), "it did not die\n{}", died.transcript());
+            assert_eq!(jobs(&cluster).len(), 1);
+            Command::Abort.run(&cluster, &Process::new("jane")).await
+        };
+    let (_, replaced) = tokio::join!(cluster.run(&first, &request), replace);
+    assert!(replaced.is_success(), "{}", replaced.transcript());
+    assert_eq!(jobs(&cluster), Vec::<Value>::new(), "{}", replaced.transcript());
 }

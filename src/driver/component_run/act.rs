@@ -19,7 +19,7 @@ use crate::plan::action::{Action, Rolling, Side};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Uid, Workload};
-use crate::plan::run::{Mode, Outcome};
+use crate::plan::run::{Mode, Outcome, Run};
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
@@ -42,7 +42,13 @@ impl ComponentRun<'_> {
             && replaced.is_some_and(|run| {
                 run.outcome != Outcome::Succeeded && run.spec.gates.all_smoke_tests().next().is_some()
             });
-        // The component has been deleted since, so the decisions from its record no longer apply.
+        // Nothing that was decided from the record is true of a component that has been deleted since.
+        // The process that claimed the run before may have died before it removed the Jobs of the one that it replaced.
+        let may_forget_tests = is_claim
+            && observed.record.as_ref().is_some_and(|record| {
+                let is_replaced = |past: &Run| past.outcome != Outcome::Succeeded;
+                record.run.outcome == Outcome::Running && record.past.first().is_some_and(is_replaced)
+            });
         if is_claim && self.record.is_none() && self.prepared.record.is_some() {
             return Err(self.superseded().await);
         }
@@ -58,7 +64,11 @@ impl ComponentRun<'_> {
         match performed {
             Ok(()) => {
                 self.writes.accept();
-                if replaces_tests { self.remove_replaced_smoke_jobs().await } else { Ok(()) }
+                match (replaces_tests, may_forget_tests) {
+                    (true, _) => self.remove_replaced_smoke_jobs().await,
+                    (false, true) => self.remove_forgotten_smoke_jobs().await,
+                    (false, false) => Ok(()),
+                }
             }
             Err(RecordError::Cluster(error)) => {
                 if is_claim && matches!(error, ClusterError::Conflict(_) | ClusterError::AlreadyExists(_)) {

@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::cluster::error::ClusterError;
 use crate::cluster::smoke_job::{
     JobState, SmokeJobOwner, create_smoke_job, delete_smoke_job, explain_smoke_job, find_smoke_job,
@@ -105,10 +107,36 @@ impl ComponentRun<'_> {
         };
         let job = smoke_job_body(name, owner, &smoke_job_spec(test, &variables));
         self.await_lease().await?;
+        // The server cannot reject a late create, so the claim is confirmed before it, and once more after it.
+        self.confirm_epoch(stored.record.epoch).await?;
+        if self.is_paused() {
+            return Ok(());
+        }
         match create_smoke_job(&session, &prepared.namespace, &job).await {
-            // The next read finds the Job, even if it comes from a request that was never answered.
-            Ok(()) | Err(ClusterError::AlreadyExists(_)) => Ok(()),
+            Ok(()) => match self.confirm_epoch(stored.record.epoch).await {
+                Err(failure) if failure.kind == FailureKind::Superseded => {
+                    self.withdraw_smoke_job(name, stored.record.run.started).await;
+                    Err(failure)
+                }
+                confirmed => confirmed,
+            },
+            // The next look finds it, also where it comes from a request that went unanswered.
+            Err(ClusterError::AlreadyExists(_)) => Ok(()),
             Err(error) => self.recover(error).await,
+        }
+    }
+
+    /// Removes a Job that was started after another run had replaced the run of this start. A process that resumes it
+    /// needs the Job.
+    async fn withdraw_smoke_job(&self, name: &str, started: Timestamp) {
+        if self.recorded().is_some_and(|record| record.run.started == started) {
+            return;
+        }
+        let (prepared, session) = (self.prepared, &self.context.session);
+        let found = find_smoke_job(session, &prepared.namespace, &prepared.component, name).await;
+        if let Some(job) = found.ok().flatten().filter(|job| job.state != JobState::Foreign) {
+            // One that cannot be removed now ends with its time to live.
+            delete_smoke_job(session, &prepared.namespace, &job).await.ok();
         }
     }
 
@@ -153,6 +181,21 @@ impl ComponentRun<'_> {
                 self.emit(EventKind::Warned { message });
                 Ok(())
             }
+            removed => removed,
+        }
+    }
+
+    /// Removes the Jobs of the run before this one, where the process that replaced that run died before it could.
+    /// Whether that run had any is not recorded, so a user without the right to Jobs is not warned.
+    pub(in crate::driver::component_run) async fn remove_forgotten_smoke_jobs(
+        &mut self,
+    ) -> Result<(), Failure> {
+        let Some(spec) = self.recorded().map(|record| record.run.spec.clone()) else { return Ok(()) };
+        let points = points_from(&spec, 0);
+        let kept: BTreeSet<String> =
+            points.flat_map(|point| self.smoke_jobs(&spec, point, &gates_at(&spec.gates, point))).collect();
+        match self.remove_smoke_jobs(&kept).await {
+            Err(Failure { kind: FailureKind::Refused | FailureKind::Denied, .. }) => Ok(()),
             removed => removed,
         }
     }
