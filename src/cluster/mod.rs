@@ -12,6 +12,7 @@ pub mod classify;
 pub mod clock;
 pub mod constraints;
 pub mod credentials;
+pub mod deletion;
 pub mod error;
 pub mod events;
 pub mod keys;

@@ -7,6 +7,7 @@ use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::core::response::StatusDetails;
 use serde_json::{Value, json};
 
+use crate::cluster::deletion::Deletion;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::managed_fields::{with_updates_applied, without_applied};
@@ -212,12 +213,10 @@ pub async fn delete_object(
     session: &Session,
     kind: &ServedKind,
     seen: &DynamicObject,
-) -> Result<(), ClusterError> {
+) -> Result<Deletion, ClusterError> {
     let namespace = seen.namespace();
     let api = session.objects(&kind.resource, namespace.as_deref());
     let params = delete_params(seen.uid(), seen.resource_version());
-    match session.request_once(api.delete(&seen.name_any(), &params)).await {
-        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
+    let answer = session.request_once(api.delete(&seen.name_any(), &params)).await;
+    Deletion::of(answer.map(|answer| answer.left()))
 }

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::{Value, json};
 
+use crate::cluster::deletion::Deletion;
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
 use crate::cluster::session::Session;
@@ -119,15 +120,11 @@ pub async fn remove_service(
     session: &Session,
     namespace: &str,
     seen: &DynamicObject,
-) -> Result<(), ClusterError> {
+) -> Result<Deletion, ClusterError> {
     let params = delete_params(seen.uid(), seen.resource_version());
-    match session
-        .request_once(session.dynamic(namespace, &resource()).delete(&seen.name_any(), &params))
-        .await
-    {
-        Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
+    let api = session.dynamic(namespace, &resource());
+    let answer = session.request_once(api.delete(&seen.name_any(), &params)).await;
+    Deletion::of(answer.map(|answer| answer.left()))
 }
 
 fn identity(seen: &DynamicObject) -> Vec<Value> {

@@ -6,6 +6,7 @@ use kube::api::{
 };
 use serde_json::{Value, json};
 
+use crate::cluster::deletion::Deletion;
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::{keys, workload};
@@ -184,13 +185,11 @@ impl WorkloadWriter {
     /// Deletes a workload, unless it has changed since it was read; its pods are deleted in the background.
     ///
     /// # Errors
-    /// A conflict means that it has changed since it was read.
-    pub async fn delete(&self, workload: &Workload) -> Result<(), ClusterError> {
+    /// A conflict means that it has changed since.
+    pub async fn delete(&self, workload: &Workload) -> Result<Deletion, ClusterError> {
         let params = delete_params(Some(workload.uid.0.clone()), Some(workload.resource_version.clone()));
-        match self.session.request_once(self.api.delete(&workload.name, &params)).await {
-            Ok(_) | Err(ClusterError::NotFound(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let answer = self.session.request_once(self.api.delete(&workload.name, &params)).await;
+        Deletion::of(answer.map(|answer| answer.left()))
     }
 
     async fn patch(&self, name: &str, operations: Value) -> Result<DynamicObject, ClusterError> {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rollout::driver::outcome::FailureKind;
 use rollout::ops::delete::{self, DeleteEvent, DeleteExtent, Scope, inventory};
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::Verb;
 use serde_json::json;
 
@@ -78,4 +80,37 @@ async fn an_object_with_a_finalizer_is_named_and_awaited_for_a_minute() {
     let left: Vec<_> =
         cluster.objects("Service").into_iter().map(|one| one["metadata"]["name"].clone()).collect();
     assert_eq!(left, [BYSTANDER]);
+}
+
+/// A run does not wait for what a finalizer holds, and does not say that it is gone.
+#[tokio::test(start_paused = true)]
+async fn a_drained_source_that_a_finalizer_holds_is_not_reported_as_deleted() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2).exposing(80)]).await;
+    finalize(&cluster, &["example.com/balancer"]).await;
+    let api: Api<Deployment> = Api::default_namespaced(cluster.client());
+    let patch = Patch::Merge(json!({"metadata": {"finalizers": ["example.com/audit"]}}));
+    api.patch("web-v1", &PatchParams::default(), &patch).await.unwrap();
+    let run = cluster.apply(&[web(2, 2)]).await;
+    let warnings: Vec<&String> = run
+        .events
+        .iter()
+        .filter_map(|event| match &event.what {
+            EventKind::Warned { message } => Some(message),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "deployment `web-v1` is being deleted, blocked by its finalizers: example.com/audit",
+            "service `web` is being deleted, blocked by its finalizers: example.com/balancer",
+        ],
+        "{}",
+        run.transcript()
+    );
+    let is_deleted = |what: &EventKind| {
+        matches!(what, EventKind::WorkloadDeleted { .. } | EventKind::ServiceRemoved { .. })
+    };
+    assert!(!run.events.iter().any(|event| is_deleted(&event.what)), "{}", run.transcript());
 }

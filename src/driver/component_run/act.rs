@@ -305,9 +305,9 @@ impl ComponentRun<'_> {
         if seen.uid != *uid || seen.replicas > 0 || seen.epoch != self.claim.epoch {
             return Err(ClusterError::Conflict(format!("deployment `{workload}` has changed")));
         }
-        self.workloads().delete(&seen).await?;
+        let deletion = self.workloads().delete(&seen).await?;
         self.watch.cache.remove(uid);
-        self.emit(EventKind::WorkloadDeleted { workload });
+        self.report_workload_deletion(&deletion, workload);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use kube::ResourceExt;
 
+use crate::cluster::deletion::Deletion;
 use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::delete_object;
 use crate::driver::component_run::ComponentRun;
@@ -33,7 +34,21 @@ impl ComponentRun<'_> {
         self.workloads_seen().into_iter().filter(|workload| !is_kept(workload)).collect()
     }
 
-    /// Deletes the workloads and objects that other revisions left behind, once nothing needs them.
+    /// Reports that an object is deleted, or what holds it.
+    pub(super) fn report_deletion(&self, deletion: &Deletion, object: &str, deleted: EventKind) {
+        self.emit(match deletion.warning(object) {
+            Some(message) => EventKind::Warned { message },
+            None => deleted,
+        });
+    }
+
+    /// Reports the same of a workload.
+    pub(super) fn report_workload_deletion(&self, deletion: &Deletion, workload: String) {
+        let object = format!("{} `{workload}`", self.prepared.desired.kind.noun());
+        self.report_deletion(deletion, &object, EventKind::WorkloadDeleted { workload });
+    }
+
+    /// Deletes what other revisions have left, now that nothing needs it any more.
     pub(super) async fn delete_leftovers(
         &mut self,
         objects: &PreparedObjects,
@@ -42,10 +57,10 @@ impl ComponentRun<'_> {
         self.ensure_leader().await?;
         for workload in self.left_workloads(objects) {
             match self.workloads().delete(&workload).await {
-                Ok(()) => {
+                Ok(deletion) => {
                     self.watch.cache.remove(&workload.uid);
                     self.writes.changed = true;
-                    self.emit(EventKind::WorkloadDeleted { workload: workload.name.clone() });
+                    self.report_workload_deletion(&deletion, workload.name);
                 }
                 Err(error) => return self.recover(error).await,
             }
@@ -99,11 +114,13 @@ impl ComponentRun<'_> {
             self.emit(EventKind::Warned { message });
             return Ok(Ok(()));
         }
-        if let Err(error) = delete_object(session, kind, &live).await {
-            return Ok(Err(error));
-        }
+        let deletion = match delete_object(session, kind, &live).await {
+            Ok(deletion) => deletion,
+            Err(error) => return Ok(Err(error)),
+        };
         self.writes.changed = true;
-        self.emit(EventKind::ObjectDeleted { object: reference.to_string() });
+        let object = reference.to_string();
+        self.report_deletion(&deletion, &object.clone(), EventKind::ObjectDeleted { object });
         Ok(Ok(()))
     }
 }

@@ -96,10 +96,11 @@ impl ComponentRun<'_> {
                 }
                 (Change::Remove(found), _) => {
                     let removed = service::remove_service(&session, &namespace, found).await;
-                    if removed.is_ok() {
-                        self.emit(EventKind::ServiceRemoved { service: name.to_owned() });
+                    if let Ok(deletion) = &removed {
+                        let removed = EventKind::ServiceRemoved { service: name.to_owned() };
+                        self.report_deletion(deletion, &format!("service `{name}`"), removed);
                     }
-                    removed.map(|()| None)
+                    removed.map(|_| None)
                 }
             };
             seen = match attempt {
