@@ -168,6 +168,21 @@ fn merge_keys_add_missing_fields() {
 }
 
 #[test]
+fn json_objects_may_follow_each_other() {
+    let app = |name: &str| {
+        format!(
+            r#"{{"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {{"name": "{name}"}}, "spec":
+               {{"components": [{{"name": "{name}-web", "type": "worker", "properties": {{"image": "a"}}}}]}}}}"#
+        )
+    };
+    let applications = many(&format!("{}\n{}{}\n---\n{}", app("a"), app("b"), app("c"), app("d")));
+    let names: Vec<_> = applications.iter().map(|application| application.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c", "d"]);
+    let lines: Vec<_> = applications.iter().map(|application| application.origin.line).collect();
+    assert_eq!(lines, [1, 3, 4, 7]);
+}
+
+#[test]
 fn several_documents_and_sources() {
     let other = SEED[0].replace("express-server", "other").replace("rollout-trait-test", "other");
     let text = format!("\u{feff}# first\n---\n{}---\n\n--- # nothing\n---\n{other}...\n", SEED[0]);

@@ -1,7 +1,10 @@
 //! Splits a source into its documents.
 //!
-//! Each document is parsed on its own, so that a syntax error in one does not affect the others. Splitting at lines
-//! that begin with `---` or `...` is exact, because YAML forbids such lines inside scalars.
+//! Each document is parsed for itself, so that a syntax error in one leaves the others readable. Cutting
+//! at lines that begin with `---` or `...` is exact: YAML forbids such lines inside any scalar. JSON objects that
+//! follow each other, as kubectl reads them, are documents of their own.
+
+use serde::de::IgnoredAny;
 
 /// One document of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +20,8 @@ pub(super) fn split(text: &str) -> impl Iterator<Item = Document<'_>> {
     let mut rest = Some(Document { text, lines_before: 0 });
     std::iter::from_fn(move || {
         loop {
-            let (document, after) = cut(rest?);
+            let source = rest?;
+            let (document, after) = cut_json(source).unwrap_or_else(|| cut(source));
             rest = after;
             if !is_blank(document.text) {
                 return Some(document);
@@ -48,6 +52,21 @@ fn cut(source: Document<'_>) -> (Document<'_>, Option<Document<'_>>) {
         offset = end;
     }
     (source, None)
+}
+
+/// A JSON object, if another one follows without a marker, and what follows it.
+fn cut_json(source: Document<'_>) -> Option<(Document<'_>, Option<Document<'_>>)> {
+    let Document { text, lines_before } = source;
+    let start = text.len() - text.trim_start().len();
+    if !text[start..].starts_with('{') {
+        return None;
+    }
+    let mut objects = serde_json::Deserializer::from_str(&text[start..]).into_iter::<IgnoredAny>();
+    objects.next()?.ok()?;
+    let (text, rest) = text.split_at(start + objects.byte_offset());
+    let lines = text.matches('\n').count();
+    let after = Document { text: rest, lines_before: lines_before + lines };
+    rest.trim_start().starts_with('{').then_some((Document { text, lines_before }, Some(after)))
 }
 
 fn is_marker(line: &str, marker: &str) -> bool {
@@ -86,6 +105,17 @@ mod tests {
     #[test]
     fn ends_documents_at_dots() {
         assert_eq!(cut_up("a: 1\n...\nb: 2\n"), [(0, "a: 1\n...\n"), (2, "b: 2\n")]);
+    }
+
+    #[test]
+    fn ends_json_objects_before_the_next() {
+        let text = "{\"a\": \"}{\"}\n{\"b\": 2} {\"c\": 3}\n---\nd: 4\n";
+        let expected =
+            [(0, "{\"a\": \"}{\"}"), (0, "\n{\"b\": 2}"), (1, " {\"c\": 3}\n"), (2, "---\nd: 4\n")];
+        assert_eq!(cut_up(text), expected);
+        for whole in ["{a: 1}\n", "{\"a\": 1}\n", "{\"a\": 1} # {\n", "{a: {b: 1}\n} {"] {
+            assert_eq!(cut_up(whole), [(0, whole)]);
+        }
     }
 
     #[test]
