@@ -157,7 +157,7 @@ fn merge_keys_add_missing_fields() {
     let text = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: shop}\nspec:\n  components:\n  \
         - name: api\n    type: worker\n    properties: &api {image: 'api:1', cpu: '1', memory: 1Gi}\n  \
         - name: web\n    type: worker\n    properties: {<<: *api, image: 'web:1'}\n  \
-        - name: job\n    type: worker\n    properties: {memory: 2Gi, <<: [{cpu: '3'}, *api]}\n";
+        - name: job\n    type: worker\n    properties: {<<: [{cpu: '3'}, *api], memory: 2Gi}\n";
     let application = one(text);
     let seen = |index: usize| {
         let properties = properties(&application.components[index]);

@@ -3,7 +3,7 @@
 //! Decides the limits of the parser and how scalars are interpreted; must not know the meaning of any field. Duplicate
 //! keys stay in the tree, and the code that walks it reports them, so that they do not hide other problems.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -95,26 +95,18 @@ impl Node {
         entries.iter_mut().find(|(key, _)| key.as_text() == Some(name)).map(|(_, node)| node)
     }
 
-    /// The mappings that a merge key refers to: one, or each item of a list. Returns the node as an error if any of
-    /// them is not a mapping.
-    fn into_merge_sources(self) -> Result<Vec<Vec<(Self, Self)>>, Self> {
-        let is_map = |node: &Self| matches!(node.value, NodeValue::Map(_));
-        let is_list = matches!(&self.value, NodeValue::List(items) if items.iter().all(is_map));
-        if !is_list && !is_map(&self) {
-            return Err(self);
+    /// The mappings that a merge key refers to: one, or each item of a list. `None` where one of them is none.
+    pub(super) fn merge_sources(&self) -> Option<Vec<&[(Self, Self)]>> {
+        if let NodeValue::List(items) = &self.value {
+            return items.iter().map(Self::entries).collect();
         }
-        let mut maps = Vec::new();
-        let mut add = |value| {
-            if let NodeValue::Map(entries) = value {
-                maps.push(entries);
-            }
-        };
-        if let NodeValue::List(items) = self.value {
-            items.into_iter().for_each(|item| add(item.value));
-        } else {
-            add(self.value);
-        }
-        Ok(maps)
+        self.entries().map(|entries| vec![entries])
+    }
+
+    /// The entries of a mapping.
+    fn entries(&self) -> Option<&[(Self, Self)]> {
+        let NodeValue::Map(entries) = &self.value else { return None };
+        Some(entries)
     }
 
     /// The text, if the value is one.
@@ -252,24 +244,64 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// Resolves the merge keys (`<<`) of a mapping, according to YAML 1.1: its own entries take precedence over merged
-/// ones, and those of an earlier mapping over those of a later one. Merge keys with other values are kept.
+/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 says: its own entries come before
+/// merged ones, and those of an earlier mapping before those of a later one. A merge key of something else stays, and
+/// so does one with another value for a key before it: kubectl's parser takes that value, against YAML.
 fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     let is_merge = |(key, _): &(Node, Node)| key.as_text() == Some(MERGE_KEY);
     if !entries.iter().any(is_merge) {
         return entries;
     }
-    let (merges, mut entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
     let name = |key: &Node| format!("{:?}", key.value);
-    let mut known: HashSet<String> = entries.iter().map(|(key, _)| name(key)).collect();
-    for (merge, node) in merges {
-        match node.into_merge_sources() {
-            Ok(sources) => {
-                let new = sources.into_iter().flatten().filter(|(key, _)| known.insert(name(key)));
-                entries.extend(new);
+    let own = entries.iter().filter(|entry| !is_merge(entry));
+    let mut known: HashSet<String> = own.map(|(key, _)| name(key)).collect();
+    let mut before: HashMap<String, NodeValue> = HashMap::new();
+    let (mut all, mut added) = (Vec::new(), Vec::new());
+    for (key, node) in entries {
+        if key.as_text() != Some(MERGE_KEY) {
+            before.insert(name(&key), node.value.clone());
+            all.push((key, node));
+            continue;
+        }
+        let overwrites = |(key, node): &(Node, Node)| {
+            before.get(&name(key)).is_some_and(|value| !is_same(value, &node.value))
+        };
+        match node.merge_sources() {
+            Some(sources) if !first_of_each(&sources).any(overwrites) => {
+                for (key, node) in first_of_each(&sources) {
+                    before.insert(name(key), node.value.clone());
+                    if known.insert(name(key)) {
+                        added.push((key.clone(), node.clone()));
+                    }
+                }
             }
-            Err(node) => entries.push((merge, node)),
+            Some(_) | None => added.push((key, node)),
         }
     }
-    entries
+    all.append(&mut added);
+    all
+}
+
+/// The entries of mappings, those of an earlier one before those of a later one of the same key.
+fn first_of_each<'n>(sources: &[&'n [(Node, Node)]]) -> impl Iterator<Item = &'n (Node, Node)> {
+    let mut seen = HashSet::new();
+    let entries: Vec<&(Node, Node)> = sources.iter().flat_map(|entries| entries.iter()).collect();
+    entries.into_iter().filter(move |(key, _)| seen.insert(format!("{:?}", key.value)))
+}
+
+/// Whether two values are the same, wherever they stand.
+fn is_same(one: &NodeValue, other: &NodeValue) -> bool {
+    match (one, other) {
+        (NodeValue::List(one), NodeValue::List(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| is_same(&one.value, &other.value))
+        }
+        (NodeValue::Map(one), NodeValue::Map(other)) => {
+            let is_same_entry = |((key, one), (other_key, other)): (&(Node, Node), &(Node, Node))| {
+                is_same(&key.value, &other_key.value) && is_same(&one.value, &other.value)
+            };
+            one.len() == other.len() && one.iter().zip(other).all(is_same_entry)
+        }
+        (one, other) => one == other,
+    }
 }

@@ -283,11 +283,18 @@ impl<'t> Walk<'t> {
             };
             let place = At { node: key, path: joined(&at.path, &name) };
             if name == MERGE_KEY {
-                let found = self.found(node);
-                self.refuse(
-                    &place,
-                    format!("found {found} behind a merge key, expected a mapping, or a list of mappings"),
-                );
+                match node.merge_sources() {
+                    Some(_) => self.refuse_with(
+                        &place,
+                        "a key before the merge key has another value in the merged mapping",
+                        "put `<<` first: YAML keeps the mapping's own values, and kubectl only those after `<<`",
+                    ),
+                    None => {
+                        let found = self.found(node);
+                        let expected = "expected a mapping, or a list of mappings";
+                        self.refuse(&place, format!("found {found} behind a merge key, {expected}"));
+                    }
+                }
                 continue;
             }
             let line = self.origin(&place).line;
