@@ -411,6 +411,10 @@ fn a_job_that_cannot_work_is_rejected() {
             "`--on-failure` after `--`",
         ),
         ("job examples/express-server-v1.yaml --image x -- --shard 0/2", "`--shard` after `--`"),
+        (
+            "job examples/gated.yaml --image x",
+            "metric `errors` runs the command `cat` in the pods of the Job",
+        ),
         ("rbac -n shop --service-account=A_B", "--service-account"),
     ];
     for (line, reason) in cases {
@@ -421,7 +425,15 @@ fn a_job_that_cannot_work_is_rejected() {
     }
 }
 
-/// Its account has a Role for its applications, which Jobs of others do not replace.
+/// Whether its image has the command is for those to say who made it.
+#[test]
+fn a_job_runs_the_commands_of_gates_where_they_are_trusted() {
+    let env = TestEnv::new();
+    let output = env.bare("job examples/gated.yaml --image x -- --trust-gates").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Its account has the Role of its applications, which no Job of others replaces.
 #[test]
 fn jobs_of_other_applications_share_nothing() {
     let env = TestEnv::new();

@@ -15,6 +15,7 @@ use crate::cli::flags::variables;
 use crate::cli::input::Manifests;
 use crate::cli::selection;
 use crate::cli::terminal::ui::Ui;
+use crate::ops::GateTrust;
 use crate::ops::job::{self, JobRequest, MOUNT};
 use crate::ops::manifest::Application;
 use crate::ops::rbac::Operation;
@@ -73,6 +74,7 @@ pub fn run(args: &JobArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, Comma
     selection::refuse_overrides(global)?;
     let Manifests { sources, applications } = Manifests::read(&args.manifests.paths(), ui)?;
     let flags = parsed(&args.flags)?;
+    refuse_untrusted_gates(&applications, flags.gates)?;
     let namespace = namespace(&applications, global)?;
     if let Some(shards) = args.shards.filter(|shards| usize::from(*shards) > applications.len()) {
         let found = applications.len();
@@ -118,13 +120,28 @@ fn parsed(flags: &[String]) -> Result<JobFlags, CommandError> {
     }
     let operations: &[Operation] =
         if apply.prune { &[Operation::Apply, Operation::Delete] } else { &[Operation::Apply] };
-    Ok(JobFlags { operations, identity: cli.global.identity })
+    let gates = apply.run.deadlines.gates.trust();
+    Ok(JobFlags { operations, identity: cli.global.identity, gates })
 }
 
 /// What the flags of the Job's `apply` ask for.
 struct JobFlags {
     operations: &'static [Operation],
     identity: Option<String>,
+    gates: GateTrust,
+}
+
+/// Refuses gates that the Job's `apply` would refuse: its pods are the machine on which they would run.
+fn refuse_untrusted_gates(applications: &[Application], trust: GateTrust) -> Result<(), CommandError> {
+    let components = applications.iter().flat_map(|application| &application.components);
+    let refused = components.filter(|_| trust == GateTrust::Untrusted).find_map(|component| {
+        let what = component.rollout.as_ref()?.gates.local_access()?;
+        Some((&component.name, what))
+    });
+    let Some((component, what)) = refused else { return Ok(()) };
+    let message = format!("component `{component}`: {what} in the pods of the Job");
+    Err(CommandError::message(Kind::Usage, message)
+        .hint("if its image and variables have what the gate needs, allow it with `-- --trust-gates`"))
 }
 
 /// Rejects flags that the Job sets itself, and those that its pods cannot use.
