@@ -60,9 +60,11 @@ pub fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     }
 }
 
-/// The cluster that this process runs in.
+/// The cluster that this process runs in, reached through the proxy of the environment, if any, as kubectl does.
 fn in_cluster(otherwise: CommandError) -> Result<Config, CommandError> {
-    Config::incluster_env().map_err(|_| otherwise)
+    let mut config = Config::incluster_env().map_err(|_| otherwise)?;
+    config.proxy_url = proxy_of(&Cluster::default(), &config.cluster_url)?;
+    Ok(config)
 }
 
 fn without_context(which: &str, kubeconfig: &Kubeconfig) -> CommandError {
