@@ -100,6 +100,8 @@ pub struct PreparedComponent {
     pub bound_to: Option<Epoch>,
     /// Whether the run is refused while the component is paused.
     pub respects_a_pause: bool,
+    /// Whether traits patch the workload with fields that only the server knows.
+    pub is_patched: bool,
 }
 
 /// The rejection of one component.
@@ -348,7 +350,8 @@ fn prepare_component(
     })
 }
 
-/// Refuses a component that belongs to another application, as its record or, if that is lost, its revisions show.
+        is_patched: component.intent.patches_workload(),
+/// Refuses a component that another application has. Where the record is lost, the revisions still show it.
 fn refuse_other_application(
     request: &RolloutRequest,
     component: &ComponentRequest,

@@ -9,6 +9,7 @@ use crate::oam::application::{Application, Batch, Component};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::policies::Policies;
 use crate::oam::render;
+use crate::oam::traits::{Trait, TraitKind};
 use crate::oam::workflow::{StepGate, gates_before};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
@@ -97,7 +98,17 @@ pub enum Gate {
 }
 
 impl Intent {
-    /// Whether it is about the recorded run, so that it must not affect a run that has claimed the component since.
+    /// Whether traits of a manifest patch the workload with fields that only the server knows.
+    #[must_use]
+    pub fn patches_workload(&self) -> bool {
+        let is_patch = |one: &Trait| matches!(one.kind, TraitKind::JsonMergePatch | TraitKind::JsonPatch);
+        match self {
+            Self::Manifest { component, .. } => component.traits.iter().any(is_patch),
+            Self::Revision { .. } | Self::Recorded { .. } | Self::Abort { .. } | Self::Scale { .. } => false,
+        }
+    }
+
+    /// Whether it is about the recorded run, so that a run that was claimed since must not be rolled back or promoted.
     #[must_use]
     pub fn is_about_a_run(&self) -> bool {
         match self {

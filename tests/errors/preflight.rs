@@ -271,7 +271,41 @@ async fn pods_that_the_server_cannot_decode_are_rejected() {
     assert!(run.writes().is_empty(), "{}", run.transcript());
 }
 
-/// The controller that creates the pods may be permitted.
+/// What a trait patches, only the server knows; a pod with such a value is valid.
+#[tokio::test(start_paused = true)]
+async fn a_patched_workload_that_the_server_rejects_is_refused() {
+    let cases = [
+        ("webservice", "{spec: {minReadySecond: 5}}", "`web-v1` would be rejected: ", "minReadySecond"),
+        ("webservice", "{spec: {template: {spec: {restartPolicy: Never}}}}", "`web-v1`", "restartPolicy"),
+        (
+            "statefulset",
+            "{spec: {minReadySecond: 5}}",
+            "statefulset `web` would be rejected: ",
+            "minReadySecond",
+        ),
+    ];
+    for (kind, patch, first, second) in cases {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        let entry = |traits: &str| {
+            format!(
+                "{{name: web, type: {kind}, properties: {{image: 'web:1'}}, traits: [{{type: rollout, properties: \
+                 {{targetSize: 1}}}}{traits}]}}"
+            )
+        };
+        let patched = entry(&format!(", {{type: json-merge-patch, properties: {patch}}}"));
+        // The object of all revisions exists.
+        if kind == "statefulset" {
+            cluster.run(&Process::new(IDENTITY), &request_for_entries(&[&entry("")])).await.succeeded();
+        }
+        let run = cluster.run(&Process::new(IDENTITY), &request_for_entries(&[&patched])).await;
+        let failure = run.failures()[0];
+        assert_eq!(failure.kind, FailureKind::Refused, "{}", run.transcript());
+        assert!(failure.reason.contains(first) && failure.reason.contains(second), "{failure:?}");
+        assert!(run.writes().is_empty(), "{}", run.transcript());
+    }
+}
+
+/// Whoever makes pods for a workload may be let through.
 #[tokio::test(start_paused = true)]
 async fn pods_that_a_policy_denies_to_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";

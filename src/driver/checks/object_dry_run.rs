@@ -8,12 +8,15 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use kube::api::DynamicObject;
+use serde_json::json;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::{ApplyResult, ConflictPolicy, WriteMode, apply_object};
+use crate::cluster::served_kind::{KindScope, ServedKind};
 use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::smoke_job::{SmokeJobOwner, dry_run_smoke_job, smoke_job_body};
+use crate::cluster::workload::workload_resource;
 use crate::driver::checks::refusal::refusal;
 use crate::driver::component_run::objects::{conflict_failure, may_take};
 use crate::driver::component_services::other_revisions;
@@ -22,13 +25,17 @@ use crate::driver::outcome::Failure;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::prepared_objects::PreparedObject;
 use crate::oam::object::ObjectRef;
+use crate::oam::revision::render_revision;
 use crate::oam::smoke_test::{smoke_job_name, smoke_job_spec};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
 
-/// Objects that the components of an application create and that other objects of the application need: until they
-/// exist, the server cannot validate objects in such a namespace, or bindings of such a Role.
+/// The name in a dry run of a workload that exists.
+const DRY_RUN_NAME: &str = "rollout-dry-run";
+
+/// What the components of an application create that others of its objects need: before, the server cannot judge what
+/// is in such a namespace, or binds such a Role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewObjects {
     namespaces: BTreeSet<String>,
@@ -86,8 +93,9 @@ pub async fn dry_run_objects(
     let judged = objects(prepared)
         .filter(is_pending)
         .map(|object| async move { (object, dry_run(session, object, epoch).await) });
-    let (judged, services, smoke_tests) = tokio::join!(
+    let (judged, workload, services, smoke_tests) = tokio::join!(
         join_all(judged),
+        dry_run_workload(session, prepared, observed),
         dry_run_services(session, prepared, observed),
         dry_run_smoke_tests(session, prepared)
     );
@@ -98,11 +106,41 @@ pub async fn dry_run_objects(
             Ok(()) => {}
         }
     }
+    workload?;
     smoke_tests?;
     services.map_err(|error| refusal(error, None))
 }
 
-/// Dry-runs the Jobs of the smoke tests.
+/// Tries the workload of a new revision that traits patch: its fields are checked by nothing else. One that exists is
+/// tried under another name. What is not about its fields is left to the run.
+async fn dry_run_workload(
+    session: &Session,
+    prepared: &PreparedComponent,
+    observed: &Observed,
+) -> Result<(), Failure> {
+    let desired = &prepared.desired;
+    if prepared.objects.is_some() || prepared.new_revision.is_none() || !prepared.is_patched {
+        return Ok(());
+    }
+    let Some(mut body) = render_revision(&prepared.target, desired.target_size, 0) else { return Ok(()) };
+    if observed.workload(&desired.workload).is_some() {
+        body["metadata"]["name"] = json!(DRY_RUN_NAME);
+    }
+    let kind = ServedKind { resource: workload_resource(desired.kind), scope: KindScope::Namespaced };
+    let (namespace, mode) = (Some(prepared.namespace.as_str()), WriteMode::DryRun);
+    match apply_object(session, &kind, namespace, body, None, ConflictPolicy::Report, mode).await {
+        // A webhook that takes no dry runs says so in this way as well.
+        Err(ClusterError::Invalid(message)) if !message.contains("dry run") => {
+            let failure = refusal(ClusterError::Invalid(message), None);
+            let (noun, name) = (desired.kind.noun(), &desired.workload);
+            let reason = format!("{noun} `{name}` would be rejected: {}", failure.reason);
+            Err(Failure { reason, ..failure })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Tries the Jobs of the smoke tests.
 async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
     for test in prepared.desired.gates.all_smoke_tests() {
         let (name, spec) =
