@@ -45,11 +45,13 @@ pub struct ObjectOwner<'a> {
 }
 
 impl ObjectOwner<'_> {
-    /// What a run does to an object, given its rendered body and its live state.
+    /// What a run does to an object that is rendered so and exists so; `applied` is what was applied last, if that is
+    /// known.
     pub(super) fn handling(
         &self,
         body: &Value,
         before: Option<&DynamicObject>,
+        applied: Option<&Value>,
         reference: &ObjectRef,
     ) -> Result<Handling, Failure> {
         let is_selected =
@@ -79,7 +81,7 @@ impl ObjectOwner<'_> {
             || policies.is_some_and(|policies| is_selected(&policies.take_over));
         let is_shared = policies.is_some_and(|policies| is_selected(&policies.shared_resource));
         match foreign_reason(before, reference, *self) {
-            None if self.is_recreated(body, before) => Ok(Handling::Recreate),
+            None if self.is_recreated(body, before, applied) => Ok(Handling::Recreate),
             None => Ok(Handling::Apply),
             // The application that the object belongs to writes it.
             Some(_) if is_shared && before.labels().contains_key(labels::NAME) => Ok(Handling::Keep),
@@ -119,17 +121,21 @@ impl ObjectOwner<'_> {
             && label(labels::NAMESPACE).is_none_or(|namespace| namespace == self.namespace)
     }
 
-    /// Whether a field changes that requires recreating the object.
-    fn is_recreated(&self, body: &Value, before: &DynamicObject) -> bool {
+    /// Whether a field changes that can only change with the object.
+    fn is_recreated(&self, body: &Value, before: &DynamicObject, applied: Option<&Value>) -> bool {
         let rules = self.policies.map_or(&[][..], |policies| policies.recreate.as_slice());
         let mut fields =
             rules.iter().filter(|rule| rule.selector.selects(body)).flat_map(|rule| &rule.fields);
         fields.any(|field| {
             let pointer = pointer(field);
-            let wanted = body.pointer(&pointer);
-            wanted.is_some_and(|wanted| {
-                before.data.pointer(&pointer).is_none_or(|live| !contains(live, wanted))
-            })
+            let (wanted, live) = (body.pointer(&pointer), before.data.pointer(&pointer));
+            let is_missing = |wanted: &Value| live.is_none_or(|live| !contains(live, wanted));
+            let is_left = |applied: &Value| {
+                wanted.is_none_or(|wanted| !contains(wanted, applied))
+                    && live.is_some_and(|live| contains(live, applied))
+            };
+            wanted.is_some_and(is_missing)
+                || applied.and_then(|applied| applied.pointer(&pointer)).is_some_and(is_left)
         })
     }
 

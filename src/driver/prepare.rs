@@ -14,7 +14,7 @@ use crate::cluster::record_store::StoredRecord;
 use crate::cluster::served_kind::ServedKind;
 use crate::cluster::service::Change;
 use crate::cluster::workload_cache::WorkloadCache;
-use crate::driver::checks::immutable::immutable_change;
+use crate::driver::checks::immutable::{headless_service, immutable_change};
 use crate::driver::checks::run_state::{check_bound, refuse_paused};
 use crate::driver::checks::target::{image_drift, partition_out_of_range, refuse_other_kind};
 use crate::driver::checks::{collisions, objects};
@@ -304,6 +304,9 @@ fn prepare_component(
     }
     warnings.extend(partition_out_of_range(&desired));
     warnings.extend(objects().flat_map(PreparedObjects::unrestored));
+    if let Some(failure) = objects().flat_map(|one| &one.objects).find_map(headless_service) {
+        return Err(failure);
+    }
     warnings.extend(objects().flat_map(|one| &one.objects).filter_map(immutable_change));
     let service_changes = parts.service_changes(known_record, &desired, &component.intent)?;
     let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
@@ -347,10 +350,10 @@ fn prepare_component(
         stamped_foreign,
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
+        is_patched: component.intent.patches_workload(),
     })
 }
 
-        is_patched: component.intent.patches_workload(),
 /// Refuses a component that another application has. Where the record is lost, the revisions still show it.
 fn refuse_other_application(
     request: &RolloutRequest,

@@ -272,7 +272,14 @@ impl PreparedObject {
         })?;
         let located = live.locate(&reference, owner.namespace);
         let before = live.get(&located).cloned();
-        let handling = owner.handling(body, before.as_ref(), &located)?;
+        let is_same = |other: &&&Value| {
+            ObjectRef::of(other).is_some_and(|other| live.locate(&other, owner.namespace).is_same(&located))
+        };
+        let earlier = earlier.iter().filter(is_same);
+        let earlier: Vec<Value> =
+            earlier.map(|body| in_namespace(body, located.namespace.as_deref())).collect();
+        let applied = before.as_ref().and_then(|live| applied_body(&earlier, live));
+        let handling = owner.handling(body, before.as_ref(), applied, &located)?;
         let left_alone = owner.policies.map_or(&[][..], |policies| policies.fields_left_alone(body)).to_vec();
         let mut body = in_namespace(body, located.namespace.as_deref());
         // If no policies are known, keep the annotation of the live object.
@@ -281,16 +288,11 @@ impl PreparedObject {
         if let Some(kept) = owner.kept(&body).map(str::to_owned).or(noted) {
             body["metadata"]["annotations"][keys::KEPT] = json!(kept);
         }
-        let is_same = |other: &&&Value| {
-            ObjectRef::of(other).is_some_and(|other| live.locate(&other, owner.namespace).is_same(&located))
-        };
-        let earlier = earlier.iter().filter(is_same);
-        let earlier = earlier.map(|body| in_namespace(body, located.namespace.as_deref()));
         Ok(Self {
             kind: live.kind(&reference.api_version, &reference.kind).cloned(),
             stage: apply_rank(&reference.kind),
             hash: hash_json(&body),
-            earlier: earlier.collect(),
+            earlier,
             reference: located,
             body,
             before,
@@ -302,8 +304,7 @@ impl PreparedObject {
     /// The object as it was last applied by a revision of the component; `None` if none has applied it.
     #[must_use]
     pub fn applied_before(&self, live: &DynamicObject) -> Option<&Value> {
-        let applied = live.annotations().get(keys::APPLIED)?;
-        self.earlier.iter().find(|earlier| hash_json(earlier) == *applied)
+        applied_body(&self.earlier, live)
     }
 
     /// The body to apply under a claim, given the live object. Fields that other clients own keep their values.
@@ -414,7 +415,13 @@ impl PreparedObject {
     }
 }
 
-/// A live object without what the server added, and with the labels of a body.
+/// The body that was applied last to an object, of those that revisions of its component render.
+fn applied_body<'a>(earlier: &'a [Value], live: &DynamicObject) -> Option<&'a Value> {
+    let applied = live.annotations().get(keys::APPLIED)?;
+    earlier.iter().find(|earlier| hash_json(earlier) == *applied)
+}
+
+/// An object as its writers have left it, with the labels that a body has.
 fn as_found(live: &DynamicObject, body: &Value) -> Value {
     let mut found = json!(live);
     let metadata = &found["metadata"];

@@ -93,3 +93,32 @@ fn a_plan_warns_about_changes_of_immutable_fields() {
     assert!(!applied.stderr.contains("retrying"), "{}", applied.stderr);
     env.run_to("plan app.yaml --detailed-exitcode", 0);
 }
+
+/// The API server keeps a Service headless, and says nothing.
+#[test]
+fn a_headless_service_gets_an_address_only_as_a_new_object() {
+    let env = TestEnv::new();
+    let service = |spec: &str, policies: &str| {
+        let component = format!(
+            "{{name: raw, type: k8s-objects, properties: {{objects: [{{apiVersion: v1, kind: Service, metadata: {{name: \
+             db}}, spec: {{selector: {{app: db}}, ports: [{{port: 1}}]{spec}}}}}]}}}}"
+        );
+        shop(&component).replace("  components:", &format!("{policies}  components:"))
+    };
+    env.write("app.yaml", service(", clusterIP: None", ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", service("", ""));
+    env.run_to("apply app.yaml", 4)
+        .says("service/db: `spec.clusterIP` is immutable, and the Service is headless")
+        .says("let a `resource-update` policy with `recreateFields: [spec.clusterIP]` recreate it");
+    let policy = "  policies: [{name: again, type: resource-update, properties: {rules: [{selector: \
+         {resourceTypes: [Service]}, strategy: {recreateFields: [spec.clusterIP]}}]}}]\n";
+    let uid = || env.objects("Service")[0]["metadata"]["uid"].clone();
+    let before = uid();
+    env.write("app.yaml", service("", policy));
+    env.run_ok("apply app.yaml");
+    assert_ne!(uid(), before, "it is recreated");
+    assert_ne!(env.objects("Service")[0]["spec"]["clusterIP"], "None");
+    let (bytes, again) = (env.bytes(), env.run_ok("apply app.yaml"));
+    assert_eq!(env.bytes(), bytes, "{}", again.transcript());
+}

@@ -1,6 +1,7 @@
 //! Changes of immutable fields, as far as they can be detected without the server.
 
 use crate::driver::object_owner::{Handling, pointer};
+use crate::driver::outcome::Failure;
 use crate::driver::prepared_objects::PreparedObject;
 
 /// The immutable fields of a kind that manifests are likely to change.
@@ -29,4 +30,22 @@ pub(in crate::driver) fn immutable_change(object: &PreparedObject) -> Option<Str
         object.reference,
         object.reference.kubectl_arguments()
     ))
+}
+
+/// The refusal of a headless Service that is to get an address: the server keeps it headless, and says nothing.
+pub(in crate::driver) fn headless_service(object: &PreparedObject) -> Option<Failure> {
+    let live = object.before.as_ref().filter(|_| object.handling == Handling::Apply)?;
+    let (reference, spec) = (&object.reference, &object.body["spec"]);
+    let is_service = reference.group().is_empty() && reference.kind == "Service";
+    let was_headless = object.applied_before(live)?["spec"]["clusterIP"] == "None";
+    let is_kept = spec["clusterIP"].is_null() && spec["type"] != "ExternalName";
+    if !(is_service && was_headless && is_kept && live.data["spec"]["clusterIP"] == "None") {
+        return None;
+    }
+    let reason = format!("{reference}: `spec.clusterIP` is immutable, and the Service is headless");
+    Some(
+        Failure::refused(reason)
+            .hint("let a `resource-update` policy with `recreateFields: [spec.clusterIP]` recreate it")
+            .hint(format!("or delete the Service: `kubectl delete {}`", reference.kubectl_arguments())),
+    )
 }
