@@ -28,3 +28,5 @@ mod support;
 mod trait_refusals;
 #[path = "manifest/traits_in_batches.rs"]
 mod traits_in_batches;
+#[path = "manifest/workflow_graphs.rs"]
+mod workflow_graphs;

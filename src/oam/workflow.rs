@@ -1,18 +1,22 @@
 //! The steps of an application's workflow: the order in which components are applied, and what is waited for in
 //! between.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Origin;
 
-/// A step. Each starts when the previous one is done.
+/// A step. It begins when those are done that it comes after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowStep {
     /// Its name, unique within the application.
     pub name: String,
     /// What it does.
     pub action: StepAction,
-    /// Its place.
+    /// The steps that it comes directly after, by their places in the list, which are before its own.
+    pub after: Vec<usize>,
+    /// Where it stands.
     pub origin: Origin,
 }
 
@@ -110,6 +114,17 @@ impl StepGate {
     }
 }
 
+/// The places of all steps that one comes after, directly or not.
+#[must_use]
+pub fn steps_before(steps: &[WorkflowStep], place: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![place];
+    while let Some(step) = open.pop().and_then(|place| steps.get(place)) {
+        open.extend(step.after.iter().copied().filter(|before| found.insert(*before)));
+    }
+    found
+}
+
 /// The gates before a component, in order.
 #[must_use]
 pub fn gates_before(steps: &[WorkflowStep], component: &str) -> Vec<StepGate> {
@@ -117,8 +132,8 @@ pub fn gates_before(steps: &[WorkflowStep], component: &str) -> Vec<StepGate> {
         StepAction::Apply { components } => components.iter().any(|name| name == component),
         StepAction::Suspend { .. } | StepAction::DependsOnApp { .. } => false,
     };
-    let place = steps.iter().position(applies).unwrap_or(0);
-    steps.iter().take(place).filter_map(StepGate::of).collect()
+    let Some(place) = steps.iter().position(applies) else { return Vec::new() };
+    steps_before(steps, place).into_iter().filter_map(|before| StepGate::of(&steps[before])).collect()
 }
 
 #[cfg(test)]
@@ -126,7 +141,7 @@ mod tests {
     use super::*;
 
     fn step(name: &str, action: StepAction) -> WorkflowStep {
-        WorkflowStep { name: name.to_owned(), action, origin: Origin::default() }
+        WorkflowStep { name: name.to_owned(), action, after: Vec::new(), origin: Origin::default() }
     }
 
     fn apply(components: &[&str]) -> WorkflowStep {
@@ -138,7 +153,7 @@ mod tests {
     fn a_component_has_the_gates_of_all_steps_before_its_own() {
         let suspend = |name| step(name, StepAction::Suspend { message: None, duration_seconds: None });
         let app = StepAction::DependsOnApp { name: "db".to_owned(), namespace: "data".to_owned() };
-        let steps = [
+        let mut steps = [
             step("data", app),
             apply(&["a", "b"]),
             suspend("first"),
@@ -146,9 +161,19 @@ mod tests {
             apply(&["d"]),
             suspend("idle"),
         ];
-        let names = |component| -> Vec<String> {
-            gates_before(&steps, component).into_iter().map(|gate| gate.step).collect()
+        let afters = |after: [&[usize]; 6], steps: &mut [WorkflowStep]| {
+            steps.iter_mut().zip(after).for_each(|(step, after)| step.after = after.to_vec());
         };
+        let gates = |component, steps: &[WorkflowStep]| -> Vec<String> {
+            gates_before(steps, component).into_iter().map(|gate| gate.step).collect()
+        };
+        afters([&[], &[], &[1], &[0], &[2, 3], &[]], &mut steps);
+        assert_eq!(
+            ["a", "c", "d"].map(|component| gates(component, &steps).join(" ")),
+            ["", "data", "data first"]
+        );
+        afters([&[], &[0], &[1], &[2], &[3], &[4]], &mut steps);
+        let names = |component| gates(component, &steps);
         assert_eq!(names("a"), ["data"]);
         assert_eq!(names("b"), ["data"]);
         assert_eq!(names("c"), ["data", "first"]);

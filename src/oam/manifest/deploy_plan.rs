@@ -1,7 +1,7 @@
 //! Determines which components are applied, with which changes and in which order, from the policies `override` and
 //! `topology` and the steps of the workflow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::oam::application::Component;
 use crate::oam::manifest::names;
@@ -42,12 +42,13 @@ pub(super) fn plan_deployment(
             planner.deploy_all(walk, components)?;
             let names: Vec<String> =
                 planner.applied.iter().map(|node| names::component_name(&name_of(node))).collect();
-            let step = |name: String| WorkflowStep {
+            let step = |(place, name): (usize, String)| WorkflowStep {
                 name: name.clone(),
                 action: StepAction::Apply { components: vec![name] },
+                after: place.checked_sub(1).into_iter().collect(),
                 origin: walk.origin(components),
             };
-            names.into_iter().map(step).collect()
+            names.into_iter().enumerate().map(step).collect()
         }
         Some(steps) => {
             let steps = planner.apply_steps(walk, steps)?;
@@ -99,20 +100,20 @@ impl DeployPlanner<'_> {
     fn apply_steps(&mut self, walk: &mut Walk<'_>, steps: Vec<ReadStep<'_>>) -> Option<Vec<WorkflowStep>> {
         let mut carried_out = Vec::new();
         let mut good = true;
-        let is_gate = |step: &ReadStep<'_>| {
-            matches!(step.action, ReadAction::Suspend { .. } | ReadAction::DependsOnApp { .. })
-        };
-        let idle = steps.iter().rev().take_while(|step| is_gate(step)).count();
-        for step in steps.iter().rev().take(idle) {
-            walk.warn(
-                &step.at,
-                format!("step {} is ignored: no component comes after it", quoted(&step.name)),
-            );
+        let mut leads_to_component = vec![false; steps.len()];
+        for (place, step) in steps.iter().enumerate().rev() {
+            leads_to_component[place] |= matches!(step.action, ReadAction::Apply(_) | ReadAction::Deploy(_));
+            if leads_to_component[place] {
+                step.after.iter().for_each(|before| leads_to_component[*before] = true);
+            } else {
+                let message = format!("step {} is ignored: no component comes after it", quoted(&step.name));
+                walk.warn(&step.at, message);
+            }
         }
-        for ReadStep { name, action, at } in steps {
+        for ReadStep { name, action, after, at } in steps {
             let action = match action {
-                ReadAction::Apply(components) => {
-                    self.apply_named(walk, &components).map(|components| StepAction::Apply { components })
+                ReadAction::Apply(component) => {
+                    self.apply_named(walk, &component).map(|components| StepAction::Apply { components })
                 }
                 ReadAction::Deploy(policies) => {
                     self.deploy_with(walk, &at, &policies).map(|components| StepAction::Apply { components })
@@ -126,24 +127,21 @@ impl DeployPlanner<'_> {
             };
             good &= action.is_some();
             let origin = walk.origin(&at);
-            carried_out.extend(action.map(|action| WorkflowStep { name, action, origin }));
+            carried_out.extend(action.map(|action| WorkflowStep { name, action, after, origin }));
         }
         good.then_some(carried_out)
     }
 
-    fn apply_named(&mut self, walk: &mut Walk<'_>, components: &[ComponentName<'_>]) -> Option<Vec<String>> {
-        let mut names = Vec::new();
-        for ComponentName { name, at } in components {
-            let Some(node) = self.base.iter().find(|node| name_of(node) == *name) else {
-                let known: Vec<String> = self.base.iter().map(name_of).collect();
-                let hint = did_you_mean(name, known.iter().map(String::as_str));
-                walk.report(at, format!("no component {} in this application", quoted(name)), hint);
-                return None;
-            };
-            self.set_namespace(walk, at, None)?;
-            names.extend(self.apply(walk, at, node.clone())?);
-        }
-        Some(names)
+    fn apply_named(&mut self, walk: &mut Walk<'_>, component: &ComponentName<'_>) -> Option<Vec<String>> {
+        let ComponentName { name, at } = component;
+        let Some(node) = self.base.iter().find(|node| name_of(node) == *name) else {
+            let known: Vec<String> = self.base.iter().map(name_of).collect();
+            let hint = did_you_mean(name, known.iter().map(String::as_str));
+            walk.report(at, format!("no component {} in this application", quoted(name)), hint);
+            return None;
+        };
+        self.set_namespace(walk, at, None)?;
+        Some(self.apply(walk, at, node.clone())?.into_iter().collect())
     }
 
     fn deploy_with(
@@ -244,44 +242,74 @@ impl DeployPlanner<'_> {
     }
 }
 
-/// Adds the steps' order to the dependencies: a component depends on those of the previous step.
+/// The steps' order as dependencies: a component waits for those of the steps that its own comes after.
 pub(super) fn depend_on_earlier_steps(components: &mut [Component], steps: &[WorkflowStep]) {
-    let mut earlier: &[String] = &[];
-    for step in steps {
-        let StepAction::Apply { components: names } = &step.action else { continue };
-        if names.is_empty() {
-            continue;
-        }
-        for component in components.iter_mut().filter(|component| names.contains(&component.name)) {
-            let added = earlier.iter().filter(|name| !component.depends_on.contains(name));
-            let added: Vec<String> = added.cloned().collect();
-            component.depends_on.extend(added);
-        }
-        earlier = names;
-    }
-}
-
-/// Checks that no component depends on one of a later step.
-pub(super) fn check_steps(walk: &mut Walk<'_>, items: &[At<'_>], steps: &[WorkflowStep]) {
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    for (place, step) in steps.iter().enumerate() {
-        if let StepAction::Apply { components } = &step.action {
-            places.extend(components.iter().map(|name| (name.as_str(), place)));
-        }
-    }
-    for item in items {
-        let Some(place) = places.get(names::component_name(&name_of(item.node)).as_str()) else { continue };
-        let needs = item.node.field("dependsOn").map(|node| &node.value);
-        let Some(NodeValue::List(needs)) = needs else { continue };
-        for (index, node) in needs.iter().enumerate() {
-            let needed = node.as_text().unwrap_or_default();
-            if places.get(names::component_name(needed).as_str()).is_some_and(|later| later > place) {
-                let at = At { node, path: format!("{}.dependsOn[{index}]", item.path) };
-                walk.refuse(
-                    &at,
-                    format!("a later step of the workflow applies component {}", quoted(needed)),
-                );
+    let earlier = earlier_components(steps);
+    for component in components {
+        for name in earlier.get(&component.name).into_iter().flatten() {
+            if !component.depends_on.contains(name) {
+                component.depends_on.push(name.clone());
             }
         }
     }
+}
+
+/// The components that each component waits for by the steps: those of the nearest steps before that apply any.
+fn earlier_components(steps: &[WorkflowStep]) -> BTreeMap<String, Vec<String>> {
+    let applied = |place: usize| match &steps[place].action {
+        StepAction::Apply { components } => components.as_slice(),
+        StepAction::Suspend { .. } | StepAction::DependsOnApp { .. } => &[],
+    };
+    let mut earlier = BTreeMap::new();
+    // The components of the steps up to each one, itself included.
+    let mut nearest: Vec<Vec<String>> = Vec::new();
+    for (place, step) in steps.iter().enumerate() {
+        let mut before: Vec<String> = Vec::new();
+        for name in step.after.iter().flat_map(|place| &nearest[*place]) {
+            if !before.contains(name) {
+                before.push(name.clone());
+            }
+        }
+        earlier.extend(applied(place).iter().map(|name| (name.clone(), before.clone())));
+        nearest.push(if applied(place).is_empty() { before } else { applied(place).to_vec() });
+    }
+    earlier
+}
+
+/// Checks that no component waits for one that waits for it by the steps.
+pub(super) fn check_steps(walk: &mut Walk<'_>, items: &[At<'_>], steps: &[WorkflowStep]) {
+    let by_steps = earlier_components(steps);
+    let (mut by_both, mut by_names) = (by_steps.clone(), BTreeMap::new());
+    for item in items {
+        let name = names::component_name(&name_of(item.node));
+        let needs = item.node.field("dependsOn").map(|node| &node.value);
+        let Some(NodeValue::List(needs)) = needs else { continue };
+        for (index, node) in needs.iter().enumerate() {
+            let text = node.as_text().unwrap_or_default();
+            let needed = names::component_name(text);
+            let at = At { node, path: format!("{}.dependsOn[{index}]", item.path) };
+            if waits_for(&by_steps, &needed, &name) {
+                let message = format!("a later step of the workflow applies component {}", quoted(text));
+                walk.refuse(&at, message);
+            } else if waits_for(&by_both, &needed, &name) && !waits_for(&by_names, &needed, &name) {
+                let message =
+                    format!("component {} waits for this one, by steps of the workflow", quoted(text));
+                walk.refuse(&at, message);
+            }
+            for needs in [&mut by_both, &mut by_names] {
+                needs.entry(name.clone()).or_insert_with(Vec::new).push(needed.clone());
+            }
+        }
+    }
+}
+
+/// Whether a component waits for another one, directly or not.
+fn waits_for(needs: &BTreeMap<String, Vec<String>>, one: &str, other: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![one];
+    while let Some(name) = open.pop() {
+        let needed = needs.get(name).into_iter().flatten().map(String::as_str);
+        open.extend(needed.filter(|needed| seen.insert(*needed)));
+    }
+    seen.contains(other)
 }

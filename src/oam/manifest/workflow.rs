@@ -1,6 +1,6 @@
-//! `spec.workflow`: the steps, in a sequential order.
+//! `spec.workflow`: the steps, and which of them each comes after.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::oam::manifest::batch_gates::read_duration;
 use crate::oam::manifest::component::refuse_filled;
@@ -12,18 +12,20 @@ use crate::oam::manifest::walk::{At, Object, Walk, listed};
 pub(super) struct ReadStep<'n> {
     pub(super) name: String,
     pub(super) action: ReadAction<'n>,
+    /// The steps that it comes directly after, by their places in the list, which are before its own.
+    pub(super) after: Vec<usize>,
     pub(super) at: At<'n>,
 }
 
 /// What a step does.
 pub(super) enum ReadAction<'n> {
-    Apply(Vec<ComponentName<'n>>),
+    Apply(ComponentName<'n>),
     Deploy(Vec<PolicyName<'n>>),
     Suspend { message: Option<String>, duration_seconds: Option<u64> },
     DependsOnApp { name: String, namespace: String },
 }
 
-/// The component that a step applies.
+/// A component that a step applies.
 pub(super) struct ComponentName<'n> {
     pub(super) name: String,
     pub(super) at: At<'n>,
@@ -162,7 +164,8 @@ impl Reading {
         let kind_at = walk.required(&object, "type", "a step such as `apply-component`")?;
         let kind =
             walk.text_for(&kind_at, "a step such as `apply-component`", |kind| KNOWN.contains(&kind))?;
-        let one = |action| vec![ReadStep { name: name.clone(), action, at: kind_at.clone() }];
+        let one =
+            |action| vec![ReadStep { name: name.clone(), action, after: Vec::new(), at: kind_at.clone() }];
         let steps = match kind {
             "apply-component" => one(read_apply(walk, &object)?),
             "deploy" => read_deploy(walk, &object, &name, &kind_at)?,
@@ -204,19 +207,33 @@ fn read_needs<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<Vec<(Strin
     items.into_iter().map(named).collect()
 }
 
-/// Orders the steps of a list sequentially: components that may be applied side by side become one step, and steps that
-/// wait follow those that apply beside them.
+/// The steps of a list, each after those that it comes after.
 fn in_order<'n>(walk: &mut Walk<'_>, entries: Vec<Entry<'n>>, mode: Mode) -> Option<Vec<ReadStep<'n>>> {
     let levels = levels(walk, &entries, mode)?;
-    let mut by_level: Vec<Vec<ReadStep<'n>>> = Vec::new();
-    for (entry, level) in entries.into_iter().zip(levels) {
-        by_level.resize_with(by_level.len().max(level + 1), Vec::new);
-        by_level[level].extend(entry.steps);
+    let mut ordered: Vec<(usize, Entry<'n>)> = levels.into_iter().zip(entries).collect();
+    ordered.sort_by_key(|(level, _)| *level);
+    let mut steps: Vec<ReadStep<'n>> = Vec::new();
+    // The places of an entry's steps; of one without steps, those of the entries that it comes after.
+    let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut last: Vec<usize> = Vec::new();
+    for (_, Entry { name, needs, steps: own }) in ordered {
+        let needed = needs.iter().filter_map(|(needed, _)| places.get(needed)).flatten();
+        let before: Vec<usize> = match mode {
+            Mode::StepByStep => last,
+            Mode::Dag => needed.copied().collect::<BTreeSet<usize>>().into_iter().collect(),
+        };
+        let first = steps.len();
+        steps.extend(own.into_iter().map(|step| {
+            let after = match step.after.as_slice() {
+                [] => before.clone(),
+                within => within.iter().map(|place| first + place).collect(),
+            };
+            ReadStep { after, ..step }
+        }));
+        last = if steps.len() > first { (first..steps.len()).collect() } else { before };
+        places.insert(name, last.clone());
     }
-    Some(match mode {
-        Mode::StepByStep => by_level.into_iter().flatten().collect(),
-        Mode::Dag => by_level.into_iter().flat_map(side_by_side).collect(),
-    })
+    Some(steps)
 }
 
 /// The level of each entry, above those of all its dependencies.
@@ -269,30 +286,6 @@ fn levels(walk: &mut Walk<'_>, entries: &[Entry<'_>], mode: Mode) -> Option<Vec<
     None
 }
 
-/// Orders steps of the same level: first those that apply, merged if possible, then those that wait.
-fn side_by_side(steps: Vec<ReadStep<'_>>) -> Vec<ReadStep<'_>> {
-    let mut applied: Option<ReadStep<'_>> = None;
-    let mut deployed = Vec::new();
-    let mut waits = Vec::new();
-    for step in steps {
-        match (step.action, &mut applied) {
-            (ReadAction::Apply(components), Some(ReadStep { action: ReadAction::Apply(names), .. })) => {
-                names.extend(components);
-            }
-            (action @ ReadAction::Apply(_), _) => {
-                applied = Some(ReadStep { action, name: step.name, at: step.at });
-            }
-            (action @ ReadAction::Deploy(_), _) => {
-                deployed.push(ReadStep { action, name: step.name, at: step.at });
-            }
-            (action @ (ReadAction::Suspend { .. } | ReadAction::DependsOnApp { .. }), _) => {
-                waits.push(ReadStep { action, name: step.name, at: step.at });
-            }
-        }
-    }
-    applied.into_iter().chain(deployed).chain(waits).collect()
-}
-
 fn read_apply<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadAction<'n>> {
     let at = walk.required(object, "properties", "a mapping with `component`")?;
     let properties = walk.object_of(&at, &["component", "cluster", "namespace"], |_| None)?;
@@ -313,7 +306,7 @@ fn read_apply<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<ReadAction
     }
     let component = walk.required(&properties, "component", "a component's name")?;
     let name = walk.text(&component, "a component's name")?.to_owned();
-    Some(ReadAction::Apply(vec![ComponentName { name, at: component }]))
+    Some(ReadAction::Apply(ComponentName { name, at: component }))
 }
 
 fn read_deploy<'n>(
@@ -337,10 +330,12 @@ fn read_deploy<'n>(
             && !walk.boolean(&auto)?
         {
             let action = ReadAction::Suspend { message: None, duration_seconds: None };
-            steps.push(ReadStep { name: format!("{name}-suspend"), action, at: at.clone() });
+            let after = Vec::new();
+            steps.push(ReadStep { name: format!("{name}-suspend"), action, after, at: at.clone() });
         }
     }
-    steps.push(ReadStep { name: name.to_owned(), action: ReadAction::Deploy(policies), at: at.clone() });
+    let (action, after) = (ReadAction::Deploy(policies), (0..steps.len()).collect());
+    steps.push(ReadStep { name: name.to_owned(), action, after, at: at.clone() });
     Some(steps)
 }
 
