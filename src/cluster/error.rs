@@ -91,7 +91,10 @@ pub enum Fault {
 /// The longest `Retry-After` that is honoured; a busy API server requests at most 32 s.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The hint if the address is likely to be wrong.
+/// How the API server refuses what is created in a namespace that is being deleted.
+const NAMESPACE_TERMINATING: &str = "because it is being terminated";
+
+/// Where the address is likely to be wrong.
 const CHECK_ADDRESS: &str = "check the address in the kubeconfig: `kubectl cluster-info`";
 
 impl ClusterError {
@@ -107,7 +110,21 @@ impl ClusterError {
         matches!(self, Self::NotFound(message) if message.starts_with("namespaces "))
     }
 
-    /// Whether a retry may succeed.
+    /// Whether nothing can be created in the namespace any more: it does not exist, or is being deleted.
+    #[must_use]
+    pub fn is_lost_namespace(&self) -> bool {
+        self.is_missing_namespace()
+            || matches!(self, Self::Forbidden(message) if message.contains(NAMESPACE_TERMINATING))
+    }
+
+    /// Whether its message names a namespace.
+    #[must_use]
+    pub fn names_namespace(&self, namespace: &str) -> bool {
+        let text = self.to_string();
+        text.contains(&format!("\"{namespace}\"")) || text.contains(&format!(" namespace {namespace} "))
+    }
+
+    /// Whether another try may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient { .. })

@@ -236,7 +236,7 @@ impl<'a> ComponentRun<'a> {
             return Err(error.into());
         }
         if let Some(error) = self.leadership.and_then(|leadership| leadership.lease.refusal()) {
-            return Err(error.into());
+            return Err(self.lease_refusal(error));
         }
         if self.context.control.is_stopped() {
             return Err(Failure::new(FailureKind::Interrupted, "interrupted"));

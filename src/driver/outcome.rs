@@ -158,7 +158,14 @@ impl Failure {
             .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))
     }
 
-    /// Adds a hint about what to do next.
+    /// A namespace was deleted in mid-run: nothing can be created in it any more.
+    #[must_use]
+    pub fn lost_namespace(namespace: &str) -> Self {
+        let reason = format!("namespace `{namespace}` is being deleted");
+        Self::new(FailureKind::NotReady, reason).hint(OTHER_NAMESPACE)
+    }
+
+    /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -180,13 +187,13 @@ impl From<LeaseError> for Failure {
     }
 }
 
-/// Part of the API server's rejection of a Role with rules that its author does not have.
+/// What to do where a namespace is deleted.
+const OTHER_NAMESPACE: &str = "use another `--namespace`, or recreate this one once it is deleted";
+
+/// How the API server refuses a Role with rules that its author does not have.
 const GRANTS: &str = "is attempting to grant RBAC permissions not currently held";
 
-/// Part of the API server's rejection of an object in a namespace that is terminating.
-const TERMINATING: &str = "because it is being terminated";
-
-/// Converts an error before the first write: a forbidden request is a refusal.
+/// An error before the first write: what is forbidden is refused.
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
         let kind = match &error {
@@ -205,8 +212,8 @@ impl From<ClusterError> for Failure {
         };
         let failure = Self::new(kind, error.to_string());
         let is_forbidden = |why| matches!(&error, ClusterError::Forbidden(message) if message.contains(why));
-        let hint = if is_forbidden(TERMINATING) {
-            Some("use another `--namespace`, or recreate this one once it is deleted")
+        let hint = if error.is_lost_namespace() {
+            Some(OTHER_NAMESPACE)
         } else if is_forbidden(GRANTS) {
             Some("the manifest grants rights that you do not have: `rollout rbac FILE` prints what is needed")
         } else if is_forbidden(NO_RIGHT) {
@@ -235,13 +242,6 @@ impl From<RecordError> for Failure {
             RecordError::Unusable { is_labelled: false, .. } => {
                 Self::refused(error.to_string()).hint("delete it, or give the component another name")
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
             RecordError::Unusable { ref namespace, ref name, .. } => {
                 let delete = format!("kubectl delete configmap {name} -n {namespace}");
                 Self::refused(error.to_string())
@@ -250,6 +250,13 @@ mod tests {
                         "otherwise restore it, or delete it with `{delete}` and rerun `rollout apply`"
                     ))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn a_missing_namespace_is_refused_with_a_hint_to_create_it() {

@@ -11,7 +11,7 @@ use rollout::sandbox::fault::{RequestInfo, Verb, Verdict, WatchFault};
 use super::lock_queue::{is_scaled, released};
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
-use crate::support::fault::{Fate, PASS, Request, no_leader};
+use crate::support::fault::{Fate, PASS, Request, no_leader, status};
 use crate::support::manifest::{request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
@@ -195,4 +195,32 @@ async fn a_removal_claims_under_the_lease() {
     });
     check(&run.succeeded(), begun, out);
     assert!(cluster.record("web").is_none());
+}
+
+/// The namespace is deleted while a finalizer still holds the workloads: no Lease can be created in it any more.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_deleted_in_mid_run_is_named_at_once() {
+    let cluster = released(pod_rules::slow("web:2", "2m")).await;
+    let begun = cluster.clock.elapsed().unsigned_abs();
+    let clock = cluster.clock.clone();
+    let alice = Process::with("alice", move |seen| {
+        let is_gone = clock.elapsed().unsigned_abs() > begun + Duration::from_secs(20);
+        let answer = |code, reason, message| Fate::Verdict(Verdict::Answer(status(code, reason, message)));
+        match (seen.kind.as_str(), seen.verb) {
+            ("leases", Verb::Create) if is_gone => answer(
+                403,
+                "Forbidden",
+                "leases.coordination.k8s.io \"rollout-shop\" is forbidden: unable to create new content in namespace \
+                 default because it is being terminated",
+            ),
+            ("leases", _) if is_gone => answer(404, "NotFound", "leases \"rollout-shop\" not found"),
+            _ => PASS,
+        }
+    });
+    let run = cluster.run(&alice, &request_for(&[web(2, 2).batches(&["1", "1"])])).await;
+    let failure = run.failures()[0];
+    assert_eq!(failure.reason, "namespace `default` is being deleted", "{}", run.transcript());
+    assert_eq!(failure.kind, FailureKind::NotReady);
+    let lasted = cluster.clock.elapsed().unsigned_abs() - begun;
+    assert!(lasted < Duration::from_secs(30), "{lasted:?}");
 }

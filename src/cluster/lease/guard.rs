@@ -223,6 +223,7 @@ impl LeaseGuard {
                     Ok(AcquireAttempt::HeldByOther { .. } | AcquireAttempt::Retry) => {
                         Renewal::Failed(Duration::ZERO)
                     }
+                    Err(error) if error.is_lost_namespace() => Renewal::Refused(error),
                     Err(error) => Renewal::Failed(error.retry_after()),
                 }
             }

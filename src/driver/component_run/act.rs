@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+use crate::cluster::constraints::{self, IfPermitted, NamespacePhase};
 use crate::cluster::error::ClusterError;
 use crate::cluster::ownership::LabelledWorkload;
 use crate::cluster::record_store::{self, RecordError, StoredRecord};
@@ -119,6 +120,11 @@ impl ComponentRun<'_> {
     /// Waits before a write is retried, or fails if retrying cannot help.
     pub(super) async fn retry(&mut self, error: ClusterError) -> Result<(), Failure> {
         self.writes.last_error = Some(error.to_string());
+        if error.is_lost_namespace() && error.names_namespace(&self.prepared.namespace) {
+            let lost = Failure::lost_namespace(&self.prepared.namespace);
+            let kind = if self.writes.changed { lost.kind } else { FailureKind::Refused };
+            return Err(Failure { kind, ..lost });
+        }
         match error {
             ClusterError::Conflict(_) | ClusterError::AlreadyExists(_) | ClusterError::NotFound(_) => {
                 self.writes.conflicts += 1;
@@ -336,10 +342,24 @@ impl ComponentRun<'_> {
                 });
             }
         }
-        Err(Failure::new(
-            FailureKind::NotReady,
-            format!("{} `{workload}` was deleted while its rollout was waiting", kind.noun()),
-        ))
+        let reason = format!("{} `{workload}` was deleted while its rollout was waiting", kind.noun());
+        Err(self.in_lost_namespace(Failure::new(FailureKind::NotReady, reason)).await)
+    }
+
+    /// The failure of something that was deleted, which also says if the whole namespace is.
+    pub(super) async fn in_lost_namespace(&self, failure: Failure) -> Failure {
+        let namespace = &self.prepared.namespace;
+        match constraints::namespace_phase(&self.context.session, namespace).await {
+            Ok(IfPermitted::Known(NamespacePhase::Missing | NamespacePhase::Terminating)) => {
+                let lost = Failure::lost_namespace(namespace);
+                Failure {
+                    reason: format!("{}: {}", failure.reason, lost.reason),
+                    hints: lost.hints,
+                    ..failure
+                }
+            }
+            Ok(IfPermitted::Known(NamespacePhase::Active) | IfPermitted::Denied(_)) | Err(_) => failure,
+        }
     }
 
     pub(super) fn workloads(&self) -> WorkloadWriter {

@@ -119,6 +119,7 @@ impl ComponentRun<'_> {
                 Some(Err(later)) if later.kind == FailureKind::Superseded => {
                     return ComponentOutcome::Failed(later);
                 }
+                Some(Err(later)) if later.reason == failure.reason => None,
                 Some(Err(later)) => Some(later.reason),
                 None => Some(format!("no answer after {}s", RECORDED_WITHIN.as_secs())),
             };
@@ -145,8 +146,8 @@ impl ComponentRun<'_> {
         let reason = match run {
             None if reloaded.is_ok() && !is_claimed => {
                 let reason = format!("the run record of component `{component}` was deleted during its run");
-                return Failure::new(FailureKind::NotReady, reason)
-                    .hint("unless the namespace is being deleted, rerun the same command");
+                let failure = Failure::new(FailureKind::NotReady, reason).hint("rerun the same command");
+                return self.in_lost_namespace(failure).await;
             }
             None if reloaded.is_ok() => format!("component `{component}` was deleted during its run"),
             // `rollout delete` claims the component that it deletes, and records the run as superseded.

@@ -204,8 +204,10 @@ impl ComponentRun<'_> {
                 }
                 Ok(ApplyOutcome::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(ApplyOutcome::Superseded) => is_superseded = true,
-                // Another component creates the namespace.
-                Err(error) if error.is_missing_namespace() => {
+                // Another component creates it.
+                Err(error)
+                    if error.is_missing_namespace() && !error.names_namespace(&self.prepared.namespace) =>
+                {
                     failed = failed.or_else(|| Some(ClusterError::transient(error.to_string())));
                 }
                 Err(error) => failed = failed.or(Some(error)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch::Receiver;
 
 use crate::cluster::clock::Moment;
+use crate::cluster::error::ClusterError;
 use crate::driver::component_run::diagnose::{
     FIRST_CHECK, PodCheck, RECHECK_INTERVAL, RECHECK_INTERVAL_FAIL_FAST, ReadyCount, SECOND_CHECK,
 };
@@ -62,7 +63,7 @@ impl ComponentRun<'_> {
             return Ok(());
         }
         if let Some(error) = lease.refusal() {
-            return Err(error.into());
+            return Err(self.lease_refusal(error));
         }
         let message = "the lease cannot be renewed; nothing is written until it is".to_owned();
         self.emit(EventKind::Warned { message });
@@ -73,7 +74,7 @@ impl ComponentRun<'_> {
             tokio::select! {
                 biased;
                 valid = lease.await_validity() => {
-                    valid?;
+                    valid.map_err(|error| self.lease_refusal(error))?;
                     break;
                 }
                 () = self.context.control.stopped() => {
@@ -90,7 +91,15 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Waits until renewing the Lease is refused.
+    /// Why the server takes no renewal of the Lease.
+    pub(super) fn lease_refusal(&self, error: ClusterError) -> Failure {
+        if error.is_lost_namespace() {
+            return Failure::lost_namespace(&self.prepared.namespace);
+        }
+        error.into()
+    }
+
+    /// Waits until the Lease can be renewed no more.
     pub(super) async fn lease_refused(&self) {
         match self.leadership {
             Some(Leadership { lease, .. }) => lease.refused().await,
