@@ -23,6 +23,7 @@ use tower::Service;
 
 use crate::cluster::clock::Clock;
 use crate::cluster::watch_body;
+use crate::oam::labels;
 
 /// The maximum number of distinct warnings that are kept.
 const MAX_WARNINGS: usize = 100;
@@ -50,33 +51,39 @@ pub enum InvalidResponse {
     },
 }
 
-/// The warnings in the server's `Warning` headers, in order and without duplicates.
+/// The warnings in the server's `Warning` headers, in order, each once, and the component that each is about: the one
+/// that the object in the response belongs to by its label.
 #[derive(Debug, Clone, Default)]
 pub struct ServerWarnings(Arc<Mutex<WarningLog>>);
 
 #[derive(Debug, Default)]
 struct WarningLog {
-    all: Vec<String>,
-    taken: usize,
-    /// The warnings of `rollout` itself that were reported.
+    /// All texts.
+    heard: BTreeSet<String>,
+    /// Those that are not taken yet, each with its component.
+    pending: Vec<(Option<String>, String)>,
+    /// Warnings of this program that were reported.
     reported: BTreeSet<String>,
 }
 
 impl ServerWarnings {
-    /// Takes the warnings that have not been taken yet.
+    /// Those that are not taken yet, without those about other components.
     #[must_use]
-    pub fn take(&self) -> Vec<String> {
+    pub fn take(&self, component: &str) -> Vec<String> {
         let mut kept = self.lock();
-        let fresh = kept.all[kept.taken..].to_vec();
-        kept.taken = kept.all.len();
-        fresh
+        let is_about = |about: &Option<String>| about.as_ref().is_none_or(|about| about == component);
+        let (taken, left) =
+            std::mem::take(&mut kept.pending).into_iter().partition(|(about, _)| is_about(about));
+        kept.pending = left;
+        let taken: Vec<(Option<String>, String)> = taken;
+        taken.into_iter().map(|(_, text)| text).collect()
     }
 
-    fn note(&self, headers: &HeaderMap) {
+    fn note(&self, headers: &HeaderMap, component: Option<&str>) {
         for text in headers.get_all(WARNING).iter().filter_map(warning) {
             let mut kept = self.lock();
-            if !kept.all.contains(&text) && kept.all.len() < MAX_WARNINGS {
-                kept.all.push(text);
+            if kept.heard.len() < MAX_WARNINGS && kept.heard.insert(text.clone()) {
+                kept.pending.push((component.map(str::to_owned), text));
             }
         }
     }
@@ -137,8 +144,16 @@ impl Service<Request<Body>> for ResponseNormaliser {
             let Some(response) = clock.within(limit, client.send(request)).await else {
                 return Err(InvalidResponse::Timeout(limit).into());
             };
-            let response = response?;
-            warnings.note(response.headers());
+            let mut response = response?;
+            let has_object = response.status().is_success() && !is_watch;
+            if !has_object {
+                warnings.note(response.headers(), None);
+            } else if response.headers().contains_key(WARNING) {
+                let (parts, body) = response.into_parts();
+                let bytes = body.collect().await?.to_bytes();
+                warnings.note(&parts.headers, component_of(&bytes).as_deref());
+                response = Response::from_parts(parts, Body::from(bytes.to_vec()));
+            }
             let status = response.status();
             let is_failure = status.is_client_error() || status.is_server_error();
             if !is_failure && !status.is_redirection() && !is_page(response.headers()) {
@@ -168,7 +183,13 @@ impl Service<Request<Body>> for ResponseNormaliser {
     }
 }
 
-/// A body, truncated at [`MAX_FAILURE_BYTES`], and whether it is complete.
+/// The component that the object in a body belongs to.
+fn component_of(body: &[u8]) -> Option<String> {
+    let object: Value = serde_json::from_slice(body).ok()?;
+    object["metadata"]["labels"][labels::COMPONENT].as_str().map(str::to_owned)
+}
+
+/// A body, or the beginning of one that is longer than is read, and whether it is the whole.
 async fn beginning(mut body: Body) -> Result<(Vec<u8>, bool), kube::Error> {
     let mut bytes = Vec::new();
     while bytes.len() < MAX_FAILURE_BYTES {
@@ -242,7 +263,28 @@ mod tests {
         assert_eq!(status["details"]["retryAfterSeconds"], 3);
     }
 
-    /// In frames, as on a connection. A body that is too long to read is classified by its code.
+    /// Whichever component asks first.
+    #[tokio::test]
+    async fn a_warning_goes_to_the_component_of_the_object_that_it_came_with() {
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            let name = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+            let labels = if name == "none" { json!({}) } else { json!({labels::COMPONENT: name}) };
+            let object = json!({"metadata": {"name": name, "labels": labels}});
+            let answer = Response::builder().header(WARNING, format!("299 - \"about {name}\""));
+            Ok::<_, tower::BoxError>(answer.body(Body::from(object.to_string().into_bytes())).unwrap())
+        });
+        let (client, warnings) = (Client::new(service, "x"), ServerWarnings::default());
+        let client = normalise_responses(client, Clock::system(), Duration::ZERO, warnings.clone());
+        let api: kube::Api<k8s_openapi::api::core::v1::ConfigMap> = kube::Api::default_namespaced(client);
+        for name in ["web", "api", "web", "none"] {
+            assert_eq!(api.get(name).await.unwrap().metadata.name.as_deref(), Some(name));
+        }
+        assert_eq!(warnings.take("api"), ["about api", "about none"]);
+        assert_eq!(warnings.take("api"), [""; 0]);
+        assert_eq!(warnings.take("web"), ["about web"]);
+    }
+
+    /// In frames, as a connection has them. What is longer than is read is an answer by its code.
     #[tokio::test]
     async fn long_error_bodies_are_classified_by_their_code() {
         const FRAME: usize = 16 * 1024;

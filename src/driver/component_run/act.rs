@@ -43,13 +43,13 @@ impl ComponentRun<'_> {
             && replaced.is_some_and(|run| {
                 run.outcome != Outcome::Succeeded && run.spec.gates.all_smoke_tests().next().is_some()
             });
-        // Nothing that was decided from the record is true of a component that has been deleted since.
         // The process that claimed the run before may have died before it removed the Jobs of the one that it replaced.
         let may_forget_tests = is_claim
             && observed.record.as_ref().is_some_and(|record| {
                 let is_replaced = |past: &Run| past.outcome != Outcome::Succeeded;
                 record.run.outcome == Outcome::Running && record.past.first().is_some_and(is_replaced)
             });
+        // Nothing that was decided from the record is true of a component that has been deleted since.
         if is_claim && self.record.is_none() && self.prepared.record.is_some() {
             return Err(self.superseded().await);
         }
@@ -81,7 +81,14 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Ensures that this process holds the Lease, without which it may not write.
+    /// Why a record cannot be read. Once the run has begun, an unusable one is the change of another client.
+    pub(super) fn record_failure(&self, error: RecordError) -> Failure {
+        let is_change = matches!(error, RecordError::Unusable { .. }) && self.has_claimed();
+        let failure = Failure::from(error);
+        if is_change { Failure { kind: FailureKind::ExternalChange, ..failure } } else { failure }
+    }
+
+    /// Makes sure that this process holds the Lease, without which it may not write.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), Failure> {
         if self.leadership.is_none() {
             let reason = format!("component `{}` was modified concurrently", self.prepared.component);
@@ -93,20 +100,13 @@ impl ComponentRun<'_> {
     /// The failure for a write that the server rejects. Before the first accepted write, it counts as a refusal of the
     /// run.
     pub(super) fn denied(&self, message: String) -> Failure {
-    /// Why a record cannot be read. Once the run has begun, an unusable one is the change of another client.
-    pub(super) fn record_failure(&self, error: RecordError) -> Failure {
-        let is_change = matches!(error, RecordError::Unusable { .. }) && self.has_claimed();
-        let failure = Failure::from(error);
-        if is_change { Failure { kind: FailureKind::ExternalChange, ..failure } } else { failure }
-    }
-
         let kind = if self.writes.changed { FailureKind::Denied } else { FailureKind::Refused };
         Failure::new(kind, message)
     }
 
     /// Reports the warnings of responses, such as those of Pod Security admission about the pods of a workload.
     pub(super) fn pass_on_warnings(&self) {
-        for message in self.context.session.warnings().take() {
+        for message in self.context.session.warnings().take(&self.prepared.component) {
             self.emit(EventKind::Warned { message });
         }
     }
