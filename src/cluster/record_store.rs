@@ -194,7 +194,7 @@ impl UnusableRecord {
 pub struct RecordList {
     /// The readable records.
     pub records: Vec<StoredRecord>,
-    /// Those that cannot.
+    /// The unreadable records.
     pub unusable: Vec<UnusableRecord>,
     /// The list's resource version, from which a watch can start.
     pub version: String,

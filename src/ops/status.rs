@@ -41,17 +41,17 @@ pub async fn statuses(context: &Context, namespace: &str) -> Result<Vec<Componen
     Ok(statuses_of(session, namespace, records).await?)
 }
 
-/// Where the components of a namespace stand.
-#[derive(Debug, Clone)]
+/// The status of the components of a namespace, or of all namespaces.
+#[derive(Debug, Clone, Default)]
 pub struct NamespaceStatus {
-    /// Those whose records can be read, by name.
+    /// The components whose records can be read, sorted by name.
     pub items: Vec<ComponentStatus>,
-    /// The records of all others.
+    /// The records that cannot be read.
     pub unusable: Vec<UnusableRecord>,
 }
 
 impl NamespaceStatus {
-    /// Why the components that a name selects cannot be shown, of those whose records cannot be read.
+    /// The failures of the components that a name selects whose records cannot be read.
     pub fn failures(&self, name: Option<&str>) -> impl Iterator<Item = Failure> {
         let name = name.map(without_prefix);
         let selected = self.unusable.iter().filter(move |record| record.is_selected(name));
@@ -59,8 +59,8 @@ impl NamespaceStatus {
     }
 }
 
-/// Like [`statuses`], with the process that drives each run that is under way, or a word that none does; and the
-/// records that cannot be read.
+/// Like [`statuses`], with the process that drives each running run, or a message that none does, and with the records
+/// that cannot be read.
 ///
 /// # Errors
 ///
@@ -111,14 +111,16 @@ async fn items_with_drivers(
 /// # Errors
 ///
 /// The server's last error.
-pub async fn statuses_in_all_namespaces(context: &Context) -> Result<Vec<ComponentStatus>, Failure> {
+pub async fn statuses_in_all_namespaces(context: &Context) -> Result<NamespaceStatus, Failure> {
     let namespaces = record_store::namespaces_with_records(&context.session).await?;
-    let read = namespaces.iter().map(|namespace| async move {
-        let items = statuses_with_drivers(context, namespace).await?;
+    let read = namespaces.iter().map(|namespace| statuses_with_drivers(context, namespace));
+    let mut all = NamespaceStatus::default();
+    for (namespace, status) in namespaces.iter().zip(try_join_all(read).await?) {
         let named = |item| ComponentStatus { namespace: Some(namespace.clone()), ..item };
-        Ok::<_, Failure>(items.into_iter().map(named).collect::<Vec<_>>())
-    });
-    Ok(try_join_all(read).await?.concat())
+        all.items.extend(status.items.into_iter().map(named));
+        all.unusable.extend(status.unusable);
+    }
+    Ok(all)
 }
 
 async fn statuses_of(

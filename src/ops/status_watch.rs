@@ -22,7 +22,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::ops::status::objects::{applied_objects, status_of_objects};
-use crate::ops::status::{NamespaceStatus, component_status};
+use crate::ops::status::{NamespaceStatus, component_status, explain_stuck, stuck_in_workflow};
 use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::status::ComponentStatus;
 
@@ -107,11 +107,11 @@ impl<'a> StatusWatch<'a> {
         }
     }
 
-    /// The same, with the records that cannot be read.
+    /// Like [`items`](Self::items), with the records that cannot be read.
     ///
     /// # Errors
     ///
-    /// Why a watch failed for good.
+    /// The error of a watch that failed permanently.
     pub fn status(&self) -> Result<NamespaceStatus, Failure> {
         let unusable = self.unusable.borrow().values().cloned().collect();
         Ok(NamespaceStatus { items: self.items()?, unusable })

@@ -13,7 +13,9 @@ use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::GlobalArgs;
 use crate::cli::flags::values;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::status::{NamespaceStatus, select, statuses, statuses_with_drivers};
+use crate::ops::status::{
+    NamespaceStatus, select, statuses, statuses_in_all_namespaces, statuses_with_drivers,
+};
 use crate::ops::status_watch::StatusWatch;
 use crate::ops::wait_for::{self, Until, WaitState};
 use crate::report::format::Format;
@@ -110,8 +112,11 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     let is_table = matches!(args.output, Format::Table | Format::Wide);
     let is_empty = |status: &NamespaceStatus| status.items.is_empty() && status.unusable.is_empty();
     for (cluster, _) in found.iter().filter(|(_, status)| is_empty(status)) {
-        let namespace = cluster.env.namespace();
-        ui.status(&cluster.sentence(&format!("nothing has been rolled out in namespace `{namespace}`")));
+        let place = match args.all_namespaces {
+            true => "any namespace".to_owned(),
+            false => format!("namespace `{}`", cluster.env.namespace()),
+        };
+        ui.status(&cluster.sentence(&format!("nothing has been rolled out in {place}")));
     }
     // Formats for programs print an empty list, but not if no cluster could be read.
     if !(found.is_empty() || items.is_empty() && is_table) {
@@ -289,8 +294,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
     }
 }
 
-/// Warns once of each record that cannot be read. It is a failure where its component is waited for, or no other one is
-/// shown.
+/// Warns once of each record that cannot be read. Fails if the command waits for its component, or shows no other one.
 fn check_records(
     cluster: &Cluster,
     watch: &StatusWatch<'_>,
