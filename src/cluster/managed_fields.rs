@@ -28,6 +28,18 @@ pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value)
     covers(&owned.0, &applied)
 }
 
+/// Whether other managers than `manager` own the size of a workload and nothing else of its spec, as after
+/// `kubectl scale`: then they have not changed the rest of what it wrote.
+#[must_use]
+pub fn is_only_resized(live: &DynamicObject, manager: &str) -> bool {
+    let of_others = live.managed_fields().iter().filter(|entry| {
+        entry.manager.as_deref() != Some(manager) && entry.subresource.as_deref() != Some("status")
+    });
+    let specs = of_others.filter_map(|entry| entry.fields_v1.as_ref()?.0.get("f:spec")?.as_object());
+    let mut fields = specs.flat_map(Map::keys).peekable();
+    fields.peek().is_some() && fields.all(|field| field == "f:replicas")
+}
+
 /// The managed fields of an object after `manager` has taken over, as applied fields, those that it or the managers in
 /// `before` own through updates; `None` if there are none. A field that an apply drops is removed only if no other
 /// manager owns it, and the same manager's updates count as those of another.

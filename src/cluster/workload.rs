@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::keys;
 use crate::cluster::lookup::label_selector;
+use crate::cluster::managed_fields::is_only_resized;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::revision::container_images;
@@ -95,6 +96,7 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
         spec_stamp: written.and_then(|text| serde_json::from_str(text).ok()),
         partition,
         strategy: object.data.pointer("/spec/updateStrategy").cloned().unwrap_or_default(),
+        is_only_resized: is_only_resized(object, keys::FIELD_MANAGER),
         updated_ready,
     }
 }

@@ -330,6 +330,7 @@ mod tests {
             batches: vec![FrozenBatch { size: 2, max_unavailable: 0 }; 3],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
+            is_return: false,
             gates,
             objects: Vec::new(),
         }

@@ -73,6 +73,8 @@ pub struct InPlace {
     pub partition: u32,
     /// The live `spec.updateStrategy`, in which fields set by others are kept.
     pub strategy: Value,
+    /// Whether, since that write, others have changed the size and nothing else of the spec.
+    pub is_only_resized: bool,
     /// Ready pods of the newest template; a lower bound if the status does not count them separately.
     pub updated_ready: u32,
 }
@@ -104,12 +106,14 @@ impl Workload {
         self.in_place.as_ref()?.spec_stamp.as_ref()
     }
 
-    /// The revision of its template; `None` if its spec was modified externally since our last write, and for a
-    /// Deployment, which is named after its revision.
+    /// The revision of its template; `None` if more of its spec than the size was modified externally since our last
+    /// write, and for a Deployment, which is named after its revision.
     #[must_use]
     pub fn template(&self) -> Option<&str> {
-        let stamp = self.spec_stamp()?;
-        (self.generation <= stamp.generation).then_some(stamp.revision.as_str())
+        let in_place = self.in_place.as_ref()?;
+        let stamp = in_place.spec_stamp.as_ref()?;
+        let is_as_written = self.generation <= stamp.generation || in_place.is_only_resized;
+        is_as_written.then_some(stamp.revision.as_str())
     }
 
     /// The revision that it runs: the one that it is named after, or that of its template, if it is known.

@@ -27,11 +27,12 @@ pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Worklo
     sources.sort_by_key(|source| (source.created, source.name.clone()));
 
     let goals = spec.effective_goals();
-    let current = current_batch(spec, &goals, target, &sources);
-    for (index, goal) in goals.into_iter().enumerate() {
+    let rests = spec.source_goals();
+    let current = current_batch(spec, &goals, &rests, target, &sources);
+    for (index, (goal, rest)) in goals.into_iter().zip(rests).enumerate() {
         let tolerated = spec.batches[index].max_unavailable;
         let pending = match spec.mode {
-            Mode::Upgrade => upgrade(spec, target, &sources, goal, tolerated),
+            Mode::Upgrade => upgrade(spec, target, &sources, (goal, rest), tolerated),
             Mode::Release | Mode::Scale if spec.is_shrink() => shrink(target, goal),
             Mode::Release | Mode::Scale | Mode::Apply => grow(target, goal, tolerated),
         };
@@ -46,16 +47,25 @@ pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Worklo
     closing(spec, target, &sources)
 }
 
-/// The current batch, according to the sizes: the first whose goal they have not passed.
-fn current_batch(spec: &RunSpec, goals: &[u32], target: &Workload, sources: &[&Workload]) -> usize {
+/// The current batch, according to the sizes: the first whose goal they have not passed. Where the target already has
+/// its whole size, the sources tell.
+fn current_batch(
+    spec: &RunSpec,
+    goals: &[u32],
+    rests: &[u32],
+    target: &Workload,
+    sources: &[&Workload],
+) -> usize {
     let source: u32 = sources.iter().fold(0, |sum, source| source.replicas.saturating_add(sum));
-    let is_within = |goal: u32| match (spec.mode, spec.strategy) {
+    let is_within = |(goal, rest): (u32, u32)| match (spec.mode, spec.strategy) {
+        (Mode::Upgrade, FrozenStrategy::IncreaseFirst) if goal == spec.target_size => source >= rest,
         (Mode::Upgrade, FrozenStrategy::IncreaseFirst) => target.replicas <= goal,
-        (Mode::Upgrade, FrozenStrategy::DecreaseFirst) => source >= spec.target_size.saturating_sub(goal),
+        (Mode::Upgrade, FrozenStrategy::DecreaseFirst) => source >= rest,
         (Mode::Release | Mode::Scale, _) if spec.is_shrink() => target.replicas >= goal,
         (Mode::Release | Mode::Scale | Mode::Apply, _) => target.replicas <= goal,
     };
-    goals.iter().position(|goal| is_within(*goal)).unwrap_or_else(|| spec.last_batch())
+    let mut batches = goals.iter().copied().zip(rests.iter().copied());
+    batches.position(is_within).unwrap_or_else(|| spec.last_batch())
 }
 
 /// One batch of an upgrade: both halves, in the strategy's order.
@@ -63,10 +73,9 @@ fn upgrade(
     spec: &RunSpec,
     target: &Workload,
     sources: &[&Workload],
-    goal: u32,
+    (goal, rest): (u32, u32),
     tolerated: u32,
 ) -> Option<BatchChange> {
-    let rest = spec.target_size.saturating_sub(goal);
     match spec.strategy {
         FrozenStrategy::IncreaseFirst => grow(target, goal, tolerated).or_else(|| drain(sources, rest)),
         FrozenStrategy::DecreaseFirst => drain(sources, rest).or_else(|| grow(target, goal, tolerated)),

@@ -122,6 +122,7 @@ fn assume_action(world: &mut Observed, desired: &Desired, action: &Action) {
                     spec_stamp: Some(SpecStamp { revision, generation, epoch }),
                     partition: rolling.to.partition,
                     strategy: rolling.strategy.clone(),
+                    is_only_resized: false,
                     updated_ready: ready.min(rolling.to.replicas),
                 });
             });

@@ -132,6 +132,7 @@ mod tests {
             batches: vec![FrozenBatch { size: 4, max_unavailable: 0 }],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
+            is_return: false,
             gates: BatchGates::default(),
             objects: Vec::new(),
         };

@@ -165,6 +165,9 @@ pub struct RunSpec {
     pub partition: Option<u32>,
     /// Which half of a batch comes first.
     pub strategy: FrozenStrategy,
+    /// Whether an upgrade returns to the revision that succeeded last, so that its sources are not worth keeping.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_return: bool,
     /// The gates between batches.
     #[serde(default, skip_serializing_if = "BatchGates::is_empty")]
     pub gates: BatchGates,
@@ -278,19 +281,33 @@ impl RunSpec {
     /// | `IncreaseFirst`, and in place | 5 | 6 | 10 |
     /// | `DecreaseFirst` | 3 | 6 | 10 |
     ///
-    /// With `IncreaseFirst`, the first batches count as done once the target's pods are ready; the sources may then
-    /// shrink accordingly, so that the sum is the target size after each batch. With `DecreaseFirst`, the sources
-    /// shrink before anything is known about the target's pods, so they never shrink by more than the batch. If pods
-    /// are replaced in place, the strategy makes no difference.
+    /// With `IncreaseFirst`, the first batches count as done once the target's pods are ready. With `DecreaseFirst`,
+    /// the sources shrink before anything is known about the target's pods. If pods are replaced in place, the strategy
+    /// makes no difference; a StatefulSet that becomes smaller first deletes the pods that it updated first.
     #[must_use]
     pub fn effective_goals(&self) -> Vec<u32> {
         let mut goals = self.goals();
         let counts_its_start = self.kind.is_in_place() || self.strategy == FrozenStrategy::IncreaseFirst;
         if self.mode == Mode::Upgrade && counts_its_start {
-            let start = self.target_start.min(self.target_size);
+            let deleted = match self.kind {
+                WorkloadKind::StatefulSet => self.size_before().saturating_sub(self.target_size),
+                WorkloadKind::Deployment | WorkloadKind::CloneSet => 0,
+            };
+            let start = self.target_start.saturating_sub(deleted).min(self.target_size);
             goals.iter_mut().for_each(|goal| *goal = start.max(*goal));
         }
         goals
+    }
+
+    /// Replicas that the sources of an upgrade of Deployments keep after each batch.
+    ///
+    /// They make room for the batches alone, not for what the target had at the claim: if an upgrade of 10 is at 5 and
+    /// its size changes to 5, all pods of the target are there, but only the batches that may run replace the sources.
+    /// A return does not keep them: with each batch, the sum is the target size.
+    #[must_use]
+    pub fn source_goals(&self) -> Vec<u32> {
+        let goals = if self.is_return { self.effective_goals() } else { self.goals() };
+        goals.into_iter().map(|goal| self.target_size.saturating_sub(goal)).collect()
     }
 
     /// Replicas of the component at the claim, of any revision.

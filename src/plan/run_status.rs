@@ -1,7 +1,7 @@
 //! The status of a run, with the numbers and states of the `status` of KubeVela's rollout trait
 //! (`standard.oam.dev/v1alpha1`, `RolloutStatus`).
 
-use crate::plan::action::{Action, Scaling, Side};
+use crate::plan::action::{Action, Scaling, Side, Waiting};
 use crate::plan::gate_point::{GatePoint, due_point};
 use crate::plan::in_place;
 use crate::plan::next_action::next_action;
@@ -121,6 +121,14 @@ fn drift(action: &Action, spec: &RunSpec) -> Option<String> {
         }
         Action::Roll { rolling, .. } => {
             Some(format!("`{}` has drifted from what was rolled out", rolling.workload))
+        }
+        // A batch before the last may be the one that lacks pods now, but all of them are to be ready.
+        Action::Wait { waiting: Waiting::Ready { workload, ready, .. }, .. }
+            if ready.saturating_add(spec.tolerated_at_end()) < spec.target_size =>
+        {
+            let (workload, ready, goal) = (workload.clone(), *ready, spec.target_size);
+            let tolerated = spec.tolerated_at_end();
+            Some(Waiting::Ready { workload, ready, goal, tolerated }.phrase())
         }
         Action::Wait { waiting, .. } => Some(waiting.phrase()),
         Action::Hold { .. } | Action::Delete { .. } | Action::Finish => None,

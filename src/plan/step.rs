@@ -161,10 +161,14 @@ fn leads_back(observed: &Observed, desired: &Desired) -> bool {
     let split = ReplicaSplit::of(observed, desired.kind, &desired.target);
     !split.has_sources
         && observed.record.as_ref().is_some_and(|record| {
-            record.run.outcome.is_resumable()
-                && record.succeeded_revisions().first() == Some(&desired.target)
-                && record.run.size_before() == desired.target_size
+            record.run.outcome.is_resumable() && record.run.size_before() == desired.target_size
         })
+        && has_succeeded_last(observed, &desired.target)
+}
+
+/// Whether the last run that succeeded led to this revision.
+fn has_succeeded_last(observed: &Observed, target: &String) -> bool {
+    observed.record.as_ref().is_some_and(|record| record.succeeded_revisions().first() == Some(target))
 }
 
 /// The unfinished run with the batches, gates and strategy that are now requested; `None` if it cannot be resumed, and
@@ -236,6 +240,7 @@ fn new_run(
         batches: Vec::new(),
         partition: desired.partition,
         strategy: desired.strategy.into(),
+        is_return: mode == Mode::Upgrade && has_succeeded_last(observed, &desired.target),
         gates: desired.gates.clone(),
         objects: Vec::new(),
     };

@@ -5,6 +5,7 @@ use rollout::oam::kind::WorkloadKind;
 use rollout::plan::action::Action;
 use rollout::plan::desired::Desired;
 use rollout::plan::run::FrozenBatch;
+use rollout::plan::run_status::run_status;
 use rollout::plan::step::Step;
 
 use crate::in_place_model::Replica;
@@ -33,6 +34,21 @@ fn max_unavailable_lets_a_batch_pass_early() {
     world.progress(1);
     let Step::Act(Action::Scale { scaling, .. }) = world.plan(&request) else { panic!() };
     assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
+}
+
+/// The first batch lacks pods as well, but that was over when the run ended.
+#[test]
+fn unready_pods_of_a_finished_run_are_counted_among_all_of_them() {
+    for (unready, cases) in [(0, &[0, 1, 4][..]), (2, &[0, 2])] {
+        let mut world = World::default();
+        world.run(&Desired { batches: Some(vec![batch(2, 0), batch(3, unready)]), ..desired("v1", 5, &[]) });
+        for ready in cases {
+            world.observed.workloads[0].ready_replicas = *ready;
+            let tolerance = if unready == 0 { "" } else { ", 2 may be unready" };
+            let drift = run_status(&world.observed).unwrap().drift;
+            assert_eq!(drift, Some(format!("`v1`: {ready} of 5 ready{tolerance}")));
+        }
+    }
 }
 
 /// One pod never becomes ready, which the last batch tolerates: the run completes, and the next plan has nothing to do.

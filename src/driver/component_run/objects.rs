@@ -152,6 +152,7 @@ impl ComponentRun<'_> {
             batches: vec![FrozenBatch { size, max_unavailable: 0 }],
             partition: None,
             strategy: FrozenStrategy::IncreaseFirst,
+            is_return: false,
             gates: BatchGates::default(),
             objects: objects.objects.iter().map(|object| object.reference.clone()).collect(),
         }

@@ -256,6 +256,7 @@ fn unchanged(recorded: &Run) -> (RunSpec, bool) {
         target_start: size,
         batches: vec![FrozenBatch { size: 0, max_unavailable: recorded.spec.tolerated_at_end() }],
         partition: None,
+        is_return: false,
         ..recorded.spec.clone()
     };
     (spec, false)
