@@ -287,6 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_the_size_is_distinguished_from_others() {
+        let size = json!({"f:spec": {"f:replicas": {}}});
+        let image = json!({"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {}}}});
+        let status = json!({"f:spec": {}, "f:status": {"f:replicas": {}}});
+        let with = |entries: &[(&str, &str, &Value)]| {
+            let entry = |(manager, subresource, fields): &(&str, &str, &Value)| json!({"manager": manager, "operation": "Update", "subresource": subresource, "fieldsV1": fields});
+            let entries: Vec<Value> = entries.iter().map(entry).collect();
+            let object = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"managedFields": entries}});
+            is_only_resized(&serde_json::from_value(object).unwrap(), "rollout")
+        };
+        let ours = ("rollout", "", &image);
+        let controller = ("kube-controller-manager", "status", &status);
+        assert!(with(&[ours, controller, ("kubectl", "scale", &size)]));
+        assert!(with(&[ours, controller, ("kubectl-patch", "", &size)]));
+        assert!(!with(&[ours, controller, ("kubectl-edit", "", &image)]));
+        assert!(!with(&[ours, ("kubectl", "scale", &size), ("kubectl-edit", "", &image)]));
+        assert!(!with(&[ours, controller]), "a field that was removed is owned by nobody");
+    }
+
+    #[test]
     fn fields_changed_by_another_manager_are_no_longer_owned() {
         assert!(owns_applied_fields(&live(&owned()), "rollout", &applied()));
         assert!(!owns_applied_fields(&live(&owned()), "somebody", &applied()));

@@ -1,7 +1,7 @@
 //! The status of a run, with the numbers and states of the `status` of KubeVela's rollout trait
 //! (`standard.oam.dev/v1alpha1`, `RolloutStatus`).
 
-use crate::plan::action::{Action, Scaling, Side, Waiting};
+use crate::plan::action::{Action, RollExtent, Rolling, Scaling, Side, Waiting};
 use crate::plan::gate_point::{GatePoint, due_point};
 use crate::plan::in_place;
 use crate::plan::next_action::next_action;
@@ -118,6 +118,11 @@ fn drift(action: &Action, spec: &RunSpec) -> Option<String> {
         }
         Action::Scale { scaling: Scaling { workload, from, to, .. }, .. } => {
             Some(format!("`{workload}` has {from} replicas, expected {to}"))
+        }
+        Action::Roll { rolling: Rolling { workload, extent: RollExtent::Shape, from, to, .. }, .. }
+            if from.partition == to.partition =>
+        {
+            Some(format!("`{workload}` has {} replicas, expected {}", from.replicas, to.replicas))
         }
         Action::Roll { rolling, .. } => {
             Some(format!("`{}` has drifted from what was rolled out", rolling.workload))

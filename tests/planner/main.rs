@@ -7,4 +7,5 @@ mod histories;
 mod in_place;
 mod in_place_model;
 mod model;
+mod remaining_pods;
 mod tolerance;

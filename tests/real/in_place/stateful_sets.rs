@@ -39,6 +39,11 @@ pub(crate) fn fixed_fields(env: &RealEnv) {
     let parallel =
         |version| web(version, 2).of("statefulset").batches(&["2"]).property("podManagementPolicy: Parallel");
     applied(env, &parallel(1), "2 2 2 rolloutSucceed");
+    env.kubectl(&["scale", "statefulset", "web", "--replicas=3"]);
+    let resized = env.rollout(&["status"]);
+    assert!(resized.stderr.contains("has 3 replicas, expected 2"), "{resized:#?}");
+    let repaired = apply(env, &parallel(1), &[]);
+    assert!(repaired.stderr.contains("web: scaling of `web-v1`"), "{repaired:#?}");
     let refused = apply(env, &web(2, 2).of("statefulset").batches(&["2"]), &[]);
     assert_eq!(refused.code, Some(4), "{refused:#?}");
     assert!(refused.stderr.contains("changes the immutable field `podManagementPolicy`"), "{refused:#?}");
