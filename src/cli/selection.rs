@@ -98,11 +98,11 @@ impl Selection {
     }
 }
 
-/// Refuses a flag, if one is given, that acts on one cluster where there are several.
+/// Refuses a flag that acts on one cluster if several clusters are selected.
 ///
 /// # Errors
 ///
-/// The refusal.
+/// If the flag is given and refused.
 pub fn refuse_for_several(selection: &Selection, flag: Option<&str>) -> Result<(), CommandError> {
     match flag.filter(|_| selection.clusters.len() > 1) {
         None => Ok(()),

@@ -10,20 +10,20 @@ use crate::ops::prune::{self, PruneEvent, Pruning};
 use crate::ops::{Context, Limits, RolloutRequest};
 use crate::report::plan::PrunedComponent;
 
-/// What becomes of components that the manifest no longer has.
+/// /// What to do with components that are no longer in the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftovers {
-    /// They are reported and kept.
+    /// /// Report and keep them.
     Keep,
-    /// They are deleted.
+    /// /// Delete them.
     Prune,
 }
 
-/// What pruning deletes. Prints what it keeps.
+/// Returns what pruning deletes, and prints what it keeps.
 ///
 /// # Errors
 ///
-/// A cluster that cannot be read.
+/// If the cluster cannot be read.
 pub async fn preview(
     cluster: &Cluster,
     requests: &[RolloutRequest],

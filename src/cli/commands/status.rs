@@ -294,7 +294,8 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
     }
 }
 
-/// Warns once of each record that cannot be read. Fails if the command waits for its component, or shows no other one.
+/// /// Warns once about each record that cannot be read. Fails instead if the command waits for its component, or if no
+/// other component is shown.
 fn check_records(
     cluster: &Cluster,
     watch: &StatusWatch<'_>,
