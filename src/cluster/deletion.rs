@@ -1,21 +1,21 @@
-//! What has become of an object whose deletion the server has accepted.
+//! //! The outcome of a delete request that the server has accepted.
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
 
-/// What has become of an object that was deleted.
+/// /// The outcome of deleting an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deletion {
-    /// It is gone.
+    /// /// The object is gone.
     Done,
-    /// It is being deleted: these finalizers hold it.
+    /// /// The object still exists: these finalizers block its deletion.
     Held(Vec<String>),
 }
 
 impl Deletion {
-    /// By the object in the answer to a delete, if there is one; that it is gone already is no error.
+    /// /// Derives the outcome from the response to a delete request. An object that is already gone is no error.
     ///
     /// # Errors
     /// Any other error of the request.
@@ -23,14 +23,14 @@ impl Deletion {
         answer: Result<Option<DynamicObject>, ClusterError>,
     ) -> Result<Self, ClusterError> {
         match answer {
-            // An object that a finalizer holds is the answer; one that is gone may be it, too.
+            // // The server returns an object that finalizers hold; it may also return one that is gone.
             Ok(Some(left)) if !left.finalizers().is_empty() => Ok(Self::Held(left.finalizers().to_vec())),
             Ok(_) | Err(ClusterError::NotFound(_)) => Ok(Self::Done),
             Err(error) => Err(error),
         }
     }
 
-    /// What holds the object of this name, in words; `None` where it is gone.
+    /// /// A warning that finalizers block the deletion of `object`; `None` if it is gone.
     #[must_use]
     pub fn warning(&self, object: &str) -> Option<String> {
         match self {

@@ -177,7 +177,8 @@ pub struct UnusableRecord {
 }
 
 impl UnusableRecord {
-    /// Whether a name selects it: that of the component or of the application. All are selected without a name.
+    /// /// Whether a name, of the component or of the application, selects the record. Without a name, every record is
+    /// selected.
     #[must_use]
     pub fn is_selected(&self, name: Option<&str>) -> bool {
         name.is_none_or(|name| self.component == name || self.application == name)
@@ -189,7 +190,7 @@ impl UnusableRecord {
     }
 }
 
-/// The records of a namespace at one moment.
+/// /// The records of a namespace at one point in time.
 #[derive(Debug)]
 pub struct RecordList {
     /// The readable records.

@@ -33,7 +33,7 @@ pub enum RecordEvent {
     Listed(RecordList),
     /// A record was created or changed.
     Applied(Box<StoredRecord>),
-    /// A record was created or changed that cannot be read.
+    /// /// A record that cannot be read was created or changed.
     Unusable(Box<UnusableRecord>),
     /// The record of this component was deleted.
     Deleted(String),
@@ -112,7 +112,7 @@ fn heard(object: &ConfigMap) -> RecordEvent {
     }
 }
 
-/// The newest run records by component, and which were deleted.
+/// /// The newest run records by component, and the components whose record was deleted or can no longer be read.
 #[derive(Debug, Default)]
 pub struct RecordCache {
     heard: RefCell<BTreeMap<String, StoredRecord>>,
