@@ -138,16 +138,16 @@ impl Cluster {
         in_cluster(self.name.as_deref(), component)
     }
 
-    /// /// A hint about a namespace of the cluster, with the missing flags added to its commands.
+    /// A hint about a namespace of the cluster, with the missing flags added to its commands.
     pub fn hint(&self, namespace: &str, hint: &str) -> String {
         if namespace == self.env.namespace() {
             return self.flags.add_to(hint);
         }
-        // // The manifest sets this namespace, so no environment variable selects it for the command.
+        // The manifest sets this namespace, so no environment variable selects it for the command.
         self.flags.in_namespace(namespace).add_to(hint)
     }
 
-    /// /// A failure that names the cluster, with hints that select it.
+    /// A failure that names the cluster, with hints that select it.
     pub fn attributed(&self, failure: impl Into<CommandError>) -> CommandError {
         let failure = failure.into();
         let Some(name) = &self.name else { return failure };

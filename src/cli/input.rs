@@ -55,7 +55,7 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read) -> Result<Vec<Source>, Comm
     }
 }
 
-/// /// The URL that was passed instead of a path, if it is one.
+/// The URL that was passed instead of a path, if it is one.
 fn address(path: &Path) -> Option<&str> {
     path.to_str().filter(|path| path.starts_with("https://") || path.starts_with("http://"))
 }

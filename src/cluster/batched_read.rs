@@ -20,7 +20,7 @@ type Request<K, V> = LocalBoxFuture<'static, Answer<K, V>>;
 
 /// Batched reads of one kind.
 pub struct BatchedRead<K, V> {
-    /// /// The next request to send. It is dropped when no caller waits for it.
+    /// The next request to send. It is dropped when no caller waits for it.
     next: RefCell<Option<Batch<K, V>>>,
     turn: Rc<Mutex<()>>,
 }

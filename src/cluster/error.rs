@@ -91,10 +91,10 @@ pub enum Fault {
 /// The longest `Retry-After` that is honoured; a busy API server requests at most 32 s.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// /// Part of the API server's rejection of an object in a namespace that is terminating.
+/// Part of the API server's rejection of an object in a namespace that is terminating.
 const NAMESPACE_TERMINATING: &str = "because it is being terminated";
 
-/// /// The hint if the address is likely to be wrong.
+/// The hint if the address is likely to be wrong.
 const CHECK_ADDRESS: &str = "check the address in the kubeconfig: `kubectl cluster-info`";
 
 impl ClusterError {
@@ -110,21 +110,21 @@ impl ClusterError {
         matches!(self, Self::NotFound(message) if message.starts_with("namespaces "))
     }
 
-    /// /// Whether nothing can be created in the namespace, because it does not exist or is being deleted.
+    /// Whether nothing can be created in the namespace, because it does not exist or is being deleted.
     #[must_use]
     pub fn is_lost_namespace(&self) -> bool {
         self.is_missing_namespace()
             || matches!(self, Self::Forbidden(message) if message.contains(NAMESPACE_TERMINATING))
     }
 
-    /// /// Whether the message names this namespace.
+    /// Whether the message names this namespace.
     #[must_use]
     pub fn names_namespace(&self, namespace: &str) -> bool {
         let text = self.to_string();
         text.contains(&format!("\"{namespace}\"")) || text.contains(&format!(" namespace {namespace} "))
     }
 
-    /// /// Whether a retry may succeed.
+    /// Whether a retry may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient { .. })

@@ -177,7 +177,7 @@ pub struct UnusableRecord {
 }
 
 impl UnusableRecord {
-    /// /// Whether a name, of the component or of the application, selects the record. Without a name, every record is
+    /// Whether a name, of the component or of the application, selects the record. Without a name, every record is
     /// selected.
     #[must_use]
     pub fn is_selected(&self, name: Option<&str>) -> bool {
@@ -190,7 +190,7 @@ impl UnusableRecord {
     }
 }
 
-/// /// The records of a namespace at one point in time.
+/// The records of a namespace at one point in time.
 #[derive(Debug)]
 pub struct RecordList {
     /// The readable records.

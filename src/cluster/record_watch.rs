@@ -33,7 +33,7 @@ pub enum RecordEvent {
     Listed(RecordList),
     /// A record was created or changed.
     Applied(Box<StoredRecord>),
-    /// /// A record that cannot be read was created or changed.
+    /// A record that cannot be read was created or changed.
     Unusable(Box<UnusableRecord>),
     /// The record of this component was deleted.
     Deleted(String),
@@ -112,7 +112,7 @@ fn heard(object: &ConfigMap) -> RecordEvent {
     }
 }
 
-/// /// The newest run records by component, and the components whose record was deleted or can no longer be read.
+/// The newest run records by component, and the components whose record was deleted or can no longer be read.
 #[derive(Debug, Default)]
 pub struct RecordCache {
     heard: RefCell<BTreeMap<String, StoredRecord>>,

@@ -51,23 +51,23 @@ pub enum InvalidResponse {
     },
 }
 
-/// /// The warnings in the server's `Warning` headers, in order and without duplicates, each with the component that it
-/// is about: the component in the label of the response's object.
+/// The warnings in the server's `Warning` headers, in order and without duplicates, each with the component that it is
+/// about: the component in the label of the response's object.
 #[derive(Debug, Clone, Default)]
 pub struct ServerWarnings(Arc<Mutex<WarningLog>>);
 
 #[derive(Debug, Default)]
 struct WarningLog {
-    /// /// The texts of all warnings received.
+    /// The texts of all warnings received.
     heard: BTreeSet<String>,
-    /// /// The warnings that have not been taken yet, each with its component.
+    /// The warnings that have not been taken yet, each with its component.
     pending: Vec<(Option<String>, String)>,
-    /// /// The warnings of `rollout` itself that were reported.
+    /// The warnings of `rollout` itself that were reported.
     reported: BTreeSet<String>,
 }
 
 impl ServerWarnings {
-    /// /// Takes the warnings that have not been taken yet, except those about other components.
+    /// Takes the warnings that have not been taken yet, except those about other components.
     #[must_use]
     pub fn take(&self, component: &str) -> Vec<String> {
         let mut kept = self.lock();
@@ -189,7 +189,7 @@ fn component_of(body: &[u8]) -> Option<String> {
     object["metadata"]["labels"][labels::COMPONENT].as_str().map(str::to_owned)
 }
 
-/// /// A body, truncated once it reaches [`MAX_FAILURE_BYTES`], and whether it is complete.
+/// A body, truncated once it reaches [`MAX_FAILURE_BYTES`], and whether it is complete.
 async fn beginning(mut body: Body) -> Result<(Vec<u8>, bool), kube::Error> {
     let mut bytes = Vec::new();
     while bytes.len() < MAX_FAILURE_BYTES {
@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(status["details"]["retryAfterSeconds"], 3);
     }
 
-    /// /// Regardless of which component takes its warnings first.
+    /// Regardless of which component takes its warnings first.
     #[tokio::test]
     async fn a_warning_goes_to_the_component_of_the_object_that_it_came_with() {
         let service = tower::service_fn(|request: Request<Body>| async move {
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(warnings.take("web"), ["about web"]);
     }
 
-    /// /// In frames, as on a connection. A body that is too long to read is classified by its code.
+    /// In frames, as on a connection. A body that is too long to read is classified by its code.
     #[tokio::test]
     async fn long_error_bodies_are_classified_by_their_code() {
         const FRAME: usize = 16 * 1024;

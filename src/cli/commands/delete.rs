@@ -167,7 +167,7 @@ pub fn print_event(application: &str, event: &DeleteEvent<'_>, ui: &mut Ui) {
         DeleteEvent::Awaited(owned, finalizers) => {
             let (owned, finalizers) = (shown(owned), finalizers.join(", "));
             let blocked = match sanitise(&finalizers) {
-                // // The finalizers of a namespace are in its spec.
+                // The finalizers of a namespace are in its spec.
                 none if none.is_empty() => String::new(),
                 finalizers => format!(", blocked by its finalizers: {finalizers}"),
             };

@@ -131,7 +131,7 @@ struct JobFlags {
     gates: GateTrust,
 }
 
-/// /// Refuses gates that access the local machine, as the Job's `apply` would: there, it is a pod of the Job.
+/// Refuses gates that access the local machine, as the Job's `apply` would: there, it is a pod of the Job.
 fn refuse_untrusted_gates(applications: &[Application], trust: GateTrust) -> Result<(), CommandError> {
     let components = applications.iter().flat_map(|application| &application.components);
     let refused = components.filter(|_| trust == GateTrust::Untrusted).find_map(|component| {

@@ -89,12 +89,11 @@ pub async fn run(args: &PlanArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8
     Ok(if is_pending && args.detailed_exitcode { exit::CHANGES } else { exit::SUCCESS })
 }
 
-/// /// Like [`show`], and also prints what pruning deletes, or warns about components that are no longer in the
-/// manifests.
+/// Like [`show`], and also prints what pruning deletes, or warns about components that are no longer in the manifests.
 ///
 /// # Errors
 ///
-/// /// All rejections together, or if a cluster cannot be read.
+/// All rejections together, or if a cluster cannot be read.
 pub async fn show_with_leftovers(
     planned: &[ClusterRequests<'_>],
     leftovers: Leftovers,
@@ -122,8 +121,8 @@ pub async fn show_with_leftovers(
     Ok(is_pending)
 }
 
-/// /// Plans requests and prints the plans of all components that can be applied and what is pruned, then fails if any
-/// were rejected. Returns whether anything would change.
+/// Plans requests and prints the plans of all components that can be applied and what is pruned, then fails if any were
+/// rejected. Returns whether anything would change.
 ///
 /// # Errors
 ///
@@ -149,7 +148,7 @@ pub async fn show(
         }
         failures.extend(rejection(&plan.rejections).map(|failure| cluster.attributed(failure)));
     }
-    // // Nothing is pruned if anything is rejected.
+    // Nothing is pruned if anything is rejected.
     let pruned = if failures.is_empty() { pruned } else { &[] };
     let is_pending = plans.iter().any(Plan::is_pending) || !pruned.is_empty();
     let components: Vec<ComponentPlan> = plans.into_iter().flat_map(|plan| plan.components).collect();

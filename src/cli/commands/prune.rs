@@ -10,12 +10,12 @@ use crate::ops::prune::{self, PruneEvent, Pruning};
 use crate::ops::{Context, Limits, RolloutRequest};
 use crate::report::plan::PrunedComponent;
 
-/// /// What to do with components that are no longer in the manifest.
+/// What to do with components that are no longer in the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftovers {
-    /// /// Report and keep them.
+    /// Report and keep them.
     Keep,
-    /// /// Delete them.
+    /// Delete them.
     Prune,
 }
 

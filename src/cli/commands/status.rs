@@ -294,7 +294,7 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
     }
 }
 
-/// /// Warns once about each record that cannot be read. Fails instead if the command waits for its component, or if no
+/// Warns once about each record that cannot be read. Fails instead if the command waits for its component, or if no
 /// other component is shown.
 fn check_records(
     cluster: &Cluster,

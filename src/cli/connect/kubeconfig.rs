@@ -60,7 +60,7 @@ pub fn configuration(args: &GlobalArgs) -> Result<Config, CommandError> {
     }
 }
 
-/// /// The cluster that this process runs in. As in kubectl, the proxy variables of the environment apply.
+/// The cluster that this process runs in. As in kubectl, the proxy variables of the environment apply.
 fn in_cluster(otherwise: CommandError) -> Result<Config, CommandError> {
     let mut config = Config::incluster_env().map_err(|_| otherwise)?;
     config.proxy_url = proxy_of(&Cluster::default(), &config.cluster_url)?;

@@ -29,7 +29,7 @@ const TRUST_GATES: &str = "trust_gates";
 /// Commands that continue a run as it is recorded, gates included.
 const CONTINUING: [&str; 2] = ["rollout promote", "rollout resume"];
 
-/// /// kubectl commands to which a namespace does not apply.
+/// kubectl commands to which a namespace does not apply.
 const CLUSTER_WIDE: [&str; 4] =
     ["kubectl create namespace", "kubectl auth whoami", "kubectl cluster-info", "kubectl get namespaces"];
 
@@ -38,7 +38,7 @@ const CLUSTER_WIDE: [&str; 4] =
 pub struct HintFlags {
     ours: Vec<String>,
     of_kubectl: Vec<String>,
-    /// /// Additional flags for commands that continue a run with its gates.
+    /// Additional flags for commands that continue a run with its gates.
     of_runs: Vec<String>,
 }
 
@@ -107,7 +107,7 @@ impl HintFlags {
         flags
     }
 
-    /// /// These flags with a namespace, which replaces one that is set.
+    /// These flags with a namespace, which replaces one that is set.
     #[must_use]
     pub fn with_namespace(&self, namespace: &str) -> Self {
         let mut flags = self.clone();
@@ -136,7 +136,7 @@ impl HintFlags {
     }
 }
 
-/// /// Adds the flags that a command lacks, except for the fleet if the command selects one cluster.
+/// Adds the flags that a command lacks, except for the fleet if the command selects one cluster.
 fn added<'a>(command: &str, flags: impl Iterator<Item = &'a String>) -> String {
     let has = |flag: &str| command.split([' ', '=']).any(|word| word == flag);
     let selects_cluster = has(CONTEXT.trim_end()) || has(SANDBOX.trim_end_matches('='));
