@@ -28,8 +28,8 @@ pub fn owns_applied_fields(live: &DynamicObject, manager: &str, applied: &Value)
     covers(&owned.0, &applied)
 }
 
-/// Whether managers other than `manager` own the size of a workload and no other field of its spec, as after `kubectl
-/// scale`: then they have not changed anything else that `manager` wrote.
+/// Whether managers other than `manager` own the size of a workload and no other field of its spec, as after
+/// `kubectl scale`: then they have not changed anything else that `manager` wrote.
 #[must_use]
 pub fn is_only_resized(live: &DynamicObject, manager: &str) -> bool {
     let of_others = live.managed_fields().iter().filter(|entry| {

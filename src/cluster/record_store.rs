@@ -177,8 +177,7 @@ pub struct UnusableRecord {
 }
 
 impl UnusableRecord {
-    /// Whether a name, of the component or of the application, selects the record. Without a name, every record is
-    /// selected.
+    /// Whether a name, of the component or of the application, selects the record; without a name, all are selected.
     #[must_use]
     pub fn is_selected(&self, name: Option<&str>) -> bool {
         name.is_none_or(|name| self.component == name || self.application == name)
