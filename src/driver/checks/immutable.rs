@@ -32,7 +32,7 @@ pub(in crate::driver) fn immutable_change(object: &PreparedObject) -> Option<Str
     ))
 }
 
-/// The refusal of a headless Service that is to get an address: the server keeps it headless, and says nothing.
+/// Refuses a headless Service that would get a cluster IP: the API server would silently keep it headless.
 pub(in crate::driver) fn headless_service(object: &PreparedObject) -> Option<Failure> {
     let live = object.before.as_ref().filter(|_| object.handling == Handling::Apply)?;
     let (reference, spec) = (&object.reference, &object.body["spec"]);

@@ -31,11 +31,11 @@ use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
 use crate::plan::observed::Observed;
 
-/// The name in a dry run of a workload that exists.
+/// The name under which a workload that already exists is dry-run.
 const DRY_RUN_NAME: &str = "rollout-dry-run";
 
-/// What the components of an application create that others of its objects need: before, the server cannot judge what
-/// is in such a namespace, or binds such a Role.
+/// Objects that the components of an application create and that other objects of the application need: until they
+/// exist, the server cannot validate objects in such a namespace, or bindings of such a Role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewObjects {
     namespaces: BTreeSet<String>,
@@ -111,8 +111,8 @@ pub async fn dry_run_objects(
     services.map_err(|error| refusal(error, None))
 }
 
-/// Tries the workload of a new revision that traits patch: its fields are checked by nothing else. One that exists is
-/// tried under another name. What is not about its fields is left to the run.
+/// Dry-runs the workload of a new revision if traits patch it, since nothing else validates its fields. If the workload
+/// exists, the dry run uses another name. All errors except invalid fields are left to the run.
 async fn dry_run_workload(
     session: &Session,
     prepared: &PreparedComponent,
@@ -129,7 +129,7 @@ async fn dry_run_workload(
     let kind = ServedKind { resource: workload_resource(desired.kind), scope: KindScope::Namespaced };
     let (namespace, mode) = (Some(prepared.namespace.as_str()), WriteMode::DryRun);
     match apply_object(session, &kind, namespace, body, None, ConflictPolicy::Report, mode).await {
-        // A webhook that takes no dry runs says so in this way as well.
+        // A webhook that does not support dry runs causes the same kind of error.
         Err(ClusterError::Invalid(message)) if !message.contains("dry run") => {
             let failure = refusal(ClusterError::Invalid(message), None);
             let (noun, name) = (desired.kind.noun(), &desired.workload);
@@ -140,7 +140,7 @@ async fn dry_run_workload(
     }
 }
 
-/// Tries the Jobs of the smoke tests.
+/// Dry-runs the Jobs of the smoke tests.
 async fn dry_run_smoke_tests(session: &Session, prepared: &PreparedComponent) -> Result<(), Failure> {
     for test in prepared.desired.gates.all_smoke_tests() {
         let (name, spec) =
