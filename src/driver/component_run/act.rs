@@ -43,13 +43,14 @@ impl ComponentRun<'_> {
             && replaced.is_some_and(|run| {
                 run.outcome != Outcome::Succeeded && run.spec.gates.all_smoke_tests().next().is_some()
             });
-        // The process that claimed the run before may have died before it removed the Jobs of the one that it replaced.
+        // The process that claimed the recorded run may have died before it removed the Jobs of the run that it
+        // replaced.
         let may_forget_tests = is_claim
             && observed.record.as_ref().is_some_and(|record| {
                 let is_replaced = |past: &Run| past.outcome != Outcome::Succeeded;
                 record.run.outcome == Outcome::Running && record.past.first().is_some_and(is_replaced)
             });
-        // Nothing that was decided from the record is true of a component that has been deleted since.
+        // The component has been deleted since, so the decisions from its record no longer apply.
         if is_claim && self.record.is_none() && self.prepared.record.is_some() {
             return Err(self.superseded().await);
         }
@@ -81,14 +82,15 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Why a record cannot be read. Once the run has begun, an unusable one is the change of another client.
+    /// The failure for a record that cannot be read. Once the run has claimed, an unusable record is an external
+    /// change.
     pub(super) fn record_failure(&self, error: RecordError) -> Failure {
         let is_change = matches!(error, RecordError::Unusable { .. }) && self.has_claimed();
         let failure = Failure::from(error);
         if is_change { Failure { kind: FailureKind::ExternalChange, ..failure } } else { failure }
     }
 
-    /// Makes sure that this process holds the Lease, without which it may not write.
+    /// Ensures that this process holds the Lease, without which it may not write.
     pub(super) async fn ensure_leader(&mut self) -> Result<(), Failure> {
         if self.leadership.is_none() {
             let reason = format!("component `{}` was modified concurrently", self.prepared.component);
@@ -346,7 +348,7 @@ impl ComponentRun<'_> {
         Err(self.in_lost_namespace(Failure::new(FailureKind::NotReady, reason)).await)
     }
 
-    /// The failure of something that was deleted, which also says if the whole namespace is.
+    /// Extends the failure for a deleted object if its namespace is missing or being deleted.
     pub(super) async fn in_lost_namespace(&self, failure: Failure) -> Failure {
         let namespace = &self.prepared.namespace;
         match constraints::namespace_phase(&self.context.session, namespace).await {

@@ -34,7 +34,7 @@ impl ComponentRun<'_> {
         self.workloads_seen().into_iter().filter(|workload| !is_kept(workload)).collect()
     }
 
-    /// Reports that an object is deleted, or what holds it.
+    /// Reports the deletion of an object, or warns about the finalizers that hold it.
     pub(super) fn report_deletion(&self, deletion: &Deletion, object: &str, deleted: EventKind) {
         self.emit(match deletion.warning(object) {
             Some(message) => EventKind::Warned { message },
@@ -42,13 +42,13 @@ impl ComponentRun<'_> {
         });
     }
 
-    /// Reports the same of a workload.
+    /// Like [`report_deletion`](Self::report_deletion), for a workload.
     pub(super) fn report_workload_deletion(&self, deletion: &Deletion, workload: String) {
         let object = format!("{} `{workload}`", self.prepared.desired.kind.noun());
         self.report_deletion(deletion, &object, EventKind::WorkloadDeleted { workload });
     }
 
-    /// Deletes what other revisions have left, now that nothing needs it any more.
+    /// Deletes the workloads and objects that other revisions left behind, now that nothing needs them.
     pub(super) async fn delete_leftovers(
         &mut self,
         objects: &PreparedObjects,

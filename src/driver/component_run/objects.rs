@@ -205,7 +205,7 @@ impl ComponentRun<'_> {
                 }
                 Ok(ApplyOutcome::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(ApplyOutcome::Superseded) => is_superseded = true,
-                // Another component creates it.
+                // Another component creates the namespace.
                 Err(error)
                     if error.is_missing_namespace() && !error.names_namespace(&self.prepared.namespace) =>
                 {

@@ -101,7 +101,7 @@ impl ComponentRun<'_> {
                     None => return Ok(()),
                 },
             };
-            // Pods need these before they start. What leads to pods, or resizes them, follows when they are ready, and
+            // Apply what pods need first. What routes traffic to pods, or scales them, follows once they are ready, and
             // what pods of other revisions may need goes then.
             let is_at_end = !self.has_claimed() && !matches!(step, Step::Act(Action::Hold { .. }));
             let is_due = |object: &PreparedObject| is_at_end || object.is_needed_by_pods();

@@ -91,7 +91,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Why the server takes no renewal of the Lease.
+    /// The failure if the Lease can no longer be renewed.
     pub(super) fn lease_refusal(&self, error: ClusterError) -> Failure {
         if error.is_lost_namespace() {
             return Failure::lost_namespace(&self.prepared.namespace);
@@ -99,7 +99,7 @@ impl ComponentRun<'_> {
         error.into()
     }
 
-    /// Waits until the Lease can be renewed no more.
+    /// Waits until the Lease can no longer be renewed.
     pub(super) async fn lease_refused(&self) {
         match self.leadership {
             Some(Leadership { lease, .. }) => lease.refused().await,

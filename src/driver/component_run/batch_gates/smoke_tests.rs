@@ -120,14 +120,14 @@ impl ComponentRun<'_> {
                 }
                 confirmed => confirmed,
             },
-            // The next look finds it, also where it comes from a request that went unanswered.
+            // The next read finds the Job, even if it comes from a request that was never answered.
             Err(ClusterError::AlreadyExists(_)) => Ok(()),
             Err(error) => self.recover(error).await,
         }
     }
 
-    /// Removes a Job that was started after another run had replaced the run of this start. A process that resumes it
-    /// needs the Job.
+    /// Removes the Job that this process has just created for the run that `started` then, if another run has replaced
+    /// that run. If a process has only resumed it, that process needs the Job.
     async fn withdraw_smoke_job(&self, name: &str, started: Timestamp) {
         if self.recorded().is_some_and(|record| record.run.started == started) {
             return;
@@ -135,7 +135,7 @@ impl ComponentRun<'_> {
         let (prepared, session) = (self.prepared, &self.context.session);
         let found = find_smoke_job(session, &prepared.namespace, &prepared.component, name).await;
         if let Some(job) = found.ok().flatten().filter(|job| job.state != JobState::Foreign) {
-            // One that cannot be removed now ends with its time to live.
+            // If the Job cannot be removed now, its time to live removes it.
             delete_smoke_job(session, &prepared.namespace, &job).await.ok();
         }
     }
@@ -185,8 +185,8 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Removes the Jobs of the run before this one, where the process that replaced that run died before it could.
-    /// Whether that run had any is not recorded, so a user without the right to Jobs is not warned.
+    /// Removes the Jobs of the run before this one, in case the process that replaced that run died before it could.
+    /// Whether that run had any is not recorded, so a user without permissions for Jobs is not warned.
     pub(in crate::driver::component_run) async fn remove_forgotten_smoke_jobs(
         &mut self,
     ) -> Result<(), Failure> {
