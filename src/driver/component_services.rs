@@ -35,7 +35,7 @@ pub struct ManifestInput {
     pub workload_metadata: Inherited,
     /// The objects of its traits; `None` if the target is not the revision that the manifest renders.
     pub outputs: Option<Vec<Value>>,
-    /// The objects of a component that is applied as a whole, with the values of its Secrets; `None` in the same case.
+    /// The objects of a component that is applied as a whole, with the values of its Secrets; `None` as for `outputs`.
     pub objects: Option<Vec<Value>>,
 }
 

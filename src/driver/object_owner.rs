@@ -45,8 +45,8 @@ pub struct ObjectOwner<'a> {
 }
 
 impl ObjectOwner<'_> {
-    /// What a run does to an object that is rendered so and exists so; `applied` is what was applied last, if that is
-    /// known.
+    /// What a run does to an object, given its rendered body, its live state and, if known, the body that was last
+    /// applied.
     pub(super) fn handling(
         &self,
         body: &Value,
@@ -121,7 +121,7 @@ impl ObjectOwner<'_> {
             && label(labels::NAMESPACE).is_none_or(|namespace| namespace == self.namespace)
     }
 
-    /// Whether a field changes that can only change with the object.
+    /// Whether a changed field requires recreating the object.
     fn is_recreated(&self, body: &Value, before: &DynamicObject, applied: Option<&Value>) -> bool {
         let rules = self.policies.map_or(&[][..], |policies| policies.recreate.as_slice());
         let mut fields =

@@ -158,14 +158,14 @@ impl Failure {
             .hint(format!("create the namespace first: `kubectl create namespace {namespace}`"))
     }
 
-    /// A namespace was deleted in mid-run: nothing can be created in it any more.
+    /// The failure if the namespace is deleted during a run.
     #[must_use]
     pub fn lost_namespace(namespace: &str) -> Self {
         let reason = format!("namespace `{namespace}` is being deleted");
         Self::new(FailureKind::NotReady, reason).hint(OTHER_NAMESPACE)
     }
 
-    /// Adds what to do next.
+    /// Adds a hint about what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -187,13 +187,13 @@ impl From<LeaseError> for Failure {
     }
 }
 
-/// What to do where a namespace is deleted.
+/// The hint if the namespace is being deleted.
 const OTHER_NAMESPACE: &str = "use another `--namespace`, or recreate this one once it is deleted";
 
-/// How the API server refuses a Role with rules that its author does not have.
+/// Part of the API server's rejection of a Role with rules that its author does not have.
 const GRANTS: &str = "is attempting to grant RBAC permissions not currently held";
 
-/// An error before the first write: what is forbidden is refused.
+/// Converts an error before the first write: a forbidden request is a refusal.
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
         let kind = match &error {

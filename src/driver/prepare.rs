@@ -100,7 +100,7 @@ pub struct PreparedComponent {
     pub bound_to: Option<Epoch>,
     /// Whether the run is refused while the component is paused.
     pub respects_a_pause: bool,
-    /// Whether traits patch the workload with fields that only the server knows.
+    /// Whether traits patch the workload with fields that only the server can validate.
     pub is_patched: bool,
 }
 
@@ -354,7 +354,7 @@ fn prepare_component(
     })
 }
 
-/// Refuses a component that another application has. Where the record is lost, the revisions still show it.
+/// Refuses a component that belongs to another application, as its record or, if that is lost, its revisions show.
 fn refuse_other_application(
     request: &RolloutRequest,
     component: &ComponentRequest,

@@ -415,13 +415,13 @@ impl PreparedObject {
     }
 }
 
-/// The body that was applied last to an object, of those that revisions of its component render.
+/// The body that was last applied to an object, out of the bodies that earlier revisions of its component render.
 fn applied_body<'a>(earlier: &'a [Value], live: &DynamicObject) -> Option<&'a Value> {
     let applied = live.annotations().get(keys::APPLIED)?;
     earlier.iter().find(|earlier| hash_json(earlier) == *applied)
 }
 
-/// An object as its writers have left it, with the labels that a body has.
+/// A live object without what the server added, and with the labels of a body.
 fn as_found(live: &DynamicObject, body: &Value) -> Value {
     let mut found = json!(live);
     let metadata = &found["metadata"];

@@ -98,7 +98,7 @@ pub enum Gate {
 }
 
 impl Intent {
-    /// Whether traits of a manifest patch the workload with fields that only the server knows.
+    /// Whether traits of a manifest patch the workload with fields that only the server can validate.
     #[must_use]
     pub fn patches_workload(&self) -> bool {
         let is_patch = |one: &Trait| matches!(one.kind, TraitKind::JsonMergePatch | TraitKind::JsonPatch);
@@ -108,7 +108,7 @@ impl Intent {
         }
     }
 
-    /// Whether it is about the recorded run, so that a run that was claimed since must not be rolled back or promoted.
+    /// Whether it is about the recorded run, so that it must not affect a run that has claimed the component since.
     #[must_use]
     pub fn is_about_a_run(&self) -> bool {
         match self {
