@@ -415,7 +415,7 @@ impl PreparedObject {
     }
 }
 
-/// The body that was last applied to an object, out of the bodies that earlier revisions of its component render.
+/// The body that was last applied to an object, out of those that revisions of its component render.
 fn applied_body<'a>(earlier: &'a [Value], live: &DynamicObject) -> Option<&'a Value> {
     let applied = live.annotations().get(keys::APPLIED)?;
     earlier.iter().find(|earlier| hash_json(earlier) == *applied)

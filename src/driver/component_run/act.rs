@@ -82,8 +82,7 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// The failure for a record that cannot be read. Once the run has claimed, an unusable record is an external
-    /// change.
+    /// The failure for a record that cannot be read; after the claim, an unusable record is an external change.
     pub(super) fn record_failure(&self, error: RecordError) -> Failure {
         let is_change = matches!(error, RecordError::Unusable { .. }) && self.has_claimed();
         let failure = Failure::from(error);

@@ -126,8 +126,8 @@ impl ComponentRun<'_> {
         }
     }
 
-    /// Removes the Job that this process has just created for the run that `started` then, if another run has replaced
-    /// that run. If a process has only resumed it, that process needs the Job.
+    /// Removes the Job that this process has just created, unless the recorded run is still the one that began at
+    /// `started`: then another process has resumed that run, and needs the Job.
     async fn withdraw_smoke_job(&self, name: &str, started: Timestamp) {
         if self.recorded().is_some_and(|record| record.run.started == started) {
             return;
