@@ -38,7 +38,7 @@ pub enum ConvertError {
     /// The name is not valid for an application.
     #[error("application name `{0}` is not valid, expected {expected}", expected = names::SHORT_SUBDOMAIN.expected)]
     Name(String),
-    /// The name is that of an application among the objects.
+    /// An application among the objects already has the name.
     #[error("application `{0}` is among the objects: choose another name")]
     TakenName(String),
 }
@@ -50,11 +50,11 @@ pub fn is_same_template(one: &Value, other: &Value) -> bool {
     template(one) == template(other)
 }
 
-/// The Application that renders these objects, as YAML. `name` is its name; without one the objects decide.
-/// Applications among the objects follow as they are, each a document of its own; it gets another name than theirs.
+/// The Application that renders these objects, as YAML. `name` is its name; by default it is taken from the objects.
+/// Applications among the objects follow unchanged, as separate documents; their names are not used again.
 ///
 /// # Errors
-/// There is no object, or the name cannot be one, or is that of an application among the objects.
+/// If there are no objects, or the name is invalid, or an application among the objects has it.
 pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
     let (applications, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_application(object));
@@ -63,7 +63,7 @@ pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Resul
     if documents.is_empty() || !objects.is_empty() {
         let taken = applications.iter().filter_map(|application| application["metadata"]["name"].as_str());
         match converted(&objects, Naming { given: name, taken: &taken.collect::<Vec<_>>() }, release) {
-            // Nothing of the others is carried over, such as the hooks of a chart.
+            // The other objects, such as the hooks of a chart, are all omitted.
             Err(ConvertError::Nothing) if !documents.is_empty() => {}
             converted => documents.insert(0, converted?),
         }
@@ -71,17 +71,17 @@ pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Resul
     Ok(documents.join("---\n"))
 }
 
-/// What an Application is called.
+/// What determines the name of an Application.
 #[derive(Debug, Clone, Copy)]
 struct Naming<'a> {
-    /// The name that it is to have; without one the objects decide.
+    /// The requested name; by default it is taken from the objects.
     given: Option<&'a str>,
-    /// The names that others have.
+    /// The names of the Applications among the objects.
     taken: &'a [&'a str],
 }
 
 impl Naming<'_> {
-    /// The name, by that which the objects suggest.
+    /// The requested name or, by default, the suggested one, with a suffix if it is taken.
     fn resolve(self, suggested: &str) -> Result<String, ConvertError> {
         let is_taken = |name: &str| self.taken.contains(&name);
         let mut name = self.given.unwrap_or(suggested).to_owned();
@@ -98,7 +98,7 @@ impl Naming<'_> {
     }
 }
 
-/// The Application that renders objects, none of which is one.
+/// The Application that renders objects other than Applications.
 fn converted(objects: &[&Value], naming: Naming<'_>, release: Release) -> Result<String, ConvertError> {
     let mut comments = Vec::new();
     let (templates, objects): (Vec<&Value>, Vec<&Value>) =
