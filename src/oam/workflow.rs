@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::oam::application::Origin;
 
-/// A step. It begins when those are done that it comes after.
+/// A step. It starts once all steps that it follows are done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkflowStep {
     /// Its name, unique within the application.
     pub name: String,
     /// What it does.
     pub action: StepAction,
-    /// The steps that it comes directly after, by their places in the list, which are before its own.
+    /// The indexes of the steps that it directly follows; each is less than its own index.
     pub after: Vec<usize>,
-    /// Where it stands.
+    /// Its place in the manifest.
     pub origin: Origin,
 }
 
@@ -114,7 +114,7 @@ impl StepGate {
     }
 }
 
-/// The places of all steps that one comes after, directly or not.
+/// The indexes of all steps that a step follows, directly or indirectly.
 #[must_use]
 pub fn steps_before(steps: &[WorkflowStep], place: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();

@@ -242,7 +242,7 @@ impl DeployPlanner<'_> {
     }
 }
 
-/// The steps' order as dependencies: a component waits for those of the steps that its own comes after.
+/// Adds the steps' order to the dependencies: a component depends on those of the steps that its own step follows.
 pub(super) fn depend_on_earlier_steps(components: &mut [Component], steps: &[WorkflowStep]) {
     let earlier = earlier_components(steps);
     for component in components {
@@ -254,14 +254,15 @@ pub(super) fn depend_on_earlier_steps(components: &mut [Component], steps: &[Wor
     }
 }
 
-/// The components that each component waits for by the steps: those of the nearest steps before that apply any.
+/// The dependencies of each component by the order of the steps: the components of the nearest preceding steps that
+/// apply any.
 fn earlier_components(steps: &[WorkflowStep]) -> BTreeMap<String, Vec<String>> {
     let applied = |place: usize| match &steps[place].action {
         StepAction::Apply { components } => components.as_slice(),
         StepAction::Suspend { .. } | StepAction::DependsOnApp { .. } => &[],
     };
     let mut earlier = BTreeMap::new();
-    // The components of the steps up to each one, itself included.
+    // For each step, its components or, if it applies none, those of the nearest preceding steps.
     let mut nearest: Vec<Vec<String>> = Vec::new();
     for (place, step) in steps.iter().enumerate() {
         let mut before: Vec<String> = Vec::new();
@@ -276,7 +277,7 @@ fn earlier_components(steps: &[WorkflowStep]) -> BTreeMap<String, Vec<String>> {
     earlier
 }
 
-/// Checks that no component waits for one that waits for it by the steps.
+/// Checks that no component depends on one that depends on it by the order of the steps.
 pub(super) fn check_steps(walk: &mut Walk<'_>, items: &[At<'_>], steps: &[WorkflowStep]) {
     let by_steps = earlier_components(steps);
     let (mut by_both, mut by_names) = (by_steps.clone(), BTreeMap::new());
@@ -303,7 +304,7 @@ pub(super) fn check_steps(walk: &mut Walk<'_>, items: &[At<'_>], steps: &[Workfl
     }
 }
 
-/// Whether a component waits for another one, directly or not.
+/// Whether a component depends on another one, directly or indirectly.
 fn waits_for(needs: &BTreeMap<String, Vec<String>>, one: &str, other: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut open = vec![one];

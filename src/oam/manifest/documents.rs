@@ -1,8 +1,8 @@
 //! Splits a source into its documents.
 //!
-//! Each document is parsed for itself, so that a syntax error in one leaves the others readable. Cutting
-//! at lines that begin with `---` or `...` is exact: YAML forbids such lines inside any scalar. JSON objects that
-//! follow each other, as kubectl reads them, are documents of their own.
+//! Each document is parsed on its own, so that a syntax error in one does not affect the others. Splitting at lines
+//! that begin with `---` or `...` is exact, because YAML forbids such lines inside scalars. As in kubectl, consecutive
+//! JSON objects are separate documents.
 
 use serde::de::IgnoredAny;
 
@@ -54,7 +54,7 @@ fn cut(source: Document<'_>) -> (Document<'_>, Option<Document<'_>>) {
     (source, None)
 }
 
-/// A JSON object, if another one follows without a marker, and what follows it.
+/// A JSON object and what follows it, if that is another JSON object without a marker in between.
 fn cut_json(source: Document<'_>) -> Option<(Document<'_>, Option<Document<'_>>)> {
     let Document { text, lines_before } = source;
     let start = text.len() - text.trim_start().len();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_json_objects_before_the_next() {
+    fn splits_consecutive_json_objects() {
         let text = "{\"a\": \"}{\"}\n{\"b\": 2} {\"c\": 3}\n---\nd: 4\n";
         let expected =
             [(0, "{\"a\": \"}{\"}"), (0, "\n{\"b\": 2}"), (1, " {\"c\": 3}\n"), (2, "---\nd: 4\n")];

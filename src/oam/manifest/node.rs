@@ -95,7 +95,7 @@ impl Node {
         entries.iter_mut().find(|(key, _)| key.as_text() == Some(name)).map(|(_, node)| node)
     }
 
-    /// The mappings that a merge key refers to: one, or each item of a list. `None` where one of them is none.
+    /// The mappings that a merge key refers to: one, or each item of a list. `None` if any of them is not a mapping.
     pub(super) fn merge_sources(&self) -> Option<Vec<&[(Self, Self)]>> {
         if let NodeValue::List(items) = &self.value {
             return items.iter().map(Self::entries).collect();
@@ -244,9 +244,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// A mapping with what its merge keys (`<<`) refer to in their place, as YAML 1.1 says: its own entries come before
-/// merged ones, and those of an earlier mapping before those of a later one. A merge key of something else stays, and
-/// so does one with another value for a key before it: kubectl's parser takes that value, against YAML.
+/// Resolves the merge keys (`<<`) of a mapping, according to YAML 1.1: its own entries take precedence over merged
+/// ones, and those of an earlier mapping over those of a later one. A merge key is kept if it refers to anything but
+/// mappings, or if it has another value for a key before it, because kubectl's parser takes that value, contrary to
+/// YAML.
 fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     let is_merge = |(key, _): &(Node, Node)| key.as_text() == Some(MERGE_KEY);
     if !entries.iter().any(is_merge) {
@@ -282,14 +283,14 @@ fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     all
 }
 
-/// The entries of mappings, those of an earlier one before those of a later one of the same key.
+/// The entries of several mappings; of entries with the same key, only the first.
 fn first_of_each<'n>(sources: &[&'n [(Node, Node)]]) -> impl Iterator<Item = &'n (Node, Node)> {
     let mut seen = HashSet::new();
     let entries: Vec<&(Node, Node)> = sources.iter().flat_map(|entries| entries.iter()).collect();
     entries.into_iter().filter(move |(key, _)| seen.insert(format!("{:?}", key.value)))
 }
 
-/// Whether two values are the same, wherever they stand.
+/// Whether two values are equal, ignoring their positions.
 fn is_same(one: &NodeValue, other: &NodeValue) -> bool {
     match (one, other) {
         (NodeValue::List(one), NodeValue::List(other)) => {

@@ -1,4 +1,4 @@
-//! `spec.workflow`: the steps, and which of them each comes after.
+//! `spec.workflow`: the steps and their order.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::oam::manifest::walk::{At, Object, Walk, listed};
 pub(super) struct ReadStep<'n> {
     pub(super) name: String,
     pub(super) action: ReadAction<'n>,
-    /// The steps that it comes directly after, by their places in the list, which are before its own.
+    /// The indexes of the steps that it directly follows; each is less than its own index.
     pub(super) after: Vec<usize>,
     pub(super) at: At<'n>,
 }
@@ -207,13 +207,13 @@ fn read_needs<'n>(walk: &mut Walk<'_>, object: &Object<'n>) -> Option<Vec<(Strin
     items.into_iter().map(named).collect()
 }
 
-/// The steps of a list, each after those that it comes after.
+/// Sorts the steps of a list so that each one comes after those that it follows.
 fn in_order<'n>(walk: &mut Walk<'_>, entries: Vec<Entry<'n>>, mode: Mode) -> Option<Vec<ReadStep<'n>>> {
     let levels = levels(walk, &entries, mode)?;
     let mut ordered: Vec<(usize, Entry<'n>)> = levels.into_iter().zip(entries).collect();
     ordered.sort_by_key(|(level, _)| *level);
     let mut steps: Vec<ReadStep<'n>> = Vec::new();
-    // The places of an entry's steps; of one without steps, those of the entries that it comes after.
+    // The indexes of an entry's steps or, if it has none, those of the entries that it follows.
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     let mut last: Vec<usize> = Vec::new();
     for (_, Entry { name, needs, steps: own }) in ordered {
