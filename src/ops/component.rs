@@ -77,7 +77,7 @@ fn has_gone_forward(record: &Record) -> bool {
     record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
 }
 
-/// The place of a run in a workflow that is not at its end.
+/// The place in the workflow of a run that is not complete.
 pub(super) fn open_place(record: &Record) -> Option<&WorkflowPlace> {
     record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable())
 }

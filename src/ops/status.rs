@@ -51,7 +51,7 @@ pub struct NamespaceStatus {
 }
 
 impl NamespaceStatus {
-    /// The failures of the components that a name selects whose records cannot be read.
+    /// A failure for each unreadable record that the name selects.
     pub fn failures(&self, name: Option<&str>) -> impl Iterator<Item = Failure> {
         let name = name.map(without_prefix);
         let selected = self.unusable.iter().filter(move |record| record.is_selected(name));
@@ -59,8 +59,8 @@ impl NamespaceStatus {
     }
 }
 
-/// Like [`statuses`], with the process that drives each running run, or a message that none does, and with the records
-/// that cannot be read.
+/// Like [`statuses`], with a message for each run in progress about which process drives it, or that none does, and
+/// with the records that cannot be read.
 ///
 /// # Errors
 ///

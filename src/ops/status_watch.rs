@@ -117,7 +117,7 @@ impl<'a> StatusWatch<'a> {
         Ok(NamespaceStatus { items: self.items()?, unusable })
     }
 
-    /// Sees every change from now on.
+    /// Subscribes to all later changes.
     pub fn changes(&self) -> Changes {
         Changes {
             workloads: self.cache.changes(),
@@ -249,7 +249,7 @@ fn unusable_by_component(records: Vec<UnusableRecord>) -> BTreeMap<String, Unusa
     records.into_iter().map(|record| (record.component.clone(), record)).collect()
 }
 
-/// The kinds of workload that the components run as; Deployments where there are none yet.
+/// The kinds of workload that the components run as, and always Deployments.
 fn kinds(records: &BTreeMap<String, StoredRecord>) -> BTreeSet<WorkloadKind> {
     let known = records.values().map(|stored| stored.record.run.spec.kind);
     known.chain([WorkloadKind::Deployment]).collect()
