@@ -73,7 +73,7 @@ pub struct InPlace {
     pub partition: u32,
     /// The live `spec.updateStrategy`, in which fields set by others are kept.
     pub strategy: Value,
-    /// Whether, since that write, others have changed the size and nothing else of the spec.
+    /// Whether other clients have changed the size since that write, and no other field of the spec.
     pub is_only_resized: bool,
     /// Ready pods of the newest template; a lower bound if the status does not count them separately.
     pub updated_ready: u32,
@@ -106,8 +106,8 @@ impl Workload {
         self.in_place.as_ref()?.spec_stamp.as_ref()
     }
 
-    /// The revision of its template; `None` if more of its spec than the size was modified externally since our last
-    /// write, and for a Deployment, which is named after its revision.
+    /// The revision of its template; `None` if a field of its spec other than the size was modified externally since
+    /// our last write, and for a Deployment, which is named after its revision.
     #[must_use]
     pub fn template(&self) -> Option<&str> {
         let in_place = self.in_place.as_ref()?;

@@ -47,8 +47,8 @@ pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Worklo
     closing(spec, target, &sources)
 }
 
-/// The current batch, according to the sizes: the first whose goal they have not passed. Where the target already has
-/// its whole size, the sources tell.
+/// The current batch, according to the sizes: the first whose goal they have not passed. For batches that leave the
+/// target at its full size, the sizes of the sources decide.
 fn current_batch(
     spec: &RunSpec,
     goals: &[u32],

@@ -4,7 +4,7 @@
 //! | what is rolled back | revision | size |
 //! |---|---|---|
 //! | a run in progress, held, paused, interrupted or failed | the last one that succeeded before it | from before the run |
-//! | a run that succeeded | the last other one that succeeded | unchanged; without workloads, that of its last run |
+//! | a run that succeeded | the last other one that succeeded | unchanged; without workloads, that of the last run to it |
 //!
 //! A revision that never succeeded is not a rollback target, unless a user names it.
 
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_beside_whole_objects_is_not_the_first() {
+    fn a_release_that_replaces_whole_objects_is_not_a_first_release() {
         use Outcome::{Failed, Succeeded};
         let mut whole = run(1, &[], Succeeded);
         whole.spec.mode = Mode::Apply;

@@ -301,9 +301,9 @@ impl RunSpec {
 
     /// Replicas that the sources of an upgrade of Deployments keep after each batch.
     ///
-    /// They make room for the batches alone, not for what the target had at the claim: if an upgrade of 10 is at 5 and
-    /// its size changes to 5, all pods of the target are there, but only the batches that may run replace the sources.
-    /// A return does not keep them: with each batch, the sum is the target size.
+    /// They shrink only by the batches that may run, whatever the target had at the claim: if an upgrade of 10 is at 5
+    /// and its size changes to 5, the target is complete, but the sources still shrink batch by batch. If the run is a
+    /// return, they shrink until the total is the target size after each batch.
     #[must_use]
     pub fn source_goals(&self) -> Vec<u32> {
         let goals = if self.is_return { self.effective_goals() } else { self.goals() };

@@ -127,7 +127,7 @@ fn drift(action: &Action, spec: &RunSpec) -> Option<String> {
         Action::Roll { rolling, .. } => {
             Some(format!("`{}` has drifted from what was rolled out", rolling.workload))
         }
-        // A batch before the last may be the one that lacks pods now, but all of them are to be ready.
+        // The action may be about a batch before the last, but the pods of all batches must be ready.
         Action::Wait { waiting: Waiting::Ready { workload, ready, .. }, .. }
             if ready.saturating_add(spec.tolerated_at_end()) < spec.target_size =>
         {

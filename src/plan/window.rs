@@ -13,7 +13,7 @@ use crate::plan::step::Step;
 /// A closed window that holds a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClosedWindow {
-    /// The first step of the preview that is not taken, zero-based.
+    /// The first step of the preview that is not performed, zero-based.
     pub step: usize,
     /// The batch that does not start, zero-based.
     pub batch: usize,
