@@ -43,8 +43,8 @@ pub fn annotation(level: Level, title: &str, spot: Option<Location<'_>>, message
     format!("::{level} {place}title={}::{}\n", property(title), escape_value(&sanitise_block(message)))
 }
 
-/// A file as GitHub knows it: by its path in the repository, where it is in it. `directory` is where relative paths
-/// begin.
+/// The path of a file relative to the repository, as GitHub expects it, or the file as it is if it is outside. Relative
+/// paths start at `directory`.
 pub fn path_in_repository(file: &str, directory: &Path, repository: &Path) -> String {
     let mut path = PathBuf::new();
     for part in directory.join(file).components() {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_looks_like_a_command() {
+    fn commands_are_escaped() {
         assert_eq!(
             escape_commands("a\n  ::set-env name=X::1\nb ##[error]x\n"),
             "a\n  : :set-env name=X::1\nb # #[error]x\n"

@@ -62,21 +62,21 @@ pub struct ComponentPlan {
     pub is_pending: bool,
     /// The workflow steps that the component still has to pass.
     pub gates: Vec<StepGate>,
-    /// How a user continues at one that waits for a promotion: "continue with `rollout promote shop`".
+    /// How a user continues past a step that waits for a promotion: "continue with `rollout promote shop`".
     pub promotion: String,
-    /// Whether it is held at the first of them already, or behind a component that is.
+    /// Whether it is already held at the first of these steps, or behind a component that is.
     pub is_held: bool,
     /// How many points with gates between batches the run has passed.
     pub passed_gates: u32,
-    /// The window that ends the run, whose steps are those before it; `None` where none does.
+    /// The closed window at which the run ends, so that later steps are not performed; `None` if no window ends it.
     pub closed_window: Option<ClosedWindow>,
 }
 
-/// A component that the manifest no longer has, and that pruning deletes.
+/// A component that is no longer in the manifest and that pruning deletes.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PrunedComponent {
-    /// The cluster, where several are planned.
+    /// The cluster, if several are planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// The component.
@@ -127,11 +127,11 @@ pub enum PlannedChange {
     Create,
     /// It is applied again.
     Configure,
-    /// It is deleted and created again.
+    /// It is deleted and recreated.
     Recreate,
     /// It stays as it is.
     Keep,
-    /// It does not exist, and is waited for: the component only reads it.
+    /// It does not exist, and the run waits for it: the component only reads it.
     Await,
     /// It is deleted: a Service at the end of the run, another object once the others are ready.
     Delete,
@@ -151,7 +151,7 @@ impl PlannedChange {
     }
 }
 
-/// Prints plans, and what pruning deletes, in a format.
+/// Renders plans, and what pruning deletes, in a format.
 #[must_use]
 pub fn render_plan(plans: &[ComponentPlan], pruned: &[PrunedComponent], format: Format) -> String {
     match format {
@@ -173,7 +173,7 @@ pub fn render_plan(plans: &[ComponentPlan], pruned: &[PrunedComponent], format: 
     }
 }
 
-/// The line that says which component what follows is about.
+/// The first line of a component's plan.
 fn title(component: &str, application: &str, namespace: &str, cluster: Option<&String>) -> String {
     let cluster = cluster.map(|cluster| format!(" of cluster `{cluster}`")).unwrap_or_default();
     let title =
@@ -181,7 +181,7 @@ fn title(component: &str, application: &str, namespace: &str, cluster: Option<&S
     format!("{}\n", sanitise(&title))
 }
 
-/// What pruning deletes. Ends with an empty line.
+/// What pruning deletes, as text and a table. Ends with an empty line.
 fn pruned_text(pruned: &PrunedComponent) -> String {
     let PrunedComponent { cluster, component, application, namespace, objects } = pruned;
     let mut table = Table::new(&["OBJECT", "CHANGE"]);
@@ -195,7 +195,7 @@ fn pruned_text(pruned: &PrunedComponent) -> String {
     )
 }
 
-/// A plan in words, a diff and a table. Ends with an empty line.
+/// A plan as text, diffs and a table. Ends with an empty line.
 fn plan_text(plan: &ComponentPlan) -> String {
     let mut text = title(&plan.component, &plan.application, &plan.namespace, plan.cluster.as_ref());
     let line = |text: &mut String, line: String| {

@@ -19,7 +19,7 @@ pub(super) struct PlanDocument<'a> {
     version: u32,
     /// The components, in the order of the manifests.
     items: Vec<ComponentDocument<'a>>,
-    /// What pruning deletes, if that is asked for.
+    /// What pruning deletes, if requested.
     pruned: &'a [PrunedComponent],
 }
 
@@ -65,7 +65,7 @@ struct RunDocument<'a> {
     batches: Vec<u32>,
     /// The batch after which it would be held; `None` if it would run to completion.
     held_after_batch: Option<usize>,
-    /// The batch before which it would be held, because its window is closed; none where it would not.
+    /// The batch before which a closed window would hold it; `None` if none would.
     held_before_batch: Option<usize>,
     /// The most replicas at any time.
     peak: u32,
