@@ -4,7 +4,7 @@
 //! | what is rolled back | revision | size |
 //! |---|---|---|
 //! | a run in progress, held, paused, interrupted or failed | the last one that succeeded before it | from before the run |
-//! | a run that succeeded | the last other one that succeeded | unchanged; without workloads, that of the last run to it |
+//! | a run that succeeded | the last other one that succeeded | unchanged; without workloads, from the last run to it |
 //!
 //! A revision that never succeeded is not a rollback target, unless a user names it.
 
