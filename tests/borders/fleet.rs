@@ -34,7 +34,7 @@ impl Fleet {
         self.apply_version(1, FleetFailure::Hold).await
     }
 
-    /// Applies a manifest to both. The outcomes are those of `eu`, then those of `us`, if that was begun.
+    /// Applies a manifest to both clusters. Returns the outcomes of `eu`, then those of `us` if its wave was started.
     async fn apply_version(&self, version: u32, on_failure: FleetFailure) -> Run {
         let requests = vec![request_for(&[web(version, 3)])];
         self.eu
@@ -67,7 +67,7 @@ fn failure(run: &Run) -> FailureKind {
     }
 }
 
-/// The hints of the one component that has failed.
+/// The hints of the only component, which has failed.
 fn hints(run: &Run) -> Vec<String> {
     match run.ends.as_deref() {
         Some([(_, ComponentOutcome::Failed(failure))]) => failure.hints.clone(),

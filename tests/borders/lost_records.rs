@@ -241,9 +241,9 @@ async fn a_workload_edited_during_a_deletion_is_deleted_as_well() {
     assert!(cluster.sizes().is_empty(), "{}", removed.transcript());
 }
 
-/// A record that is broken in mid-run ends the run, as a change of another client.
+/// A record that another client breaks ends the run, as an external change.
 #[tokio::test(start_paused = true)]
-async fn a_record_that_is_broken_in_mid_run_is_named() {
+async fn a_record_broken_during_a_run_is_named() {
     let cluster = TestCluster::open(pod_rules::failing("*:2", "NeverReady")).await;
     cluster.apply(&[web(1, 2)]).await;
     let first = process();

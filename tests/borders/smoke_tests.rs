@@ -188,7 +188,7 @@ async fn a_spec_that_the_server_rejects_is_rejected_before_the_first_write() {
     assert!(run.effects().is_empty(), "{}", run.transcript());
 }
 
-/// The process is stopped just before it starts a test, or its request is slow, until another run has taken over.
+/// The process stalls just before it starts a test, or its request is delayed, until another run has taken over.
 #[tokio::test(start_paused = true)]
 async fn a_test_is_not_started_once_another_run_has_taken_over() {
     for (method, path, most) in [("GET", "/pods", 0), ("POST", "/jobs", 1)] {

@@ -82,7 +82,7 @@ async fn an_object_with_a_finalizer_is_named_and_awaited_for_a_minute() {
     assert_eq!(left, [BYSTANDER]);
 }
 
-/// A run does not wait for what a finalizer holds, and does not say that it is gone.
+/// A run does not wait for an object that a finalizer holds, and does not report it as deleted.
 #[tokio::test(start_paused = true)]
 async fn a_drained_source_that_a_finalizer_holds_is_not_reported_as_deleted() {
     let cluster = TestCluster::open(pod_rules::READY).await;

@@ -271,7 +271,7 @@ async fn pods_that_the_server_cannot_decode_are_rejected() {
     assert!(run.writes().is_empty(), "{}", run.transcript());
 }
 
-/// What a trait patches, only the server knows; a pod with such a value is valid.
+/// Only the server can validate what a trait patches, and a dry run of a pod accepts these values.
 #[tokio::test(start_paused = true)]
 async fn a_patched_workload_that_the_server_rejects_is_refused() {
     let cases = [
@@ -293,7 +293,7 @@ async fn a_patched_workload_that_the_server_rejects_is_refused() {
             )
         };
         let patched = entry(&format!(", {{type: json-merge-patch, properties: {patch}}}"));
-        // The object of all revisions exists.
+        // The StatefulSet, which all revisions share, already exists.
         if kind == "statefulset" {
             cluster.run(&Process::new(IDENTITY), &request_for_entries(&[&entry("")])).await.succeeded();
         }
@@ -305,7 +305,7 @@ async fn a_patched_workload_that_the_server_rejects_is_refused() {
     }
 }
 
-/// Whoever makes pods for a workload may be let through.
+/// The controller that creates the pods may be permitted.
 #[tokio::test(start_paused = true)]
 async fn pods_that_a_policy_denies_to_this_user_are_a_warning() {
     let message = "admission webhook \"pods.example\" denied the request: not for you";
