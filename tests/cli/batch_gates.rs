@@ -105,7 +105,7 @@ fn an_inconclusive_value_holds_the_run_for_a_user() {
     assert_eq!(sizes(&env), [("web-v2".to_owned(), 3)]);
 }
 
-/// A window in UTC of the day that is so many days from now, for whatever comes of a run while it is closed.
+/// A window on the day that is `days` days from now, in UTC. `when_closed` sets what a run does while it is closed.
 fn window(days: i64, when_closed: &str) -> String {
     let now = rollout::cluster::clock::Clock::system().now();
     let day = (now + jiff::SignedDuration::from_hours(24 * days)).strftime("%a");
@@ -126,7 +126,7 @@ fn a_plan_ends_where_a_closed_window_holds_the_run() {
     assert!(words.join(" ").starts_with(rows), "{plan}");
     assert!(plan.ends_with("UTC; at most 3 replicas at a time\n\n"), "{plan}");
     env.run_ok("apply app.yaml").says("held: before batch 1 of 2, the window is closed until");
-    // Once it is promoted, the next batch is held.
+    // After the promotion, the run is held before the next batch.
     let promoted = env.run_ok("promote web --dry-run=client").stdout;
     assert!(promoted.contains("\n  held before batch 2 of 2, the window is closed until"), "{promoted}");
     env.run_ok("promote web").says("held: before batch 2 of 2, the window is closed until");

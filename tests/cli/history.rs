@@ -56,7 +56,7 @@ fn the_history_of_objects_counts_their_pods() {
     assert_eq!(sizes(&env, "raw"), [json!([2, 2, []]), json!([2, 2, []]), json!([0, 2, []])]);
 }
 
-/// One of them is said to be of a newer version, and is what no other component's status depends on.
+/// The hint mentions that a newer version may have written the record.
 #[test]
 fn a_record_that_cannot_be_read_is_named_and_the_others_are_shown() {
     let env = TestEnv::new();

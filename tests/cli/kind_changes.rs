@@ -31,7 +31,7 @@ fn undo_restores_the_size_of_batches_after_a_daemon() {
 }
 
 #[test]
-fn a_release_beside_a_daemon_is_rolled_back() {
+fn a_release_that_replaces_a_daemon_is_rolled_back() {
     let env = open(DAEMON);
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     env.write("v2.yaml", shop_of_entries(&[&BATCHED.replace("web:1", "web:2")]));
@@ -45,7 +45,7 @@ fn a_release_beside_a_daemon_is_rolled_back() {
     assert_eq!(env.objects("DaemonSet").len(), 1);
 }
 
-/// Whatever its siblings run as.
+/// Regardless of what siblings run as.
 #[test]
 fn batches_of_another_kind_are_rejected_before_any_write() {
     let kinds = [("cloneset-service", "cloneset"), ("statefulset", "statefulset")];
@@ -74,7 +74,7 @@ fn batches_of_another_kind_are_rejected_before_any_write() {
     }
 }
 
-/// It is not named after the component, so no batch scales it down.
+/// The Deployment is not named after the component, so no batch scales it down.
 #[test]
 fn a_deployment_of_the_manifest_is_deleted_after_the_batches() {
     let env = open(

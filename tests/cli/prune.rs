@@ -64,7 +64,7 @@ fn what_is_pruned_can_be_planned() {
     assert_eq!(env.run_ok("plan one.yaml --prune -o name").stdout, "rollout/job\n");
     assert_eq!(env.bytes(), before);
     env.run_to("plan one.yaml --prune --context eu --context us", 2).says("`--prune` acts on one cluster");
-    // What was planned is what is deleted.
+    // `apply --prune` deletes what was planned.
     let deleted = env.run_ok("apply one.yaml --prune").stderr;
     for object in ["deployment.apps/job-v1", "controllerrevision.apps/job-v1", "configmap/rollout-job"] {
         assert!(deleted.contains(&format!("{object} deleted")), "{deleted}");

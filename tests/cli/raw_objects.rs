@@ -94,7 +94,7 @@ fn a_plan_warns_about_changes_of_immutable_fields() {
     env.run_to("plan app.yaml --detailed-exitcode", 0);
 }
 
-/// The API server keeps a Service headless, and says nothing.
+/// If `clusterIP: None` is removed, the API server silently keeps the Service headless.
 #[test]
 fn a_headless_service_gets_an_address_only_as_a_new_object() {
     let env = TestEnv::new();

@@ -425,15 +425,15 @@ fn a_job_that_cannot_work_is_rejected() {
     }
 }
 
-/// Whether its image has the command is for those to say who made it.
+/// Whether the Job's image contains the command is not checked.
 #[test]
-fn a_job_runs_the_commands_of_gates_where_they_are_trusted() {
+fn a_job_accepts_gates_with_commands_if_gates_are_trusted() {
     let env = TestEnv::new();
     let output = env.bare("job examples/gated.yaml --image x -- --trust-gates").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Its account has the Role of its applications, which no Job of others replaces.
+/// Its account has a Role for its applications, which Jobs of other applications do not replace.
 #[test]
 fn jobs_of_other_applications_share_nothing() {
     let env = TestEnv::new();

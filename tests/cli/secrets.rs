@@ -37,7 +37,7 @@ mUe6oZP87BoN1wIhAMJcsCuVDHAWmNuoXPh5x59GDCKOd1Mf1EVlzjr8IX+j
 ";
 
 /// A credential plugin that gets and prints secrets; `end` is the end of its script. Its program is a link to the
-/// shell: a file that was just written is busy as long as a child of another test holds it open.
+/// shell, because a program that was just written cannot be executed while a child of another test holds it open.
 fn plugin(env: &TestEnv, end: &str) -> String {
     let script = env.path("script");
     fs::write(&script, format!("echo canary-stderr >&2\n{end}\n")).unwrap();

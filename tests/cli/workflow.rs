@@ -116,7 +116,7 @@ fn a_plan_names_the_steps_before_a_component() {
     assert_eq!(json["items"][1]["gates"], serde_json::json!(["data", "approve", "pause"]));
 }
 
-/// The second stage of a pipeline, after a manifest that has changed nothing.
+/// For example in the second stage of a pipeline, if the first has changed nothing.
 #[test]
 fn an_application_at_rest_has_nothing_to_promote() {
     let env = TestEnv::new();
