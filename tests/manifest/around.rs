@@ -8,7 +8,7 @@ use rollout::oam::workflow::StepAction;
 
 use crate::parsing::{one, refused};
 
-/// The application `shop` of three workers with more lines in its spec.
+/// The application `shop` with three workers and more lines in its spec.
 pub(crate) fn shop(more: &str) -> String {
     let component = |name: &str| {
         format!(

@@ -1,18 +1,18 @@
-//! Workflows whose steps are a graph: each step comes after those that it depends on, and after no others.
+//! Workflows whose steps form a graph: each step waits for those that it depends on, and for no others.
 
 use rollout::oam::workflow::gates_before;
 
 use crate::around::{order, shop, warnings};
 use crate::parsing::{one, refused};
 
-/// The application, of which a component depends on another one.
+/// Adds the dependency of a component on another one to an application.
 fn depending(text: &str, component: &str, on: &str) -> String {
     let entry = format!("    - name: {component}\n");
     text.replace(&entry, &format!("{entry}      dependsOn: [{on}]\n"))
 }
 
 #[test]
-fn steps_of_a_graph_come_after_what_they_depend_on() {
+fn steps_of_a_graph_follow_their_dependencies() {
     let text = shop(
         "  workflow:
     mode: {steps: DAG}
@@ -25,7 +25,7 @@ fn steps_of_a_graph_come_after_what_they_depend_on() {
     assert_eq!(order(&one(&text)), [("web", vec!["db"]), ("api", vec![]), ("db", vec![])]);
 }
 
-/// Neither waits for what another branch waits for.
+/// Nor does a branch wait for what another branch waits for.
 #[test]
 fn branches_of_a_graph_do_not_wait_for_each_other() {
     let graph = |depends_on: &str| {

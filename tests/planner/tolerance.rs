@@ -36,7 +36,7 @@ fn max_unavailable_lets_a_batch_pass_early() {
     assert_eq!((scaling.workload.as_str(), scaling.to), ("v1", 3));
 }
 
-/// The first batch lacks pods as well, but that was over when the run ended.
+/// The first batch lacks pods as well, but a finished run reports the pods of all batches.
 #[test]
 fn unready_pods_of_a_finished_run_are_counted_among_all_of_them() {
     for (unready, cases) in [(0, &[0, 1, 4][..]), (2, &[0, 2])] {

@@ -78,7 +78,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// The body of an answer; empty if there is none.
+/// The body of the response; empty if there is none.
 fn get(address: &str, path: &str) -> String {
     let mut answer = String::new();
     let asked = TcpStream::connect(address).and_then(|mut stream| {
