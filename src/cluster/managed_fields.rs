@@ -40,6 +40,17 @@ pub fn is_only_resized(live: &DynamicObject, manager: &str) -> bool {
     fields.peek().is_some() && fields.all(|field| field == "f:replicas")
 }
 
+/// Whether a manager owns the image of a container in a workload's template.
+#[must_use]
+pub fn owns_image(live: &DynamicObject, manager: &str, container: &str) -> bool {
+    let key = format!("k:{}", json!({"name": container}));
+    let of_manager = live.managed_fields().iter().filter(|entry| entry.manager.as_deref() == Some(manager));
+    let mut templates =
+        of_manager.filter_map(|entry| entry.fields_v1.as_ref()?.0.pointer("/f:spec/f:template/f:spec"));
+    let lists = ["f:containers", "f:initContainers"];
+    templates.any(|pod| lists.iter().any(|list| pod[list][&key].get("f:image").is_some()))
+}
+
 /// The managed fields of an object after `manager` has taken over, as applied fields, those that it or the managers in
 /// `before` own through updates; `None` if there are none. A field that an apply drops is removed only if no other
 /// manager owns it, and the same manager's updates count as those of another.

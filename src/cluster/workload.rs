@@ -1,5 +1,7 @@
 //! Reads workloads from objects.
 
+use std::collections::BTreeMap;
+
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::{GroupVersionKind, Selector};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::keys;
 use crate::cluster::lookup::label_selector;
-use crate::cluster::managed_fields::is_only_resized;
+use crate::cluster::managed_fields::{is_only_resized, owns_image};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::revision::container_images;
@@ -51,9 +53,17 @@ pub fn observe_workload(kind: WorkloadKind, object: &DynamicObject) -> Workload 
         created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
         deleting: object.metadata.deletion_timestamp.is_some(),
         paused: object.data.pointer("/spec/paused") == Some(&Value::Bool(true)),
-        images: container_images(&object.data),
+        images: foreign_images(object),
         in_place: kind.is_in_place().then(|| in_place(kind, object)),
     }
+}
+
+/// The images that are not as `rollout` wrote them. If it still owns the field, the server changed the image in that
+/// write, such as to that of a registry mirror.
+fn foreign_images(object: &DynamicObject) -> BTreeMap<String, String> {
+    let mut images = container_images(&object.data);
+    images.retain(|container, _| !owns_image(object, keys::FIELD_MANAGER, container));
+    images
 }
 
 /// The field of a status that counts the pods that have been ready for as long as the spec requires.

@@ -58,7 +58,7 @@ pub struct Workload {
     pub deleting: bool,
     /// Whether its controller creates no pods of a new template: `spec.paused` of a Deployment.
     pub paused: bool,
-    /// The images of its template, by container.
+    /// The images of its template that others may have set, by container.
     pub images: BTreeMap<String, String>,
     /// The additional state of an in-place workload; `None` for a Deployment.
     pub in_place: Option<InPlace>,

@@ -101,3 +101,65 @@ pub(crate) fn init_container_that_crashes(env: &RealEnv) {
     assert_eq!(pods["items"].as_array().unwrap().iter().filter(is_behind).count(), 2);
     assert_eq!(env.kubectl(&["get", "pods"]).matches("Init:CrashLoopBackOff").count(), 2);
 }
+
+/// A policy that changes objects of a kind whenever they are written, once it is in force.
+fn change(env: &RealEnv, rule: &str, expression: &str, probe: &[&str], changed: &str) {
+    let spec = format!(
+        "      - {{apiVersions: [v1], operations: [CREATE, UPDATE], {rule}}}\n  reinvocationPolicy: Never\n  \
+         matchConditions: [{{name: kind, expression: \"request.resource.resource != 'pods'\"}}]\n  \
+         mutations:\n    - patchType: JSONPatch\n      jsonPatch:\n        expression: \"{expression}\""
+    );
+    env.put(&policy(env, "MutatingAdmissionPolicy", &spec, ""));
+    env.until("the policy", || {
+        let tried = env.try_kubectl(&[probe, &["--dry-run=server", "-o", "yaml"]].concat());
+        String::from_utf8_lossy(&tried.stdout).contains(changed)
+    });
+}
+
+/// It is written a few times, and the run warns and goes on.
+pub(crate) fn a_policy_changes_services(env: &RealEnv) {
+    let port = "Object.spec.ports{name: 'metrics', port: 15090, targetPort: 15090}";
+    let expression = format!(
+        "object.spec.ports.exists(p, p.name == 'metrics') ? [] : \
+         [JSONPatch{{op: 'add', path: '/spec/ports/-', value: {port}}}]"
+    );
+    let probe = ["create", "service", "clusterip", "probe", "--tcp=80:80"];
+    change(env, "apiGroups: [''], resources: [services]", &expression, &probe, "metrics");
+    let manifest = v1().property("ports: [{port: 80, expose: true}]");
+    for _ in 0..2 {
+        let ran = env.apply(&manifest, &["--timeout", "2m"]);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        assert_eq!(ran.stderr.matches("is changed whenever it is written").count(), 1, "{ran:#?}");
+    }
+}
+
+/// An image of a mirror is not an edit.
+pub(crate) fn a_policy_changes_images(env: &RealEnv) {
+    let image = "object.spec.template.spec.containers[0].image";
+    let path = "/spec/template/spec/containers/0/image";
+    let expression = format!(
+        "{image}.startsWith('mirror/') ? [] : \
+         [JSONPatch{{op: 'replace', path: '{path}', value: 'mirror/' + {image}}}]"
+    );
+    let probe = ["create", "deployment", "probe", "--image=probe:5"];
+    change(env, "apiGroups: [apps], resources: [deployments]", &expression, &probe, "mirror/probe:5");
+    for _ in 0..2 {
+        let ran = env.apply(&v1(), &[]);
+        assert_eq!(ran.code, Some(0), "{ran:#?}");
+        assert!(!ran.stderr.contains("runs image"), "{ran:#?}");
+    }
+    env.kubectl(&["set", "image", "deployment/express-server-v1", "express-server=other:1"]);
+    let edited = env.apply(&v1(), &[]);
+    assert!(edited.stderr.contains("runs image `mirror/other:1`"), "{edited:#?}");
+}
+
+/// The run ends, rather than writing for ever.
+pub(crate) fn a_policy_changes_sizes(env: &RealEnv) {
+    let expression = "object.spec.replicas < 1 || object.spec.replicas > 6 ? [] : \
+        [JSONPatch{op: 'replace', path: '/spec/replicas', value: 7}]";
+    let probe = ["create", "deployment", "probe", "--image=probe:5"];
+    change(env, "apiGroups: [apps], resources: [deployments]", expression, &probe, "replicas: 7");
+    let ran = env.apply(&v1(), &[]);
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    assert!(ran.stderr.contains("has 7 replicas after 5 were written"), "{ran:#?}");
+}

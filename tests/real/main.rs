@@ -64,7 +64,7 @@ const PODS_AND_PROGRAMS: &[Need] = &[Need::Pods, Need::Programs];
 const SLICES: &[Need] = PODS;
 const PODS_AND_DEFINITIONS: &[Need] = &[Need::Pods, Need::Definitions];
 
-const TESTS: [(&str, &[Need], TestFn); 73] = [
+const TESTS: [(&str, &[Need], TestFn); 76] = [
     ("seed_walk_prints_the_pages_tables_with_kubectl", PODS_AND_DEFINITIONS, seed::walk),
     ("without_the_definitions_everything_else_is_the_same", PODS, seed::walk_without_views),
     ("a_field_of_an_object_that_was_taken_over_can_go", PODS, field_changes::after_a_takeover),
@@ -91,6 +91,9 @@ const TESTS: [(&str, &[Need], TestFn); 73] = [
     ("a_limit_that_denies_pods_refuses_before_any_write", PODS, admission::limit_that_denies_pods),
     ("a_policy_on_pods_refuses_before_any_write", PODS, admission::security_that_denies_pods),
     ("a_policy_that_denies_pods_is_quoted", PODS, admission::policy_that_denies_pods),
+    ("a_policy_that_changes_services_is_reported", PODS, admission::a_policy_changes_services),
+    ("a_policy_that_changes_images_is_no_edit", PODS, admission::a_policy_changes_images),
+    ("a_policy_that_changes_sizes_ends_the_run", PODS, admission::a_policy_changes_sizes),
     ("what_waiting_will_not_cure_ends_the_run_when_asked", PODS, diagnosis::fail_fast),
     ("a_quota_ends_the_run_when_asked", PODS, diagnosis::quota_fails_fast),
     ("the_log_of_a_crash_is_shown", PODS, diagnosis::log_of_a_crash),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
@@ -134,8 +135,9 @@ impl ComponentRun<'_> {
                     let reason = format!(
                         "another client keeps modifying the objects of component `{component}`: {error}"
                     );
-                    return Err(Failure::new(FailureKind::NotReady, reason)
-                        .hint("look for an autoscaler or another tool that modifies the same objects"));
+                    return Err(Failure::new(FailureKind::NotReady, reason).hint(
+                        "look for an autoscaler, an admission policy or another tool that modifies them",
+                    ));
                 }
                 if self.writes.conflicts > FAST_RETRIES {
                     self.context.session.clock().pause(AFTER_CONFLICT).await;
@@ -208,6 +210,7 @@ impl ComponentRun<'_> {
                 let object = self.workloads().scale(&scaling, epoch).await?;
                 self.absorb(&object);
                 self.note_signs(&object, &[]);
+                self.check_size(&object, scaling.to)?;
                 if scaling.unpauses {
                     let message = format!("deployment `{}` was paused; unpausing it", scaling.workload);
                     self.emit(EventKind::Warned { message });
@@ -257,6 +260,7 @@ impl ComponentRun<'_> {
         let object = rolled?;
         self.absorb(&object);
         self.note_signs(&object, &events);
+        self.check_size(&object, rolling.to.replicas)?;
         let run = observed.record.as_ref().map(|record| &record.run.spec);
         let batches = run.map_or(1, |spec| spec.batches.len());
         let Rolling { workload, revision, from, to, .. } = rolling;
@@ -279,6 +283,20 @@ impl ComponentRun<'_> {
             },
         });
         Ok(())
+    }
+
+    /// Fails as a conflict if an accepted write has left another size than the written one.
+    fn check_size(&self, object: &DynamicObject, written: u32) -> Result<(), ClusterError> {
+        let kind = self.prepared.desired.kind;
+        let size = observe_workload(kind, object).replicas;
+        if size == written {
+            return Ok(());
+        }
+        let (noun, name) = (kind.noun(), object.name_any());
+        Err(ClusterError::Conflict(format!(
+            "{noun} `{name}` has {size} replicas after {written} were written, which an admission policy or webhook \
+             can cause"
+        )))
     }
 
     /// The target's workload, rendered from its revision.

@@ -3,9 +3,8 @@
 //! They are written after the claim and the stamps, when earlier runs can no longer write, and before the first
 //! workload changes. If nothing else is to be done, a claim of their own fences them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::cluster::record_store;
@@ -27,8 +26,8 @@ pub(super) struct Prerequisites {
     /// Whether something is still to be written.
     pub(super) are_pending: bool,
     pub(super) is_target_recorded: bool,
-    /// The component's Services as this run left them, by name.
-    pub(super) services: BTreeMap<String, DynamicObject>,
+    /// The Services that the server changes on each write, by name.
+    pub(super) altered_services: BTreeSet<String>,
     /// Whether the objects that other revisions left behind are gone.
     pub(super) are_leftovers_gone: bool,
 }
@@ -38,7 +37,7 @@ impl Prerequisites {
         Self {
             are_pending: prepared.has_prerequisites(),
             is_target_recorded: prepared.new_revision.is_none(),
-            services: BTreeMap::new(),
+            altered_services: BTreeSet::new(),
             are_leftovers_gone: false,
         }
     }

@@ -8,6 +8,10 @@ use crate::driver::component_run::ComponentRun;
 use crate::driver::outcome::Failure;
 use crate::plan::epoch::Epoch;
 use crate::report::event::EventKind;
+use crate::report::text::list_literals;
+
+/// How often a Service is written that differs from what was written each time.
+const MAX_WRITES: usize = 3;
 
 /// Whether Services had to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +40,19 @@ impl ComponentRun<'_> {
         let names: Vec<String> = self.prepared.component_services.names().map(str::to_owned).collect();
         let mut written = WriteEffect::Unchanged;
         for name in names {
-            let seen = self.prerequisites.services.get(&name).cloned();
-            if self.prepared.component_services.change(&name, &[], seen.as_ref()).is_pending() {
+            // Another client may have changed or deleted it since.
+            let seen = service::load_service(&self.context.session, &self.prepared.namespace, &name).await?;
+            let change = self.prepared.component_services.change(&name, &[], seen.as_ref());
+            // A finalizer may hold a Service that was deleted.
+            let is_held =
+                matches!(&change, Change::Remove(found) if found.metadata.deletion_timestamp.is_some());
+            if change.is_pending() && !is_held {
                 self.ensure_leader().await?;
                 self.apply_service(&name, seen, epoch, &[]).await?;
-                written = WriteEffect::Changed;
+                // One that differs however often it is written does not keep the run from ending.
+                if !self.prerequisites.altered_services.contains(&name) {
+                    written = WriteEffect::Changed;
+                }
             }
         }
         Ok(written)
@@ -55,14 +67,18 @@ impl ComponentRun<'_> {
     ) -> Result<(), Failure> {
         let session = self.context.session.clone();
         let namespace = self.prepared.namespace.clone();
-        let mut was_updated = false;
+        let (mut was_updated, mut writes) = (false, 0);
         loop {
             if let Some(seen) = &seen
                 && service::service_epoch(seen).is_some_and(|stamp| stamp > epoch)
             {
                 return Err(self.superseded().await);
             }
-            let change = self.prepared.component_services.change(name, others, seen.as_ref());
+            let mut change = self.prepared.component_services.change(name, others, seen.as_ref());
+            if matches!(change, Change::Update { .. }) && writes == MAX_WRITES {
+                self.report_altered_service(name, &change);
+                change = Change::None;
+            }
             let attempt = match (&change, &seen) {
                 (Change::Foreign(reason), _) => return Err(self.denied(reason.clone())),
                 (Change::None, Some(found))
@@ -72,10 +88,6 @@ impl ComponentRun<'_> {
                     service::patch_service(&session, &namespace, found, &[], epoch).await.map(Some)
                 }
                 (Change::None, _) => {
-                    match seen {
-                        Some(found) => drop(self.prerequisites.services.insert(name.to_owned(), found)),
-                        None => drop(self.prerequisites.services.remove(name)),
-                    }
                     if was_updated {
                         self.emit(EventKind::ServiceApplied { service: name.to_owned() });
                     }
@@ -92,6 +104,7 @@ impl ComponentRun<'_> {
                         self.confirm_epoch(epoch).await?;
                     }
                     was_updated = true;
+                    writes += 1;
                     service::patch_service(&session, &namespace, found, operations, epoch).await.map(Some)
                 }
                 (Change::Remove(found), _) => {
@@ -113,5 +126,21 @@ impl ComponentRun<'_> {
                 }
             };
         }
+    }
+
+    /// Warns, once, of a Service that differs from what was accepted: the server changes it on each write.
+    fn report_altered_service(&mut self, name: &str, change: &Change) {
+        if !self.prerequisites.altered_services.insert(name.to_owned()) {
+            return;
+        }
+        let Change::Update { operations, .. } = change else { return };
+        let fields: Vec<&str> =
+            operations.iter().filter_map(|operation| operation["path"].as_str()).collect();
+        let message = format!(
+            "service `{name}` is changed whenever it is written, such as by an admission policy: {} {} not as desired",
+            list_literals(&fields),
+            if fields.len() == 1 { "is" } else { "are" }
+        );
+        self.emit(EventKind::Warned { message });
     }
 }

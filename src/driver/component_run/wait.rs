@@ -207,10 +207,14 @@ impl ComponentRun<'_> {
                 if matches!(step, Step::Act(Action::Hold { .. })) { batch + 1 } else { *batch }
             }
             Step::Act(Action::Delete { .. } | Action::Finish) => usize::MAX,
+            // A webhook may keep rejecting it.
+            Step::Act(Action::Create) => {
+                self.deadlines.enter_batch(0);
+                0
+            }
             Step::Nothing
             | Step::Claim { .. }
             | Step::Stamp { .. }
-            | Step::Act(Action::Create)
             | Step::Superseded { .. }
             | Step::ExternalChange { .. }
             | Step::Refuse(_) => 0,
