@@ -399,7 +399,12 @@ impl<'a> ComponentRun<'a> {
             }
             ComponentOutcome::Skipped { .. } => {}
             ComponentOutcome::Failed(failure) => {
-                self.emit(failure.event(observed.record.is_some().then_some(progress)));
+                // The record of a run that has taken over says nothing about the batches of this one.
+                let is_own = |record: &Record| {
+                    failure.kind != FailureKind::Superseded || Some(record.epoch) == self.claim.epoch
+                };
+                let has_progress = observed.record.as_ref().is_some_and(is_own);
+                self.emit(failure.event(has_progress.then_some(progress)));
             }
         }
     }

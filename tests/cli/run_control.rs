@@ -108,7 +108,8 @@ fn an_interrupted_undo_resumes_when_rerun() {
 fn abort_takes_over_from_the_driver() {
     let (env, driver) = waiting_shop();
     env.start_as("jane", "abort").end_with(0);
-    driver.end_with(5).says("taken over by `jane`");
+    // The record is that of the rollback by then, which has a single batch.
+    driver.end_with(5).says("web: failed: component `web` was taken over by `jane`");
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
 
