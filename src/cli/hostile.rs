@@ -107,6 +107,7 @@ fn history_in(format: Format, said: &str) -> String {
         to: said(),
         original_size: 1,
         target_size: 2,
+        is_sized: true,
         batches: vec![2],
         outcome: "Failed",
         by: said(),

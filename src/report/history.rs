@@ -12,6 +12,9 @@ use crate::report::text::{duration_ago, sanitise};
 /// The version of the JSON and YAML documents; it changes when a key is removed or changes its meaning.
 pub const VERSION: u32 = 1;
 
+/// The kinds that have a size.
+const SIZED: [&str; 4] = ["Deployment", "StatefulSet", "CloneSet", "ReplicaSet"];
+
 /// A component's revisions and runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +70,9 @@ pub struct PastRun {
     pub original_size: u32,
     /// The target size.
     pub target_size: u32,
+    /// Whether its objects have a size, unlike a DaemonSet, whose pods are not known before it exists.
+    #[serde(skip)]
+    pub is_sized: bool,
     /// The absolute batch sizes; empty if the component is applied as a whole.
     pub batches: Vec<u32>,
     /// `Running`, `Held`, `Paused`, `Succeeded`, `Failed`, `Interrupted` or `Superseded`.
@@ -106,6 +112,8 @@ impl PastRun {
                 }
                 // The record has one batch for the whole.
                 Mode::Apply => Vec::new(),
+            is_sized: run.spec.mode != Mode::Apply
+                || run.spec.objects.iter().any(|object| SIZED.contains(&object.kind.as_str())),
             },
             outcome: match run.outcome {
                 Outcome::Running => "Running",
@@ -200,6 +208,7 @@ fn run_cells(run: &PastRun, now: Timestamp) -> [String; 6] {
     };
     [run.noun, &run.path(), &size, run.outcome, &run.by, &age(run.started, now)].map(str::to_owned)
 }
+    let cell = |size: u32| if size == 0 && !run.is_sized { "-".to_owned() } else { size.to_string() };
 
 fn age(since: Timestamp, now: Timestamp) -> String {
     duration_ago(now.duration_since(since))

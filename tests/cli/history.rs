@@ -56,7 +56,18 @@ fn the_history_of_objects_counts_their_pods() {
     assert_eq!(sizes(&env, "raw"), [json!([2, 2, []]), json!([2, 2, []]), json!([0, 2, []])]);
 }
 
-/// The hint mentions that a newer version may have written the record.
+#[test]
+fn the_size_of_a_daemon_is_not_said_to_be_zero() {
+    let env = TestEnv::new();
+    env.write("app.yaml", shop("{name: agent, type: daemon, properties: {image: 'agent:1'}}"));
+    env.run_ok("apply app.yaml");
+    let history = env.run_ok("history agent").stdout;
+    let run = history.lines().find(|line| line.starts_with("Apply")).unwrap_or_else(|| panic!("{history}"));
+    assert_eq!(run.split_whitespace().take(4).collect::<Vec<_>>(), ["Apply", "agent-v1", "-", "Succeeded"]);
+    assert_eq!(sizes(&env, "agent"), [json!([0, 0, []])]);
+}
+
+/// One of them is said to be of a newer version, and is what no other component's status depends on.
 #[test]
 fn a_record_that_cannot_be_read_is_named_and_the_others_are_shown() {
     let env = TestEnv::new();
