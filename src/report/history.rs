@@ -95,6 +95,12 @@ impl PastRun {
             (Mode::Release, _) => ("Release", "Release"),
             (Mode::Upgrade, Purpose::Forward) => ("Upgrade", "Upgrade"),
             (Mode::Upgrade, Purpose::Undo | Purpose::Abort) => ("Upgrade", "Rollback"),
+            // An abort of a run that had changed nothing yet.
+            (Mode::Scale, Purpose::Undo | Purpose::Abort)
+                if run.spec.original_size == run.spec.target_size =>
+            {
+                ("Scale", "Rollback")
+            }
             (Mode::Scale, _) => ("Scale", "Scale"),
             (Mode::Apply, Purpose::Forward) => ("Apply", "Apply"),
             (Mode::Apply, Purpose::Undo | Purpose::Abort) => ("Apply", "Rollback"),
@@ -106,14 +112,14 @@ impl PastRun {
             to: run.spec.target.clone(),
             original_size: run.spec.size_before(),
             target_size: run.spec.target_size,
+            is_sized: run.spec.mode != Mode::Apply
+                || run.spec.objects.iter().any(|object| SIZED.contains(&object.kind.as_str())),
             batches: match run.spec.mode {
                 Mode::Release | Mode::Upgrade | Mode::Scale => {
                     run.spec.batches.iter().map(|batch| batch.size).collect()
                 }
                 // The record has one batch for the whole.
                 Mode::Apply => Vec::new(),
-            is_sized: run.spec.mode != Mode::Apply
-                || run.spec.objects.iter().any(|object| SIZED.contains(&object.kind.as_str())),
             },
             outcome: match run.outcome {
                 Outcome::Running => "Running",
@@ -202,13 +208,13 @@ fn revision_cells(one: &Revision, now: Timestamp) -> [String; 5] {
 }
 
 fn run_cells(run: &PastRun, now: Timestamp) -> [String; 6] {
+    let cell = |size: u32| if size == 0 && !run.is_sized { "-".to_owned() } else { size.to_string() };
     let size = match run.original_size {
-        original if original == run.target_size => original.to_string(),
-        original => format!("{original} → {}", run.target_size),
+        original if original == run.target_size => cell(original),
+        original => format!("{} → {}", cell(original), cell(run.target_size)),
     };
     [run.noun, &run.path(), &size, run.outcome, &run.by, &age(run.started, now)].map(str::to_owned)
 }
-    let cell = |size: u32| if size == 0 && !run.is_sized { "-".to_owned() } else { size.to_string() };
 
 fn age(since: Timestamp, now: Timestamp) -> String {
     duration_ago(now.duration_since(since))

@@ -218,6 +218,8 @@ fn an_upgrade_at_a_step_can_be_aborted() {
     env.run_ok("abort web").says("web: done");
     assert_eq!(env.deployments(), ["api 1/1", "job 1/1", "web-v1 2/2"]);
     assert!(!env.run_ok("status").transcript().contains("held at step"));
+    let history = env.run_ok("history web");
+    assert!(history.stdout.contains("\nRollback "), "{}", history.stdout);
 }
 
 #[test]
