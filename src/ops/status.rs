@@ -30,15 +30,16 @@ use crate::plan::run_status::run_status;
 use crate::report::status::ComponentStatus;
 use crate::report::text::list_literals;
 
-/// The status of every component of a namespace that has a run record, sorted by name.
+/// The status of every component of a namespace that has a run record, sorted by name, with the process that drives
+/// each running run, or a message that none does.
 ///
 /// # Errors
 ///
-/// The server's last error.
+/// The server's last error, or that of a record that cannot be read.
 pub async fn statuses(context: &Context, namespace: &str) -> Result<Vec<ComponentStatus>, Failure> {
     let session = &context.session;
     let records = record_store::load_records(session, namespace).await?;
-    Ok(statuses_of(session, namespace, records).await?)
+    items_with_drivers(session, namespace, records).await
 }
 
 /// The status of the components of a namespace, or of all namespaces.
@@ -59,8 +60,7 @@ impl NamespaceStatus {
     }
 }
 
-/// Like [`statuses`], with a message for each run in progress about which process drives it, or that none does, and
-/// with the records that cannot be read.
+/// Like [`statuses`], with the records that cannot be read.
 ///
 /// # Errors
 ///

@@ -1,5 +1,7 @@
 //! `pause`, `resume`, `promote`, `abort`, `scale`: alone, during a run, and in sequence.
 
+use serde_json::{Value, json};
+
 use crate::support::pod_rules;
 use crate::support::shop::{held_shop, open_shop, waiting_shop};
 use crate::support::test_env::TestEnv;
@@ -111,6 +113,23 @@ fn abort_takes_over_from_the_driver() {
     // The record is that of the rollback by then, which has a single batch.
     driver.end_with(5).says("web: failed: component `web` was taken over by `jane`");
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn the_final_state_names_the_process_that_took_over() {
+    let (env, driver) = open_shop().waiting("apply v2.yaml -o json", "*");
+    let mut jane = env.start_as("jane", "abort");
+    jane.until(": waiting for `web-v1`");
+    let ended = driver.end_with(5);
+    let state: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let web = &state["items"][0];
+    assert_eq!(
+        (&web["driver"], &web["message"]),
+        (&json!("jane"), &json!("`jane` drives the run")),
+        "{state}"
+    );
+    env.let_pods_get_ready();
+    jane.end_with(0);
 }
 
 #[test]
