@@ -44,8 +44,8 @@ impl ReplicaSplit {
 
 /// The revisions that a rollout to `target` replaces, sorted by name.
 ///
-/// An in-place workload shows only its newest template. If that is already the target's, the others are known from the
-/// recorded run: its sources, or its target if it is a different one.
+/// An in-place workload shows only its newest template. The others are known from the recorded run: its sources, as
+/// long as its target has not replaced all of them, or its target if it is a different one.
 #[must_use]
 pub fn source_names(
     observed: &Observed,
@@ -57,6 +57,11 @@ pub fn source_names(
         let newest = observed.workloads.iter().find_map(Workload::template);
         let recorded = recorded.map(|run| &run.spec);
         match (newest, recorded) {
+            (Some(newest), Some(recorded)) if newest != target && newest == recorded.target => {
+                let is_partial = ReplicaSplit::of(observed, kind, newest).sources > 0;
+                let before = recorded.sources.iter().filter(|name| is_partial && *name != target);
+                std::iter::once(&recorded.target).chain(before).cloned().collect()
+            }
             (Some(newest), _) if newest != target => vec![newest.to_owned()],
             (_, Some(recorded)) if recorded.target != target => vec![recorded.target.clone()],
             (_, Some(recorded)) => recorded.sources.clone(),

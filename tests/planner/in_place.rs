@@ -127,7 +127,7 @@ fn a_third_revision_in_mid_rollout_replaces_both() {
         let (writes, end) = replica.run(&replica.desired("v3", 5, &[2, 3]));
         assert_eq!((writes, end), (vec![(5, 3), (5, 0)], Step::Act(Action::Finish)));
         assert_eq!(replica.of("v3"), (5, 5));
-        assert_eq!(replica.spec().sources, ["v2"]);
+        assert_eq!(replica.spec().sources, ["v1", "v2"]);
     }
 }
 
@@ -221,6 +221,22 @@ fn an_external_change_stops_the_run_and_the_next_run_reverts_it() {
         let (_, end) = replica.run(&request);
         assert_eq!(end, Step::Act(Action::Finish));
         assert_eq!((replica.of("v2"), replica.pods.len()), ((5, 5), 5));
+    }
+}
+
+#[test]
+fn an_upgrade_in_mid_rollout_names_both_sources() {
+    for kind in KINDS {
+        let mut replica = released(kind);
+        replica.run(&gated(&replica, "v2", 0));
+        let sources = |replica: &Replica, target| match replica.plan(&replica.desired(target, 5, &[])) {
+            Step::Claim { spec, .. } => spec.sources,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(sources(&replica, "v3"), ["v1", "v2"]);
+        assert_eq!(sources(&replica, "v1"), ["v2"]);
+        replica.run(&replica.desired("v2", 5, &[2, 3]));
+        assert_eq!(sources(&replica, "v3"), ["v2"]);
     }
 }
 
