@@ -91,8 +91,14 @@ fn is_smaller(spec: &RunSpec) -> bool {
 
 /// The current batch, according to the shape: the first whose goal it has not passed.
 fn current_batch(spec: &RunSpec, goals: &[u32], workload: &Workload) -> usize {
+    // Updated pods beyond the size do not count: a StatefulSet that becomes smaller deletes them.
+    let surplus = match spec.kind {
+        WorkloadKind::StatefulSet => workload.replicas.saturating_sub(spec.target_size),
+        WorkloadKind::Deployment | WorkloadKind::CloneSet => 0,
+    };
+    let updated = updated_replicas(workload, &spec.target).saturating_sub(surplus);
     let is_within = |goal: u32| match spec.mode {
-        Mode::Upgrade => updated_replicas(workload, &spec.target) <= goal,
+        Mode::Upgrade => updated <= goal,
         Mode::Release | Mode::Scale if spec.is_shrink() => workload.replicas >= goal,
         Mode::Release | Mode::Scale | Mode::Apply => workload.replicas <= goal,
     };
