@@ -18,7 +18,7 @@ pub struct BatchSumError {
     pub change: u32,
     /// Describes the change, such as `rollout of 5 replicas` or `scale from 5 to 7`.
     pub what: String,
-    /// Whether the last batch takes the rest, so that the earlier ones must leave at least one pod.
+    /// Whether the last batch takes the rest, and `sizes` are those before it.
     pub open: bool,
 }
 
@@ -34,7 +34,7 @@ impl BatchSumError {
             )
         } else if self.open {
             format!(
-                "`rolloutBatches` leave nothing for the last batch: those before it take {sizes}, the {} moves {}",
+                "`rolloutBatches` do not fit: those before the last take {sizes}, but the {} moves {}",
                 self.what, self.change
             )
         } else {
@@ -82,8 +82,19 @@ pub fn resolve_amount(amount: Amount, base: u32) -> u32 {
 /// percentages. The last batch, if it is a percentage, takes the rest; otherwise the sum has to be exact. Without
 /// `batches`, there is one batch.
 ///
+/// With a percentage last, one manifest fits every size: earlier percentages take at most what is left, so the last
+/// batches of a small change may be empty. Empty batches are kept: gates and `batchPartition` count batches. Examples
+/// of 20 %, 50 % and 30 %:
+///
+/// | change | batches |
+/// |---|---|
+/// | 10 | 2, 5, 3 |
+/// | 4 | 1, 2, 1 |
+/// | 2 | 1, 1, 0 |
+/// | 1 | 1, 0, 0 |
+///
 /// # Errors
-/// [`BatchSumError`] if the earlier batches leave nothing for the last, or the sum is wrong.
+/// [`BatchSumError`] if the earlier batches take more than the change, or the sum is wrong.
 pub fn freeze_batches(
     batches: Option<&[Batch]>,
     change: u32,
@@ -93,7 +104,7 @@ pub fn freeze_batches(
         return Ok(vec![FrozenBatch { size: change, max_unavailable: 0 }]);
     };
     let mut frozen: Vec<FrozenBatch> = earlier.iter().map(|batch| absolute(*batch, change)).collect();
-    let before: u64 = frozen.iter().map(|batch| u64::from(batch.size)).sum();
+    let sum = |frozen: &[FrozenBatch]| frozen.iter().map(|batch| u64::from(batch.size)).sum::<u64>();
     let sum_error = |frozen: &[FrozenBatch], sum, open| BatchSumError {
         sizes: frozen.iter().map(|batch| batch.size).collect(),
         sum,
@@ -101,22 +112,42 @@ pub fn freeze_batches(
         what: what.to_owned(),
         open,
     };
-    // The last batch moves at least one pod, unless there is nothing to move at all.
-    let fits = before < u64::from(change) || (change == 0 && before == 0);
     let mut closing = absolute(*last, change);
     match last.replicas {
-        Amount::Percent(_) if fits => {
-            closing.size = change - u32::try_from(before).unwrap_or(change);
+        Amount::Percent(_) => {
+            let mut left = change;
+            for (batch, frozen) in earlier.iter().zip(&mut frozen) {
+                if let Amount::Percent(_) = batch.replicas {
+                    frozen.size = frozen.size.min(left);
+                }
+                left = left.saturating_sub(frozen.size);
+            }
+            let before = sum(&frozen);
+            if before > u64::from(change) {
+                return Err(sum_error(&frozen, before, true));
+            }
+            closing.size = left;
             frozen.push(closing);
             Ok(frozen)
         }
-        Amount::Percent(_) => Err(sum_error(&frozen, before, true)),
-        Amount::Count(count) => {
+        Amount::Count(_) => {
+            // The last batch moves at least one pod, unless there is nothing to move at all.
+            let fits = sum(&frozen) < u64::from(change) || change == 0;
             frozen.push(closing);
-            let sum = before + u64::from(count);
+            let sum = sum(&frozen);
             if fits && sum == u64::from(change) { Ok(frozen) } else { Err(sum_error(&frozen, sum, false)) }
         }
     }
+}
+
+/// Whether these batches are already absolute ones, in numbers of pods.
+#[must_use]
+pub fn is_frozen(batches: &[Batch], frozen: &[FrozenBatch]) -> bool {
+    let amounts = |frozen: &FrozenBatch| Batch {
+        replicas: Amount::Count(frozen.size),
+        max_unavailable: Amount::Count(frozen.max_unavailable),
+    };
+    batches.iter().copied().eq(frozen.iter().map(amounts))
 }
 
 /// A single batch of `change` pods, for a component of `size` pods whose batches are for a different change: it
@@ -174,7 +205,38 @@ mod tests {
     fn percentages_round_up_and_the_last_batch_takes_the_rest() {
         assert_eq!(sizes(&percents(&[20, 50, 30]), 5), Some(vec![1, 3, 1]));
         assert_eq!(sizes(&percents(&[20, 50, 99]), 5), Some(vec![1, 3, 1]));
-        assert_eq!(sizes(&percents(&[50, 50, 1]), 5), None);
+        assert_eq!(sizes(&percents(&[0, 100]), 5), Some(vec![0, 5]));
+    }
+
+    #[test]
+    fn percentages_fit_every_size() {
+        for (change, expected) in [
+            (10, [2, 3, 5]),
+            (5, [1, 2, 2]),
+            (4, [1, 2, 1]),
+            (3, [1, 1, 1]),
+            (2, [1, 1, 0]),
+            (1, [1, 0, 0]),
+            (0, [0, 0, 0]),
+        ] {
+            assert_eq!(sizes(&percents(&[20, 30, 50]), change), Some(expected.to_vec()), "{change}");
+        }
+        assert_eq!(sizes(&percents(&[50, 50, 1]), 5), Some(vec![3, 2, 0]));
+        let mut canary = counts(&[1]);
+        canary.extend(percents(&[50, 50]));
+        assert_eq!(sizes(&canary, 1), Some(vec![1, 0, 0]));
+        assert_eq!(sizes(&canary, 4), Some(vec![1, 2, 1]));
+    }
+
+    #[test]
+    fn counts_before_a_percentage_take_no_more_than_the_change() {
+        let mut canary = counts(&[3]);
+        canary.extend(percents(&[50]));
+        let sum_error = freeze_batches(Some(&canary), 2, "rollout of 2 replicas").unwrap_err();
+        assert_eq!(
+            sum_error.to_string(),
+            "`rolloutBatches` do not fit: those before the last take 3, but the rollout of 2 replicas moves 2"
+        );
     }
 
     #[test]

@@ -200,6 +200,10 @@ fn resume_run(observed: &Observed, desired: &Desired, run: &Run) -> Option<Resul
     spec.partition = desired.partition;
     spec.strategy = desired.strategy.into();
     spec.gates.clone_from(&desired.gates);
+    // Its own batches fit, even if percentages have left the last of them empty.
+    if desired.batches.as_deref().is_some_and(|batches| batch::is_frozen(batches, &spec.batches)) {
+        return Some(Ok(spec));
+    }
     Some(freeze(&spec, desired).map(|batches| RunSpec { batches, ..spec }))
 }
 

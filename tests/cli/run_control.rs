@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::manifest::{application, web};
 use crate::support::pod_rules;
 use crate::support::shop::{held_shop, open_shop, waiting_shop};
 use crate::support::test_env::TestEnv;
@@ -130,6 +131,19 @@ fn the_final_state_names_the_process_that_took_over() {
     );
     env.let_pods_get_ready();
     jane.end_with(0);
+}
+
+#[test]
+fn percentages_fit_a_single_pod() {
+    let env = TestEnv::new();
+    let staging = |version| application("shop", &[web(version, 1).batches(&["20%", "30%", "50%"])]);
+    env.write("app.yaml", staging(1));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", staging(2));
+    env.run_ok("apply app.yaml --partition 0").says("1 replica in 3 batches (1, 0 and 0)");
+    env.run_ok("promote web").says("held after batch 2 of 3");
+    env.run_ok("promote web --full").says("done: 1 of 1 upgraded");
+    assert_eq!(env.deployments(), ["web-v2 1/1"]);
 }
 
 #[test]

@@ -216,6 +216,24 @@ fn percentages_divide_five_as_one_three_one() {
 }
 
 #[test]
+fn empty_batches_of_percentages_hold_and_pass() {
+    let percent = |size| Batch { replicas: Amount::Percent(size), max_unavailable: Amount::Count(0) };
+    let batches = Some(vec![percent(20), percent(30), percent(50)]);
+    let wanted = Desired { batches, ..desired("v2", 1, &[]) };
+    let mut world = World::default();
+    world.run(&desired("v1", 1, &[1]));
+    for partition in [0, 1] {
+        let held = Desired { partition: Some(partition), ..wanted.clone() };
+        let (_, end) = world.run(&held);
+        assert_eq!(end, Step::Act(Action::Hold { batch: partition as usize }));
+        assert_eq!(world.sizes(), [("v1", 0), ("v2", 1)]);
+    }
+    let (_, end) = world.run(&wanted);
+    assert_eq!(end, Step::Act(Action::Finish));
+    assert_eq!(world.spec().unwrap().goals(), [1, 1, 1]);
+}
+
+#[test]
 fn a_third_revision_in_mid_rollout_replaces_both() {
     let mut world = held();
     let (writes, _) = world.run(&desired("v3", 5, &[2, 3]));

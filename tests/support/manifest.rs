@@ -194,17 +194,19 @@ impl Component {
         !self.batches.is_empty() && self.max_unavailable >= self.size
     }
 
-    /// The sizes of its percentage batches: each rounded up, and the rest in the last. `None` if they are counts, or
-    /// leave nothing for the last.
+    /// The sizes of its percentage batches: each rounded up, at most what is left, and the rest in the last. `None` if
+    /// they are counts.
     pub(crate) fn sizes_of_batches(&self) -> Option<Vec<u32>> {
-        let share = |batch: &String| -> Option<u32> {
+        let (_, earlier) = self.batches.split_last()?;
+        let mut left = self.size;
+        let mut sizes = Vec::new();
+        for batch in earlier {
             let percent: u32 = batch.strip_suffix('%')?.parse().ok()?;
-            Some((percent * self.size).div_ceil(100))
-        };
-        let mut sizes: Vec<u32> = self.batches.iter().map(share).collect::<Option<_>>()?;
-        *sizes.last_mut()? = 0;
-        let before: u32 = sizes.iter().sum();
-        *sizes.last_mut()? = self.size.checked_sub(before).filter(|rest| *rest > 0)?;
+            let size = (percent * self.size).div_ceil(100).min(left);
+            left -= size;
+            sizes.push(size);
+        }
+        sizes.push(self.batches.last()?.ends_with('%').then_some(left)?);
         Some(sizes)
     }
 

@@ -184,7 +184,8 @@ pub struct BatchArgs {
     ///
     /// Sizes in pods, such as `2,3`, or percentages, such as `20%,30%,50%`. They must add up to the target size
     /// or, if only the size changes, to the difference. Percentages round up; a final percentage takes the
-    /// remainder. Default: the batches of the manifest; for `undo`, those of the last run if they fit.
+    /// remainder, and for a small size the last batches can be empty. Default: the batches of the manifest; for
+    /// `undo`, those of the last run if they fit.
     #[arg(long, value_name = "SIZES", allow_hyphen_values = true, help_heading = DRIVING)]
     pub batches: Option<Batches>,
 
