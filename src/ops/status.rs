@@ -214,6 +214,10 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
     } else {
         Vec::new()
     };
+    let message = match (message(run, status.batch, &record.application), &status.drift) {
+        (Some(message), Some(drift)) => Some(format!("{message}; {drift}")),
+        (message, drift) => message.or_else(|| drift.clone()),
+    };
     ComponentStatus {
         cluster: None,
         namespace: None,
@@ -233,7 +237,7 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
         metrics: run.gates.results.clone(),
         is_whole: status.drift.is_none(),
         is_held_in_workflow: run.is_held_in_workflow(),
-        message: message(run, status.batch, &record.application).or(status.drift),
+        message,
         component: record.component,
         application: record.application,
     }

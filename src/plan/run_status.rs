@@ -8,6 +8,7 @@ use crate::plan::next_action::next_action;
 use crate::plan::object_readiness::Readiness;
 use crate::plan::objects::{ObservedObject, count_progress};
 use crate::plan::observed::Observed;
+use crate::plan::phrase;
 use crate::plan::readiness;
 use crate::plan::replica_split::ReplicaSplit;
 use crate::plan::run::{Mode, Outcome, Run, RunSpec};
@@ -32,8 +33,8 @@ pub struct RunStatus {
     pub batch_state: BatchState,
     /// The state of the run.
     pub rolling_state: RollingState,
-    /// What has drifted since the run succeeded; `None` if nothing has, and for any other outcome. For a component that
-    /// is applied as a whole, the first object that is not ready, with any outcome.
+    /// What has drifted since the run succeeded or was held after a batch; `None` if nothing has, and for any other
+    /// outcome. For a component that is applied as a whole, the first object that is not ready, with any outcome.
     pub drift: Option<String>,
 }
 
@@ -61,7 +62,18 @@ pub fn run_status(observed: &Observed) -> Option<RunStatus> {
         source: split.sources,
         batch_state,
         rolling_state,
-        drift: (run.outcome == Outcome::Succeeded).then(|| drift(&action, spec)).flatten(),
+        drift: match run.outcome {
+            Outcome::Succeeded => drift(&action, spec),
+            Outcome::Held if run.gates.held_at.is_none() && !run.is_held_in_workflow() => {
+                drift_while_held(&action, spec, split.sources)
+            }
+            Outcome::Running
+            | Outcome::Held
+            | Outcome::Paused
+            | Outcome::Failed
+            | Outcome::Interrupted
+            | Outcome::Superseded => None,
+        },
     })
 }
 
@@ -137,6 +149,22 @@ fn drift(action: &Action, spec: &RunSpec) -> Option<String> {
         }
         Action::Wait { waiting, .. } => Some(waiting.phrase()),
         Action::Hold { .. } | Action::Delete { .. } | Action::Finish => None,
+    }
+}
+
+/// What has drifted since a run was held after a batch: a size that others have changed.
+fn drift_while_held(action: &Action, spec: &RunSpec, sources: u32) -> Option<String> {
+    match action {
+        Action::Hold { batch } | Action::Wait { batch, .. }
+            if spec.mode == Mode::Upgrade && !spec.kind.is_in_place() =>
+        {
+            let expected = spec.source_goals().get(*batch)?.min(&spec.original_size).to_owned();
+            let names = phrase::list_literals(&spec.sources);
+            let verb = if spec.sources.len() == 1 { "has" } else { "have" };
+            (sources < expected).then(|| format!("{names} {verb} {sources} replicas, expected {expected}"))
+        }
+        Action::Create | Action::Scale { .. } | Action::Roll { .. } => drift(action, spec),
+        Action::Wait { .. } | Action::Hold { .. } | Action::Delete { .. } | Action::Finish => None,
     }
 }
 

@@ -46,6 +46,19 @@ fn resume_stays_at_the_gate() {
 }
 
 #[test]
+fn status_says_that_the_source_of_a_held_run_was_resized() {
+    let env = held_shop();
+    env.run_ok("status").says("web: held after batch 1 of 2 as requested\n");
+    env.edit(|objects| {
+        let mut deployments = objects.iter_mut().filter(|one| one["kind"] == "Deployment");
+        let source = deployments.find(|one| one["metadata"]["name"] == "web-v1").unwrap();
+        source["spec"]["replicas"] = json!(0);
+    });
+    env.run_ok("status")
+        .says("web: held after batch 1 of 2 as requested; `web-v1` has 0 replicas, expected 2");
+}
+
+#[test]
 fn resume_during_a_run_names_the_process_that_it_waits_for() {
     let (env, driver) = waiting_shop();
     let mut resumed = env.start_as("jane", "resume web");
