@@ -71,8 +71,8 @@ impl StatusMirror {
         self.available.contains(&view).then(|| view.resource())
     }
 
-    /// Writes an object's status, and its spec if there is one. Returns the object, or `None` if the cluster does
-    /// not have the kind.
+    /// Writes an object's status, and its spec if there is one. `status` makes the status from that of the existing
+    /// object, which is null if there is none. Returns the object, or `None` if the cluster does not have the kind.
     ///
     /// # Errors
     /// See [`Session::request_once`].
@@ -82,7 +82,7 @@ impl StatusMirror {
         namespace: &str,
         name: &str,
         spec: Option<&Value>,
-        status: &Value,
+        status: impl FnOnce(&Value) -> Value,
     ) -> Result<Option<DynamicObject>, ClusterError> {
         if !self.available.contains(&view) {
             return Ok(None);
@@ -108,8 +108,10 @@ impl StatusMirror {
         if let Some(spec) = spec.filter(|spec| seen.data.get("spec") != Some(spec)) {
             self.replace(&api, &seen, "spec", spec).await?;
         }
-        if seen.data.get("status") != Some(status) {
-            self.replace(&api, &seen, "status", status).await?;
+        let before = &seen.data["status"];
+        let status = status(before);
+        if *before != status {
+            self.replace(&api, &seen, "status", &status).await?;
         }
         Ok(Some(seen))
     }

@@ -28,8 +28,7 @@ impl<'a> Publisher<'a> {
 
     /// Shows that the application is being driven. Returns the owner reference for its new revisions.
     pub async fn begin(&self) -> Option<Value> {
-        let status = json!({"status": "runningWorkflow", "services": self.services(|_| false)});
-        let shown = self.application(&status).await;
+        let shown = self.application("runningWorkflow", self.services(|_| false)).await;
         shown.map(|application| status_mirror::controller_reference(&application))
     }
 
@@ -50,7 +49,7 @@ impl<'a> Publisher<'a> {
         } else {
             "unhealthy"
         };
-        self.application(&json!({"status": phase, "services": self.services(is_healthy)})).await;
+        self.application(phase, self.services(is_healthy)).await;
     }
 
     /// Shows the state of a component's run.
@@ -71,14 +70,19 @@ impl<'a> Publisher<'a> {
         let spec = rollout_spec(&prepared.component, run);
         let shown = self
             .mirror
-            .write(MirrorKind::Rollout, &prepared.namespace, &prepared.component, Some(&spec), &status)
+            .write(MirrorKind::Rollout, &prepared.namespace, &prepared.component, Some(&spec), |_| status)
             .await;
         self.warn(Some(&prepared.component), shown.err());
     }
 
-    async fn application(&self, status: &Value) -> Option<kube::api::DynamicObject> {
+    async fn application(&self, phase: &str, services: Vec<Value>) -> Option<kube::api::DynamicObject> {
         let RolloutRequest { application, namespace, .. } = self.request;
         let spec = self.spec();
+        let status = |before: &Value| {
+            // A command about some of the components does not know the others.
+            let services = if spec.is_some() { services } else { with_others(services, before) };
+            json!({"status": phase, "services": services})
+        };
         let shown =
             self.mirror.write(MirrorKind::Application, namespace, application, spec.as_ref(), status).await;
         match shown {
@@ -104,7 +108,7 @@ impl<'a> Publisher<'a> {
         Some(json!({"components": components}))
     }
 
-    fn services(&self, is_healthy: impl Fn(&str) -> bool) -> Value {
+    fn services(&self, is_healthy: impl Fn(&str) -> bool) -> Vec<Value> {
         let names = self.request.components.iter().map(|component| component.name.as_str());
         names.map(|name| json!({"name": name, "healthy": is_healthy(name), "message": ""})).collect()
     }
@@ -119,6 +123,18 @@ impl<'a> Publisher<'a> {
     }
 }
 
+/// The entries of an Application's status with these in the places of those of the same names.
+fn with_others(services: Vec<Value>, before: &Value) -> Vec<Value> {
+    let mut all = before["services"].as_array().cloned().unwrap_or_default();
+    for service in services {
+        match all.iter_mut().find(|one| one["name"] == service["name"]) {
+            Some(place) => *place = service,
+            None => all.push(service),
+        }
+    }
+    all
+}
+
 fn rollout_spec(component: &str, run: &RunSpec) -> Value {
     let batches: Vec<Value> = run.batches.iter().map(|batch| json!({"replicas": batch.size})).collect();
     let mut plan = json!({
@@ -130,4 +146,18 @@ fn rollout_spec(component: &str, run: &RunSpec) -> Value {
         plan["batchPartition"] = json!(partition);
     }
     json!({"componentName": component, "targetRevisionName": run.target, "rolloutPlan": plan})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_replace_those_of_their_names_and_leave_the_others() {
+        let entry = |name: &str, healthy: bool| json!({"name": name, "healthy": healthy, "message": ""});
+        let before = json!({"status": "running", "services": [entry("api", true), entry("web", true)]});
+        let merged = with_others(vec![entry("web", false), entry("job", true)], &before);
+        assert_eq!(merged, [entry("api", true), entry("web", false), entry("job", true)]);
+        assert_eq!(with_others(vec![entry("web", true)], &Value::Null), [entry("web", true)]);
+    }
 }

@@ -38,5 +38,6 @@ mod streams;
 mod support;
 mod traits;
 mod undo;
+mod views;
 mod whole_components;
 mod workflow;
