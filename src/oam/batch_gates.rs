@@ -107,13 +107,29 @@ impl Hook {
 }
 
 impl Provider {
+    /// The headers of its requests.
+    #[must_use]
+    pub fn headers(&self) -> &[Header] {
+        match self {
+            Self::Prometheus { headers, .. } | Self::Web { headers, .. } => headers,
+            Self::Exec { .. } => &[],
+        }
+    }
+
+    /// The program that it runs.
+    #[must_use]
+    pub fn program(&self) -> Option<&String> {
+        match self {
+            Self::Prometheus { .. } | Self::Web { .. } => None,
+            Self::Exec { command } => command.first(),
+        }
+    }
+
     /// How it accesses the local machine.
     #[must_use]
     pub fn local_access(&self) -> Option<String> {
-        match self {
-            Self::Prometheus { headers, .. } | Self::Web { headers, .. } => local_header(headers),
-            Self::Exec { command } => command.first().map(|program| format!("runs the command `{program}`")),
-        }
+        let program = self.program().map(|program| format!("runs the command `{program}`"));
+        program.or_else(|| local_header(self.headers()))
     }
 }
 

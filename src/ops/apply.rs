@@ -8,7 +8,6 @@ use futures::future::join_all;
 
 use crate::driver::application_run::{Acquired, ApplicationRun, Outcomes};
 use crate::driver::checks::collisions;
-use crate::driver::checks::local_gates::refuse_untrusted_gates;
 use crate::driver::checks::manifest::check_manifest;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::{self, NamespaceWatch};
@@ -136,7 +135,7 @@ async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
 pub(super) async fn check_request(context: &Context, request: &RolloutRequest) -> Result<(), Failure> {
     let checked: Vec<Result<(), Rejected>> = on_each(context, std::slice::from_ref(request), async |run| {
         let components = run.read_and_resolve().await?;
-        refuse_untrusted_gates(run.context, &components)?;
+        run.refuse_gates(&components)?;
         run.check_rights(&components).await.map(drop)
     })
     .await;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cluster::service::Change;
-use crate::driver::checks::local_gates::untrusted_gates;
+use crate::driver::checks::local_gates::{check_local_gates, untrusted_gates};
 use crate::driver::checks::object_dry_run::NewObjects;
 use crate::driver::checks::queries::check_queries;
 use crate::driver::context::Context;
@@ -86,6 +86,8 @@ impl Plan {
         self.warnings.extend(untrusted.map(|Rejection { component, failure }| {
             format!("component `{component}`: {}; `apply` needs `--trust-gates`", failure.reason)
         }));
+        let checked = check_local_gates(context, &forecast.prepared, &forecast.observed);
+        self.rejections.extend(checked.err().map(|rejection| rejection.failure));
         match queries {
             Ok(unknown) => self.warnings.extend(unknown),
             Err(failure) => self.rejections.push(failure),

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::rc::Rc;
 
@@ -16,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use crate::oam::batch_gates::{Header, HeaderValue};
+use crate::oam::batch_gates::{Header, HeaderValue, placeholders};
 use crate::probe::{ProbeError, ProbeRequest, ProbeResponse, Transport};
 
 /// The maximum size of an answer, in bytes.
@@ -52,6 +54,21 @@ impl Transport for LiveProbe {
             }
             .boxed_local(),
             ProbeRequest::Exec { command } => async move { run(&command).await }.boxed_local(),
+        }
+    }
+
+    fn look_up(&self, headers: &[Header], program: Option<&str>) -> Result<(), ProbeError> {
+        for Header { key, value } in headers {
+            // A pipe can be read only once.
+            let is_pipe = matches!(value, HeaderValue::File(path) if std::fs::metadata(path).is_ok_and(|file| !file.is_file()));
+            if !is_pipe {
+                self.header_value(key, value)?;
+            }
+        }
+        // A placeholder is filled in when the command runs.
+        match program.filter(|program| placeholders(program).next().is_none()) {
+            Some(program) => self.find_program(program),
+            None => Ok(()),
         }
     }
 }
@@ -107,6 +124,21 @@ impl LiveProbe {
         let client = Client::try_from(config).map_err(|error| ProbeError(cause(&error)))?;
         self.clients.borrow_mut().insert(origin, client.clone());
         Ok(client)
+    }
+
+    /// Finds the program of a command as the system does when it starts the command.
+    fn find_program(&self, program: &str) -> Result<(), ProbeError> {
+        let is_executable = |path: &Path| {
+            path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        };
+        if program.contains('/') {
+            let reason = || ProbeError(format!("`{program}` is not an executable file"));
+            return is_executable(Path::new(program)).then_some(()).ok_or_else(reason);
+        }
+        let Some(path) = (self.environment)("PATH") else { return Ok(()) };
+        let is_found = path.split(':').any(|directory| is_executable(&Path::new(directory).join(program)));
+        let reason = || ProbeError(format!("command `{program}` is not in `PATH`"));
+        is_found.then_some(()).ok_or_else(reason)
     }
 
     fn header_value(&self, key: &str, value: &HeaderValue) -> Result<http::HeaderValue, ProbeError> {
@@ -244,6 +276,20 @@ mod tests {
         let chatty = shell("yes | head -c 4000000 >&2; echo last >&2; echo 1");
         let answer = LiveProbe::default().send(chatty).await.unwrap();
         assert_eq!((answer.body.as_str(), answer.stderr.as_str()), ("1\n", "last"));
+    }
+
+    #[test]
+    fn programs_are_found_as_the_system_finds_them() {
+        let probe = LiveProbe::new(Rc::new(|name| (name == "PATH").then(|| "/absent:/bin".to_owned())));
+        let of =
+            |program| Transport::look_up(&probe, &[], Some(program)).map_err(|missing| missing.to_string());
+        for found in ["sh", "/bin/sh", "{{component}}"] {
+            assert_eq!(of(found), Ok(()), "{found}");
+        }
+        assert_eq!(of("no-such-program"), Err("command `no-such-program` is not in `PATH`".to_owned()));
+        for path in ["/bin", "/etc/passwd", "./no-such-program"] {
+            assert_eq!(of(path), Err(format!("`{path}` is not an executable file")));
+        }
     }
 
     #[tokio::test]

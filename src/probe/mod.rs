@@ -39,6 +39,13 @@ pub trait Probe {
 
     /// Has the provider of a metric parse its query, without measuring.
     fn parse_query<'a>(&'a self, metric: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery>;
+
+    /// Looks up what a gate needs on this machine: the variables and files in its headers, and its program. Sends and
+    /// runs nothing.
+    ///
+    /// # Errors
+    /// What is missing.
+    fn look_up(&self, headers: &[Header], program: Option<&str>) -> Result<(), ProbeError>;
 }
 
 /// The result of having a provider parse a query.
@@ -79,6 +86,10 @@ impl<T: Transport> Probe for T {
         }
         .boxed_local()
     }
+
+    fn look_up(&self, headers: &[Header], program: Option<&str>) -> Result<(), ProbeError> {
+        Transport::look_up(self, headers, program)
+    }
 }
 
 /// Sends requests.
@@ -88,6 +99,12 @@ pub trait Transport {
     /// # Errors
     /// Why there is no answer.
     fn send(&self, request: ProbeRequest) -> LocalBoxFuture<'_, Result<ProbeResponse, ProbeError>>;
+
+    /// As [`Probe::look_up`].
+    ///
+    /// # Errors
+    /// What is missing.
+    fn look_up(&self, headers: &[Header], program: Option<&str>) -> Result<(), ProbeError>;
 }
 
 /// A request.

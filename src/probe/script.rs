@@ -7,10 +7,10 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
-use crate::oam::batch_gates::{Hook, Metric, Provider};
+use crate::oam::batch_gates::{Header, Hook, Metric, Provider};
 use crate::plan::metric::{MetricValue, number};
 use crate::probe::hook::{HookAnswer, HookCall, hook_answer};
-use crate::probe::{GateValues, ParsedQuery, Probe, ProbeResponse};
+use crate::probe::{GateValues, ParsedQuery, Probe, ProbeError, ProbeResponse};
 
 /// The answers of a gate, one after the other; the last is repeated forever.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +94,11 @@ impl Probe for ScriptedGates {
     /// A script has no query.
     fn parse_query<'a>(&'a self, _: &'a Metric) -> LocalBoxFuture<'a, ParsedQuery> {
         async { ParsedQuery::Sound }.boxed_local()
+    }
+
+    /// A script needs nothing on this machine.
+    fn look_up(&self, _: &[Header], _: Option<&str>) -> Result<(), ProbeError> {
+        Ok(())
     }
 }
 

@@ -153,33 +153,56 @@ fn a_plan_shows_the_pods_at_a_gate_as_they_are_then() {
 }
 
 #[test]
-fn a_plan_shows_the_pods_before_the_first_step() {
-    let hooks = "rolloutWebhooks: [{type: initialize-rollout, name: check, url: 'http://hooks.invalid/'}]";
-    let row = |env: &TestEnv| {
-        let plan = env.run_ok("plan app.yaml").stdout;
-        let row =
-            plan.lines().find(|line| line.contains("call hook `check`")).unwrap_or_else(|| panic!("{plan}"));
-        row.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    let in_place =
-        |version: u32, gates: &str| gated(version, gates).replace("webservice", "cloneset-service");
-    let env = TestEnv::new();
-    env.write("app.yaml", in_place(1, ""));
-    env.run_ok("apply app.yaml");
-    env.write("app.yaml", in_place(2, hooks));
-    assert_eq!(row(&env), "1/2 call hook `check` 0 3 3");
-    // A canary whose size changes is a new run.
+fn what_gates_need_on_this_machine_is_looked_up_before_the_run() {
     let env = TestEnv::new();
     env.write("app.yaml", gated(1, ""));
     env.run_ok("apply app.yaml");
-    env.write("app.yaml", gated(2, "batchPartition: 0"));
+    let rate = |provider: &str| {
+        format!("analysis: [{{name: rate, successCondition: result < 1, provider: {{{provider}}}}}]")
+    };
+    let header = |source: &str| {
+        rate(&format!(
+            "web: {{url: 'http://x.invalid/', headers: [{{key: X-Key, valueFrom: {{{source}}}}}]}}"
+        ))
+    };
+    let hook = "rolloutWebhooks: [{type: pre-batch-rollout, name: check, url: 'http://x.invalid/', \
+                headers: [{key: X-Key, valueFrom: {env: ROLLOUT_UNSET}}]}]";
+    let unset = "header `X-Key`: variable `ROLLOUT_UNSET` is not set";
+    let cases = [
+        (header("env: ROLLOUT_UNSET"), format!("metric `rate`: {unset}")),
+        (hook.to_owned(), format!("hook `check`: {unset}")),
+        (header("file: absent"), "metric `rate`: header `X-Key`: `absent` cannot be read: ".to_owned()),
+        (rate("exec: {command: [./absent]}"), "`rate`: `./absent` is not an executable file".to_owned()),
+    ];
+    for (gates, reason) in cases {
+        env.write("app.yaml", gated(2, &gates));
+        let before = env.bytes();
+        for command in ["plan", "apply", "apply --dry-run=client"] {
+            env.run_to(&format!("{command} app.yaml --trust-gates"), 4).says(&reason);
+        }
+        assert_eq!(env.bytes(), before);
+        assert!(!env.run_ok("plan app.yaml").stderr.contains(&reason));
+    }
+}
+
+#[test]
+fn a_promotion_looks_up_what_the_gates_to_come_need() {
+    let env = TestEnv::new();
+    env.write("app.yaml", gated(1, ""));
     env.run_ok("apply app.yaml");
-    let smaller = gated(2, hooks).replace("targetSize: 3", "targetSize: 2");
-    env.write(
-        "app.yaml",
-        smaller.replace("[{replicas: 1}, {replicas: 2}]", "[{replicas: 1}, {replicas: 1}]"),
-    );
-    assert_eq!(row(&env), "1/2 call hook `check` 1 2 3");
+    let gates = "batchPartition: 0\n            \
+        rolloutWebhooks: [{type: finalize-rollout, name: end, url: 'http://x.invalid/', \
+        headers: [{key: X-Key, valueFrom: {file: token}}]}]";
+    env.write("app.yaml", gated(2, gates));
+    // The hook is called after the batch that holds the run, perhaps on another machine.
+    env.run_ok("apply app.yaml --trust-gates").says("web: held after batch 1 of 2");
+    for command in ["promote web", "promote web --full", "promote web --dry-run=client"] {
+        env.run_to(&format!("{command} --trust-gates"), 4)
+            .says("hook `end`: header `X-Key`: `token` cannot be read");
+    }
+    env.run_ok("pause web");
+    env.run_ok("resume web --trust-gates").says("held after batch 1 of 2");
+    assert_eq!(sizes(&env), [("web-v1".to_owned(), 2), ("web-v2".to_owned(), 1)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
+use rollout::oam::batch_gates::Header;
 use rollout::probe::{ProbeError, ProbeRequest, ProbeResponse, Transport};
 
 type Script = Box<dyn FnMut(&ProbeRequest) -> Result<ProbeResponse, ProbeError>>;
@@ -44,6 +45,10 @@ impl Transport for ScriptedProbe {
             Err(ProbeError(reason)) if reason == NEVER => std::future::pending().boxed_local(),
             answer => async { answer }.boxed_local(),
         }
+    }
+
+    fn look_up(&self, _: &[Header], _: Option<&str>) -> Result<(), ProbeError> {
+        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::service::Change;
 use crate::cluster::status_mirror::StatusMirror;
 use crate::driver::application_run::ApplicationRun;
-use crate::driver::checks::local_gates::refuse_untrusted_gates;
+use crate::driver::checks::local_gates::refuse_local_gates;
 use crate::driver::checks::object_dry_run::{NewObjects, dry_run_objects};
 use crate::driver::checks::queries::check_queries;
 use crate::driver::checks::{Warning, check_cluster};
@@ -106,10 +106,15 @@ impl<'a> ApplicationRun<'a> {
         Ok(access)
     }
 
+    /// Refuses gates that use this machine without trust, or need what it does not have.
+    pub fn refuse_gates(&self, components: &[PreparedComponent]) -> Result<(), Rejected> {
+        refuse_local_gates(self.context, &self.watch.cache, components)
+    }
+
     /// Checks every permission that the run needs, and everything else that can be checked beforehand. Returns the
     /// views that the run may update.
     pub async fn check(&self, components: &[PreparedComponent]) -> Result<StatusMirror, Rejected> {
-        refuse_untrusted_gates(self.context, components)?;
+        self.refuse_gates(components)?;
         let session = &self.context.session;
         let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
         let access = access?;
