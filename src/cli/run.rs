@@ -23,7 +23,7 @@ use crate::cli::terminal::signals::{Ended, Signals};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::component::ComponentSelector;
 use crate::ops::fleet::{self, ClusterOutcomes, ClusterRequest, FleetFailure, Wave};
-use crate::ops::{self, Context, FailureKind, Limits, RolloutRequest, apply, status};
+use crate::ops::{self, Context, FailureKind, Limits, OnFailure, RolloutRequest, apply, status};
 use crate::report::event::Reporter;
 use crate::report::format::Format;
 use crate::report::message::RESUME_HINT;
@@ -51,6 +51,13 @@ impl From<&RunArgs> for RunSettings {
     }
 }
 
+impl RunSettings {
+    /// The same settings, with what to do after a failure.
+    pub fn on_failure(self, on_failure: OnFailure) -> Self {
+        Self { limits: Limits { on_failure, ..self.limits }, ..self }
+    }
+}
+
 /// The access that a command needs to drive a run, or only to plan it.
 pub fn access_of(dry_run: Option<DryRunPlan>) -> Access {
     if dry_run.is_some() { Access::Read } else { Access::Write }
@@ -70,7 +77,8 @@ pub async fn plan_or_apply(
     let operation = async |context: &Context, component: &ComponentSelector| {
         Ok(apply::apply(context, &[request(context, component).await?]).await)
     };
-    plan_or_run((args, component), global, ui, &request, operation).await
+    let settings = (args.dry_run_plan()?, args.into(), component);
+    plan_or_run(settings, global, ui, &request, operation).await
 }
 
 /// Runs an operation on a component, or plans its request with `--dry-run`.
@@ -79,13 +87,12 @@ pub async fn plan_or_apply(
 ///
 /// If the client cannot be built, the rollout would be rejected before its first write, or [`run_in`] fails.
 pub async fn plan_or_run(
-    (args, component): (&RunArgs, Option<&str>),
+    (dry_run, settings, component): (Option<DryRunPlan>, RunSettings, Option<&str>),
     global: &GlobalArgs,
     ui: &mut Ui,
     request: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<RolloutRequest, ops::Failure>,
     operation: impl AsyncFnOnce(&Context, &ComponentSelector) -> Result<ClusterOutcomes, ops::Failure>,
 ) -> Result<u8, CommandError> {
-    let dry_run = args.dry_run_plan()?;
     let cluster = Cluster::only(global, access_of(dry_run), ui).await?;
     let component = cluster.env.component(component);
     if let Some(dry_run) = dry_run {
@@ -93,7 +100,7 @@ pub async fn plan_or_run(
         plan::show(&[(&cluster, &[request])], &[], dry_run, ui).await?;
         return Ok(exit::SUCCESS);
     }
-    run_in((&cluster, &[]), args.into(), ui, async |context| operation(context, &component).await).await
+    run_in((&cluster, &[]), settings, ui, async |context| operation(context, &component).await).await
 }
 
 /// Applies requests to clusters, wave by wave, and prints the final table.

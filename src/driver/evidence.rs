@@ -17,6 +17,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::plan::action::Shape;
 use crate::plan::observed::Workload;
+use crate::plan::run::Purpose;
 use crate::plan::{readiness, rollback};
 use crate::report::message::RESUME_HINT;
 
@@ -148,6 +149,7 @@ pub fn next_steps(drive: &ComponentRun<'_>, kind: FailureKind) -> Vec<String> {
     match kind {
         FailureKind::NotReady | FailureKind::GateFailed | FailureKind::Denied
             if drive.context.limits.on_failure == OnFailure::Undo
+                && record.run.purpose == Purpose::Forward
                 && record.run.paused.is_none()
                 && !rollback::is_first_release(record, &prepared.stored) =>
         {

@@ -26,6 +26,7 @@ use crate::oam::render::services;
 use crate::oam::revision::StoredRevision;
 use crate::plan::epoch::Epoch;
 use crate::plan::rollback::is_first_release;
+use crate::plan::run::Purpose;
 
 /// A run that ended, and its claim.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +54,10 @@ pub async fn after_failure(
         | ComponentOutcome::Held { .. }
         | ComponentOutcome::Skipped { .. } => false,
     };
-    if !is_late || context.limits.on_failure != OnFailure::Undo || context.control.is_stopped() {
+    // A rollback that fails is not rolled back in turn.
+    let is_forward = failed_component.purpose == Purpose::Forward;
+    let undoes = context.limits.on_failure == OnFailure::Undo && is_forward;
+    if !is_late || !undoes || context.control.is_stopped() {
         return;
     }
     match prepared(context, watch, failed_component, failed.epoch).await {

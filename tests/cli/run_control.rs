@@ -363,3 +363,27 @@ fn a_failed_run_can_be_rolled_back_automatically() {
     assert!(!ran.stderr.contains("is held up"), "it is said once\n{}", ran.stderr);
     assert_eq!(env.deployments(), ["web-v1 3/3"]);
 }
+
+#[test]
+fn a_promotion_or_resumption_that_fails_is_rolled_back_if_requested() {
+    let env = held_shop();
+    env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
+    env.run_to("promote web --full --fail-fast --on-failure undo", 3)
+        .says("hint: rolling back now (`--on-failure undo`)")
+        .says("web: rollback to `web-v1`");
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+
+    env.run_to("apply v2.yaml --fail-fast", 3);
+    env.run_to("resume web --fail-fast --on-failure undo", 3).says("web: rollback to `web-v1`");
+    assert_eq!(env.deployments(), ["web-v1 3/3"]);
+}
+
+#[test]
+fn a_rollback_that_fails_is_not_rolled_back_in_turn() {
+    let env = held_shop();
+    env.pods(pod_rules::failing("*:1", "ImagePullBackOff"));
+    env.run_to("abort web --fail-fast", 3);
+    let resumed = env.run_to("resume web --fail-fast --on-failure undo", 3);
+    assert_eq!(resumed.stderr.matches("web: failed").count(), 1, "{}", resumed.stderr);
+    assert!(!resumed.stderr.contains("rolling back now"), "{}", resumed.stderr);
+}

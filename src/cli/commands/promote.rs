@@ -1,8 +1,8 @@
 //! `rollout promote`: resumes a run that is held at a gate.
 
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{ComponentArg, GlobalArgs, RunArgs};
-use crate::cli::run::plan_or_run;
+use crate::cli::flags::args::{ComponentArg, GlobalArgs, OnFailureArg, RunArgs};
+use crate::cli::run::{RunSettings, plan_or_run};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::promote::{self, Promotion};
 
@@ -23,6 +23,10 @@ pub struct PromoteArgs {
     #[arg(long)]
     pub full: bool,
 
+    /// What to do after a failure.
+    #[command(flatten)]
+    pub on_failure: OnFailureArg,
+
     /// The run's options.
     #[command(flatten)]
     pub run: RunArgs,
@@ -32,6 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   $ rollout promote
   $ rollout promote express-server --full
+  $ rollout promote --full --on-failure undo  roll back if the pods do not become ready
   $ rollout promote shop                      past a step of the workflow of `shop`";
 
 /// Runs the command.
@@ -41,8 +46,9 @@ Examples:
 /// The failure that stopped the rollout.
 pub async fn run(args: &PromoteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let promotion = if args.full { Promotion::Full } else { Promotion::NextBatch };
+    let settings = RunSettings::from(&args.run).on_failure(args.on_failure.on_failure);
     plan_or_run(
-        (&args.run, args.component.component.as_deref()),
+        (args.run.dry_run_plan()?, settings, args.component.component.as_deref()),
         global,
         ui,
         async |context, component| promote::promote_request(context, component, promotion).await,

@@ -3,7 +3,7 @@
 use crate::cli::clusters::Cluster;
 use crate::cli::connect::client::Access;
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs};
+use crate::cli::flags::args::{ComponentArg, DeadlineArgs, GlobalArgs, OnFailureArg};
 use crate::cli::flags::states::{self, RunOutput};
 use crate::cli::run::{self, RunSettings};
 use crate::cli::terminal::ui::Ui;
@@ -24,6 +24,10 @@ pub struct ResumeArgs {
     #[command(flatten)]
     pub deadlines: DeadlineArgs,
 
+    /// What to do after a failure.
+    #[command(flatten)]
+    pub on_failure: OnFailureArg,
+
     /// Print the result in this format
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = states::run_output())]
     pub output: RunOutput,
@@ -42,7 +46,8 @@ Examples:
 pub async fn run(args: &ResumeArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let cluster = Cluster::only(global, Access::Write, ui).await?;
     let component = cluster.env.component(args.component.component.as_deref());
-    let settings = RunSettings { limits: args.deadlines.limits(), output: args.output };
+    let settings = RunSettings { limits: args.deadlines.limits(), output: args.output }
+        .on_failure(args.on_failure.on_failure);
     let resumed = async |context: &_| resume::resume(context, &component).await;
     run::run_in((&cluster, &[]), settings, ui, resumed).await
 }

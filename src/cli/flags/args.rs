@@ -291,6 +291,15 @@ pub struct RunArgs {
     pub output: RunOutput,
 }
 
+/// What to do after a failure, in one cluster.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OnFailureArg {
+    /// What to do when a component's pods do not become ready
+    #[arg(long, env = "ROLLOUT_ON_FAILURE", hide_env_values = true, value_name = "WHAT")]
+    #[arg(default_value = "hold")]
+    pub on_failure: OnFailure,
+}
+
 impl DeadlineArgs {
     /// The limits that the flags set.
     pub fn limits(&self) -> Limits {
