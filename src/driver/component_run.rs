@@ -33,7 +33,7 @@ use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
 use crate::plan::run::LeaseScope;
 use crate::plan::run_status::{object_run_status, run_status};
-use crate::plan::step::{Refusal, Step, plan};
+use crate::plan::step::{Refusal, Step};
 use crate::report::event::{EventKind, Progress};
 
 use batch_gates::{GateState, GateTurn};
@@ -258,7 +258,7 @@ impl<'a> ComponentRun<'a> {
             return self.object_turn(objects).await;
         }
         let observed = self.observe();
-        let step = plan(&observed, &self.prepared.desired);
+        let step = self.prepared.next_step(&observed);
         if self.notice_batch(&observed, &step) == BatchProgress::Completed {
             self.publish(&observed).await;
         }

@@ -24,7 +24,7 @@ use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::target_parts::{Basis, TargetParts};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
-use crate::driver::request::{ComponentRequest, Overrides, RolloutRequest};
+use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow;
 use crate::oam::kind::WorkloadKind;
@@ -38,6 +38,7 @@ use crate::plan::next_action::next_action;
 use crate::plan::observed::{Observed, Uid, Workload};
 use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
 use crate::plan::run::{Mode, Outcome, Purpose, RunSpec, WorkflowPlace};
+use crate::plan::step::{Step, plan};
 
 /// Everything that driving a component needs.
 #[derive(Debug, Clone)]
@@ -54,6 +55,9 @@ pub struct PreparedComponent {
     pub ownership: ComponentOwner,
     /// The desired state.
     pub desired: Desired,
+    /// Whether the recorded run, which the request continues, has succeeded. It is not repaired: only a request with a
+    /// desired state of its own changes a component at rest.
+    pub is_at_end: bool,
     /// A revision to record first.
     pub new_revision: Option<NewRevision>,
     /// A revision of the objects that are taken over, as they are now, to record before the new one.
@@ -138,10 +142,22 @@ impl PreparedComponent {
         }
     }
 
+    /// The next step of a component that is rolled out in batches.
+    #[must_use]
+    pub fn next_step(&self, observed: &Observed) -> Step {
+        match plan(observed, &self.desired) {
+            Step::Claim { .. } if self.is_at_end => Step::Nothing,
+            step => step,
+        }
+    }
+
     /// Whether a component that is applied as a whole needs no write; `None` if it is rolled out in batches.
     #[must_use]
     pub fn are_objects_at_rest(&self) -> Option<bool> {
         let objects = self.objects.as_ref()?;
+        if self.is_at_end {
+            return Some(true);
+        }
         let record = self.record.as_ref().map(|stored| &stored.record.run);
         let is_done = record.is_some_and(|run| {
             run.spec.mode == Mode::Apply
@@ -194,12 +210,13 @@ impl PreparedComponent {
     /// Whether anything besides the workloads has to be written.
     #[must_use]
     pub fn has_prerequisites(&self) -> bool {
-        self.new_revision.is_some()
-            || self.have_policies_changed
-            || self.component_services.has_exposure_changed()
-            || self.metadata_change.is_some()
-            || !self.are_trait_objects_at_rest()
-            || self.service_changes.iter().any(Change::is_pending)
+        !self.is_at_end
+            && (self.new_revision.is_some()
+                || self.have_policies_changed
+                || self.component_services.has_exposure_changed()
+                || self.metadata_change.is_some()
+                || !self.are_trait_objects_at_rest()
+                || self.service_changes.iter().any(Change::is_pending))
     }
 }
 
@@ -327,6 +344,8 @@ fn prepare_component(
         depends_on: component.depends_on.clone(),
         ownership: parts.ownership,
         desired,
+        is_at_end: matches!(component.intent, Intent::Recorded { .. })
+            && known_record.is_some_and(|record| record.run.outcome == Outcome::Succeeded),
         new_revision: resolved.new_revision,
         adopted_revision,
         target: resolved.target,

@@ -154,10 +154,18 @@ impl PlannedComponent {
     #[must_use]
     pub fn of(prepared: PreparedComponent, cache: &WorkloadCache) -> Self {
         let observed = prepared.observed(cache);
-        let steps = match prepared.objects {
+        let mut steps = match prepared.objects {
             None => preview_steps(&observed, &prepared.desired),
             Some(_) => Vec::new(),
         };
+        if prepared.is_at_end
+            && let Some(first) = steps.first_mut()
+        {
+            first.step = prepared.next_step(&observed);
+            if first.step.is_rest() {
+                steps.truncate(1);
+            }
+        }
         Self { prepared, observed, steps, warnings: Vec::new(), is_held: false }
     }
 

@@ -133,6 +133,7 @@ async fn prepared(
     Ok(Some(PreparedComponent {
         ownership: parts.ownership,
         desired: resolved.desired,
+        is_at_end: false,
         new_revision: None,
         adopted_revision: None,
         target: resolved.target,

@@ -11,7 +11,7 @@ use crate::driver::prepare::PreparedComponent;
 use crate::driver::request::{ComponentRequest, Intent, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::plan::run::{Outcome, Run, WorkflowPlace};
-use crate::plan::step::{Step, plan};
+use crate::plan::step::Step;
 
 /// The place of a component in a request; `None` if no step is a gate before it.
 pub(super) fn place_in_workflow(
@@ -52,7 +52,7 @@ impl PreparedComponent {
         if let Some(is_at_rest) = self.are_objects_at_rest() {
             return is_at_rest;
         }
-        let step = plan(&self.observed(cache), &self.desired);
+        let step = self.next_step(&self.observed(cache));
         !self.has_prerequisites() && !matches!(step, Step::Claim { .. } | Step::Refuse(_))
     }
 

@@ -354,7 +354,8 @@ fn at_rest(plan: &ComponentPlan) -> String {
     } else if let Some(Step::Act(Action::Wait { waiting, .. })) = first {
         format!("nothing to do; waiting for {}", waiting.phrase())
     } else {
-        format!("`{}` has {}; nothing to do", plan.target, phrase::replicas(plan.target_size))
+        let size = plan.steps.first().map_or(plan.target_size, |step| step.target);
+        format!("`{}` has {}; nothing to do", plan.target, phrase::replicas(size))
     }
 }
 

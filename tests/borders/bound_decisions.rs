@@ -238,23 +238,25 @@ async fn commands_about_one_run_do_not_affect_the_next() {
 
 /// A run that changes only other objects than workloads is a run as well.
 #[tokio::test(start_paused = true)]
-async fn a_resume_of_one_run_keeps_the_objects_of_the_next() {
+async fn an_abort_of_one_run_keeps_the_objects_of_the_next() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2).behind_host("a.example.com")]).await;
-    let resumer = Process::new("jane");
+    cluster.apply(&[web(2, 2).behind_host("a.example.com").batches(&["1", "1"]).partition(0)]).await;
+    assert!(Command::Abort.run(&cluster, &process()).await.is_success());
+    let aborter = Process::new("jane");
     let read = DelayedRequest::of_answer(|request| request.uri().path().ends_with("/controllerrevisions"));
-    let client = cluster.delayed_client(&resumer, read.clone());
-    let resume = async |context: &Context| Command::Resume.perform_all(context).await;
+    let client = cluster.delayed_client(&aborter, read.clone());
+    let abort = async |context: &Context| Command::Abort.perform_all(context).await;
     let next = async {
         read.reached().await;
         cluster.apply(&[web(1, 2).behind_host("b.example.com")]).await;
         read.release();
     };
-    let (resumed, ()) = tokio::join!(resumer.perform(client, &cluster.clock, resume), next);
-    let kinds: Vec<FailureKind> = resumed.failures().iter().map(|failure| failure.kind).collect();
-    assert_eq!(kinds, [FailureKind::Superseded], "{}", resumed.transcript());
+    let (aborted, ()) = tokio::join!(aborter.perform(client, &cluster.clock, abort), next);
+    let kinds: Vec<FailureKind> = aborted.failures().iter().map(|failure| failure.kind).collect();
+    assert_eq!(kinds, [FailureKind::Superseded], "{}", aborted.transcript());
     let host = &cluster.objects("Ingress")[0]["spec"]["rules"][0]["host"];
-    assert_eq!(host, "b.example.com", "{}", resumed.transcript());
+    assert_eq!(host, "b.example.com", "{}", aborted.transcript());
 }
 
 /// A run that is held after its first batch.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::manifest::{application, web};
 use crate::support::pod_rules;
-use crate::support::shop::{held_shop, open_shop, waiting_shop};
+use crate::support::shop::{held_shop, open_shop, upgraded_shop, waiting_shop};
 use crate::support::test_env::TestEnv;
 
 #[test]
@@ -386,4 +386,25 @@ fn a_rollback_that_fails_is_not_rolled_back_in_turn() {
     let resumed = env.run_to("resume web --fail-fast --on-failure undo", 3);
     assert_eq!(resumed.stderr.matches("web: failed").count(), 1, "{}", resumed.stderr);
     assert!(!resumed.stderr.contains("rolling back now"), "{}", resumed.stderr);
+}
+
+#[test]
+fn a_component_at_rest_is_left_as_it_is() {
+    let env = upgraded_shop();
+    env.edit(|objects| {
+        let web =
+            objects.iter_mut().find(|one| one["kind"] == "Deployment" && one["metadata"]["name"] == "web-v2");
+        let web = web.unwrap();
+        web["spec"]["replicas"] = 5.into();
+        web["metadata"]["generation"] = (web["metadata"]["generation"].as_u64().unwrap() + 1).into();
+    });
+    for command in ["promote", "promote --full", "resume"] {
+        env.run_ok(&format!("{command} web")).says("web: nothing to do: ");
+        let [web] = env.deployments().try_into().unwrap();
+        assert!(web.starts_with("web-v2 ") && web.ends_with("/5"), "{command}: {web}");
+    }
+    let planned = env.run_ok("promote web --dry-run=client").stdout;
+    assert!(planned.contains("`web-v2` has 5 replicas; nothing to do"), "{planned}");
+    env.run_ok("apply v2.yaml");
+    assert_eq!(env.deployments(), ["web-v2 3/3"]);
 }

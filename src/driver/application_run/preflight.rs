@@ -22,7 +22,7 @@ use crate::driver::preview::PlannedComponent;
 use crate::driver::rejected::Rejected;
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow::held_components;
-use crate::plan::step::{Step, plan};
+use crate::plan::step::Step;
 use crate::report::event::EventKind;
 
 impl<'a> ApplicationRun<'a> {
@@ -62,14 +62,14 @@ impl<'a> ApplicationRun<'a> {
                 return is_at_rest && prepared.objects.as_ref().is_some_and(PreparedObjects::were_ready);
             }
             !prepared.has_prerequisites()
-                && plan(&prepared.observed(&self.watch.cache), &prepared.desired).is_rest()
+                && prepared.next_step(&prepared.observed(&self.watch.cache)).is_rest()
         })
     }
 
     /// Whether a run of one of the components would be resumed.
     pub fn resumes(&self, components: &[PreparedComponent]) -> bool {
         components.iter().filter(|prepared| prepared.objects.is_none()).any(|prepared| {
-            let step = plan(&prepared.observed(&self.watch.cache), &prepared.desired);
+            let step = prepared.next_step(&prepared.observed(&self.watch.cache));
             matches!(step, Step::Claim { resumes: true, .. })
         })
     }

@@ -10,7 +10,7 @@ use crate::driver::rejected::Rejected;
 use crate::oam::workflow::{GateCondition, StepGate};
 use crate::plan::gate_point::{BatchGate, GatePoint, gates_at, points_from, promoted_gates};
 use crate::plan::observed::Observed;
-use crate::plan::step::{Step, plan};
+use crate::plan::step::Step;
 
 /// Rejections of the components whose gates the user would have to trust.
 pub fn untrusted_gates(context: &Context, components: &[PreparedComponent]) -> Vec<Rejection> {
@@ -43,7 +43,7 @@ pub fn check_local_gates(
     let Some(probe) = probe.filter(|_| prepared.desired.gates.local_access().is_some() && !is_held) else {
         return Ok(());
     };
-    let Step::Claim { spec, resumes } = plan(observed, &prepared.desired) else { return Ok(()) };
+    let Step::Claim { spec, resumes } = prepared.next_step(observed) else { return Ok(()) };
     let place = prepared.gate_place(observed, &spec, resumes);
     let held = spec.partition.map(|batch| batch as usize).filter(|batch| batch + 1 < spec.batches.len());
     let last = held.map_or(GatePoint::End, GatePoint::After).ordinal(&spec);

@@ -191,7 +191,10 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
                     "has a workload of another revision than `{}`, which was rolled out last",
                     spec.target
                 ),
-                format!("replace it with `rollout resume {component}`"),
+                format!(
+                    "replace it with `rollout apply`, or with `rollout undo {component} --to-revision {}`",
+                    spec.target
+                ),
             ),
         };
         return Err(Failure::refused(format!("component `{component}` {reason}")).hint(hint));
