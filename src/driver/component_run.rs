@@ -194,7 +194,7 @@ impl<'a> ComponentRun<'a> {
                 biased;
                 passed = self.pass_gates() => Some(passed?),
                 () = late => {
-                    self.deadlines.check(&self.obstacle())?;
+                    self.check_deadlines()?;
                     None
                 }
             };
@@ -212,7 +212,7 @@ impl<'a> ComponentRun<'a> {
                 turn = self.turn() => turn?,
                 // A write in flight is dropped as in a crash: the next run finds out whether it was applied.
                 () = late => {
-                    self.deadlines.check(&self.obstacle())?;
+                    self.check_deadlines()?;
                     None
                 }
             };

@@ -392,8 +392,8 @@ async fn a_gate_that_does_not_answer_delays_no_deadline() {
     let hook = "rolloutWebhooks: [{type: post-batch-rollout, name: slow, url: 'http://hooks/slow'}]";
     let (run_limit, batch_limit) = (Duration::from_secs(12), Duration::from_secs(14));
     for (gates, [run, batch], wanted) in [
-        (hook, [run_limit, Duration::ZERO], "not ready after 12s (`--timeout`): hook `slow`"),
-        (METRIC, [run_limit, Duration::ZERO], "not ready after 12s (`--timeout`): measurements of `errors`"),
+        (hook, [run_limit, Duration::ZERO], "not passed after 12s (`--timeout`): hook `slow`"),
+        (METRIC, [run_limit, Duration::ZERO], "not passed after 12s (`--timeout`): measurements of `errors`"),
         (
             hook,
             [Duration::ZERO, batch_limit],

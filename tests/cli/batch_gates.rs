@@ -135,6 +135,20 @@ fn a_plan_ends_where_a_closed_window_holds_the_run() {
 }
 
 #[test]
+fn a_run_that_waits_too_long_for_its_window_says_when_it_opens() {
+    let env = TestEnv::new();
+    env.write("app.yaml", gated(1, ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", gated(2, &window(3, "wait")));
+    let ran = env.run_to("apply app.yaml --timeout 1s", 3);
+    ran.says("not passed after 1s (`--timeout`): the window, which opens at ")
+        .says(" UTC, before batch 1 of 2");
+    assert!(!ran.stderr.contains("kubectl"), "{}", ran.stderr);
+    // It is not a gate that a user passes.
+    env.run_to("promote web --full --timeout 1s", 3).says("the window, which opens at ");
+}
+
+#[test]
 fn a_plan_shows_the_pods_at_a_gate_as_they_are_then() {
     let env = TestEnv::new();
     let in_place =

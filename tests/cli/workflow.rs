@@ -261,7 +261,7 @@ fn a_step_with_a_duration_continues_by_itself() {
         shop(&[API, &JOB.replace("job:1", "job:2")], &[&apply("api"), pause, &apply("job")]),
     );
     env.run_to("apply app.yaml --timeout 1s", 3)
-        .says("not ready after 1s (`--timeout`): step `pause` of the workflow");
+        .says("not passed after 1s (`--timeout`): step `pause` of the workflow");
     env.run_ok("promote shop").says("job: done");
 }
 
@@ -293,7 +293,7 @@ fn a_step_waits_for_another_application() {
     let wait = "{name: data, type: depends-on-app, properties: {name: db, namespace: default}}";
     env.write("app.yaml", shop(&[API], &[wait, &apply("api")]));
     env.run_to("apply app.yaml --batch-timeout 1s", 3).says(
-        "not ready after 1s (`--batch-timeout`): application `db` in namespace `default`: it does not exist",
+        "not passed after 1s (`--batch-timeout`): application `db` in namespace `default`: it does not exist",
     );
     assert!(env.deployments().is_empty());
     let db = "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {name: db}\nspec:\n  components:\n    \

@@ -266,7 +266,7 @@ impl ComponentRun<'_> {
         until: Option<Moment>,
     ) -> Result<Option<T>, Failure> {
         let on = format!("{on} {}", place(observed, point));
-        self.deadlines.check(&on)?;
+        self.deadlines.check_gate(&on)?;
         self.gates.wait = Some(on.clone());
         let clock = self.context.session.clock().clone();
         let reported = self.gates.visit.as_ref().and_then(|visit| visit.notice.as_ref());
@@ -313,7 +313,7 @@ impl ComponentRun<'_> {
     ) -> Result<(), Failure> {
         let on = format!("{on} {}", place(observed, point));
         let Some(changes) = self.changes_since(observed) else { return Ok(()) };
-        self.deadlines.check(&on)?;
+        self.deadlines.check_gate(&on)?;
         let now = self.context.session.clock().moment();
         let reported = self.gates.visit.as_mut().and_then(|visit| visit.notice.take());
         let notice = match reported.filter(|(reported, due)| *reported == on && now < *due) {

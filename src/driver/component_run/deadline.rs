@@ -118,6 +118,24 @@ impl Deadlines {
 
     /// Fails if a deadline has passed; `on` is what the run waits for.
     pub(super) fn check(&self, on: &str) -> Result<(), Failure> {
+        match self.exceeded() {
+            None => Ok(()),
+            Some(limit) => Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit}: {on}"))),
+        }
+    }
+
+    /// Fails if a deadline has passed; `on` is the gate that the run waits at, whose pods are ready.
+    pub(super) fn check_gate(&self, on: &str) -> Result<(), Failure> {
+        match self.exceeded() {
+            None => Ok(()),
+            Some(limit) => {
+                Err(Failure::new(FailureKind::GateFailed, format!("not passed after {limit}: {on}")))
+            }
+        }
+    }
+
+    /// The deadline that has passed, with its flag.
+    fn exceeded(&self) -> Option<String> {
         let now = self.clock.moment();
         let is_over = |deadline: Option<Moment>| deadline.is_some_and(|deadline| now >= deadline);
         let (flag, limit) = if is_over(self.run) {
@@ -125,22 +143,19 @@ impl Deadlines {
         } else if is_over(self.batch.and_then(|batch| batch.deadline)) {
             ("--batch-timeout", self.limits.1)
         } else {
-            return Ok(());
+            return None;
         };
-        let limit = format_duration(limit.try_into().unwrap_or_default());
-        Err(Failure::new(FailureKind::NotReady, format!("not ready after {limit} (`{flag}`): {on}")))
+        Some(format!("{} (`{flag}`)", format_duration(limit.try_into().unwrap_or_default())))
     }
 }
 
 impl ComponentRun<'_> {
-    /// Describes what a late run was doing if it was not waiting for pods.
-    pub(super) fn obstacle(&self) -> String {
-        if let Some(gate) = &self.gates.wait {
-            return gate.clone();
-        }
-        match &self.writes.last_error {
-            Some(error) => format!("its writes keep failing: {error}"),
-            None => "the API server does not answer".to_owned(),
+    /// Fails if a deadline has passed, with what the run was doing if it was not waiting for pods.
+    pub(super) fn check_deadlines(&self) -> Result<(), Failure> {
+        match (&self.gates.wait, &self.writes.last_error) {
+            (Some(gate), _) => self.deadlines.check_gate(gate),
+            (None, Some(error)) => self.deadlines.check(&format!("its writes keep failing: {error}")),
+            (None, None) => self.deadlines.check("the API server does not answer"),
         }
     }
 }

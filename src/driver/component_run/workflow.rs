@@ -136,7 +136,7 @@ impl ComponentRun<'_> {
             if self.context.control.is_stopped() {
                 return Err(Failure::new(FailureKind::Interrupted, "interrupted"));
             }
-            self.deadlines.check(&self.obstacle())?;
+            self.check_deadlines()?;
             if self.is_outdated().await? {
                 return Ok(Gates::Outdated);
             }
@@ -219,7 +219,7 @@ impl ComponentRun<'_> {
 
     /// Waits at a gate for at most `at_most`. Reports a new wait at once, and repeats it from time to time.
     async fn pause_at_gate(&mut self, what: &str, on: String, at_most: Duration) -> Result<(), Failure> {
-        self.deadlines.check(&on)?;
+        self.deadlines.check_gate(&on)?;
         let mut changes = self.watch.records.changes_of(&self.prepared.component);
         let clock = self.context.session.clock().clone();
         let now = clock.moment();
