@@ -113,7 +113,34 @@ fn evaluate(expression: &str, measured: &MetricValue) -> Result<bool, String> {
     match environment().eval(expression, &context) {
         Ok(ExprValue::Bool(holds)) => Ok(holds),
         Ok(other) => Err(format!("`{expression}` is `{other}`, which is neither true nor false")),
-        Err(error) => Err(format!("`{expression}` cannot be evaluated: {error}")),
+        Err(error) => {
+            let result = described(measured);
+            Err(format!("`{expression}` cannot be evaluated for {result}: {error}{}", conversion(measured)))
+        }
+    }
+}
+
+/// A result with its type: "the text `0.01`".
+fn described(measured: &MetricValue) -> String {
+    let text = shown(measured);
+    match measured {
+        MetricValue::Numbers(_) => format!("the list [{text}]"),
+        MetricValue::Number(_) | MetricValue::Json(Value::Number(_)) => format!("the number {text}"),
+        MetricValue::Json(Value::Null) => "the value null".to_owned(),
+        MetricValue::Json(Value::Bool(_)) => format!("the boolean {text}"),
+        MetricValue::Json(Value::String(_)) => format!("the text {text}"),
+        MetricValue::Json(Value::Array(_)) => format!("the list {text}"),
+        MetricValue::Json(Value::Object(_)) => format!("the object {text}"),
+    }
+}
+
+/// How to compare a result that is a number in a text.
+fn conversion(measured: &MetricValue) -> &'static str {
+    match measured {
+        MetricValue::Json(value @ Value::String(_)) if number(value).is_some() => {
+            "; `asFloat(result)` is the text as a number"
+        }
+        MetricValue::Json(_) | MetricValue::Numbers(_) | MetricValue::Number(_) => "",
     }
 }
 
@@ -308,6 +335,27 @@ mod tests {
         }
         for expression in ["result[0] > 1", "result", "nothing(result)"] {
             assert!(judge(&condition(Some(expression), None), &numbers(&[])).is_err(), "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_result_of_another_type_is_named_with_its_type() {
+        let of = |measured| judge(&condition(Some("result < 1"), None), &measured).unwrap_err();
+        let cases = [
+            (
+                MetricValue::Json(json!("0.01")),
+                "the text \"0.01\": ",
+                "; `asFloat(result)` is the text as a number",
+            ),
+            (MetricValue::Json(json!("low")), "the text \"low\": ", ""),
+            (MetricValue::Json(json!(null)), "the value null: ", ""),
+            (MetricValue::Json(json!([1])), "the list [1]: ", ""),
+            (MetricValue::Numbers(vec![0.5]), "the list [0.5]: ", ""),
+        ];
+        for (measured, named, advice) in cases {
+            let reason = of(measured);
+            assert!(reason.starts_with(&format!("`result < 1` cannot be evaluated for {named}")), "{reason}");
+            assert!(reason.ends_with(advice) && reason.contains("asFloat") != advice.is_empty(), "{reason}");
         }
     }
 
