@@ -187,15 +187,19 @@ pub(super) fn read_duration(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u64> {
         );
         return None;
     }
-    let seconds = |text: &str| {
+    let parse = |text: &str| {
         let parsed = text.parse::<jiff::SignedDuration>().ok();
-        parsed.and_then(|duration| u64::try_from(duration.as_secs()).ok())
+        parsed.filter(|duration| !duration.is_negative())
     };
-    let seconds = seconds(walk.text_for(at, DURATION, |text| seconds(text).is_some())?);
-    if seconds.is_none() {
+    let Some(duration) = parse(walk.text_for(at, DURATION, |text| parse(text).is_some())?) else {
         walk.refuse(at, format!("found {}, expected {DURATION}", walk.found(at.node)));
+        return None;
+    };
+    if duration.subsec_nanos() != 0 {
+        walk.refuse(at, format!("found {}, expected whole seconds, such as `1s`", walk.found(at.node)));
+        return None;
     }
-    seconds
+    u64::try_from(duration.as_secs()).ok()
 }
 
 fn read_headers(walk: &mut Walk<'_>, object: &Object<'_>) -> Option<Vec<Header>> {
