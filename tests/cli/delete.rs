@@ -132,7 +132,7 @@ fn the_lease_of_a_killed_removal_is_deleted_by_the_next() {
     let env = open_shop();
     env.edit(|objects| objects.retain(|object| object["kind"] == "Lease"));
     assert_eq!(env.objects("Lease").len(), 1);
-    env.run_ok("delete v1.yaml --dry-run=client");
+    env.run_ok("delete v1.yaml --dry-run");
     assert_eq!(env.objects("Lease").len(), 1);
     assert_eq!(env.run_ok("delete v1.yaml").stderr, "nothing to delete\n");
     assert!(env.objects("Lease").is_empty());
@@ -153,7 +153,7 @@ fn finalizers_and_kept_objects_are_reported() {
     );
     env.run_ok("apply app.yaml");
     let kept = "persistentvolumeclaim/data is kept: delete it with kubectl, if nothing needs it";
-    let preview = env.run_ok("delete shop --dry-run=client");
+    let preview = env.run_ok("delete --dry-run shop");
     preview.says(kept);
     let definition = "customresourcedefinition.apiextensions.k8s.io/pots.example.com";
     assert!(preview.stdout.contains(&format!("{definition} would be deleted\n")), "{}", preview.stdout);

@@ -41,6 +41,7 @@ pub struct DeleteArgs {
 
     /// Only print what would be deleted
     #[arg(long, value_name = "WHERE", require_equals = true, value_parser = ["client"])]
+    #[arg(num_args = 0..=1, default_missing_value = "client")]
     pub dry_run: Option<String>,
 
     /// What the hooks of deleted runs may do.
