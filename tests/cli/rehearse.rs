@@ -27,6 +27,8 @@ fn injected_failures_are_reported_as_on_a_cluster() {
     ran.says("ImagePullBackOff");
     ran.says("web-v1` 3/3 ready");
     assert!(ran.stdout.contains("rolloutSucceed"), "went back: {}", ran.stdout);
+    let held = env.run_to("rehearse v2.yaml --inject ImagePullBackOff --batch-timeout 1s", 3);
+    assert!(!held.stderr.contains("rerun the same command"), "nothing is recorded: {}", held.stderr);
     assert_eq!(env.bytes(), before);
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::cli::hints::flags::HintFlags;
 use crate::report::event::{Event, EventKind, Reporter};
+use crate::report::message::RESUME_HINT;
 
 /// Which commands reach the cluster once the process has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,10 @@ impl Reach {
             Self::Everything => true,
             Self::OwnCommands => !hint.contains("`kubectl "),
             Self::Nothing => {
-                !hint.contains("`kubectl ") && !hint.contains("`rollout ") && !hint.starts_with("or ")
+                !hint.contains("`kubectl ")
+                    && !hint.contains("`rollout ")
+                    && !hint.starts_with("or ")
+                    && hint != RESUME_HINT
             }
         }
     }
@@ -78,6 +82,7 @@ mod tests {
         let hints = [
             ("give the component another name", [true, true, true]),
             ("see `rollout status web`", [true, true, false]),
+            (RESUME_HINT, [true, true, false]),
             ("see `kubectl describe pod web-1`", [true, false, false]),
             ("or rerun the same command to measure again", [true, true, false]),
         ];
