@@ -145,10 +145,8 @@ impl PreparedComponent {
     /// The next step of a component that is rolled out in batches.
     #[must_use]
     pub fn next_step(&self, observed: &Observed) -> Step {
-        match plan(observed, &self.desired) {
-            Step::Claim { .. } if self.is_at_end => Step::Nothing,
-            step => step,
-        }
+        let step = plan(observed, &self.desired);
+        if self.is_at_end && matches!(step, Step::Claim { .. }) { Step::Nothing } else { step }
     }
 
     /// Whether a component that is applied as a whole needs no write; `None` if it is rolled out in batches.

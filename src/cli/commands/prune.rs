@@ -90,7 +90,7 @@ pub async fn prune(
         }
         PruneEvent::Deletion(application, event) => delete::print_event(application, &event, ui),
         PruneEvent::Skipped(failure) => {
-            ui.warn(&format!("{}: rerun the command to delete it", failure.reason))
+            ui.warn(&format!("{}: rerun the command to delete it", failure.reason));
         }
     };
     Ok(prune::prune(&context, requests, pruning, report).await?)
