@@ -220,6 +220,36 @@ fn a_promotion_looks_up_what_the_gates_to_come_need() {
 }
 
 #[test]
+fn a_plan_shows_the_pods_before_the_first_step() {
+    let hooks = "rolloutWebhooks: [{type: initialize-rollout, name: check, url: 'http://hooks.invalid/'}]";
+    let row = |env: &TestEnv| {
+        let plan = env.run_ok("plan app.yaml").stdout;
+        let row =
+            plan.lines().find(|line| line.contains("call hook `check`")).unwrap_or_else(|| panic!("{plan}"));
+        row.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let in_place =
+        |version: u32, gates: &str| gated(version, gates).replace("webservice", "cloneset-service");
+    let env = TestEnv::new();
+    env.write("app.yaml", in_place(1, ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", in_place(2, hooks));
+    assert_eq!(row(&env), "1/2 call hook `check` 0 3 3");
+    // A canary whose size changes is a new run.
+    let env = TestEnv::new();
+    env.write("app.yaml", gated(1, ""));
+    env.run_ok("apply app.yaml");
+    env.write("app.yaml", gated(2, "batchPartition: 0"));
+    env.run_ok("apply app.yaml");
+    let smaller = gated(2, hooks).replace("targetSize: 3", "targetSize: 2");
+    env.write(
+        "app.yaml",
+        smaller.replace("[{replicas: 1}, {replicas: 2}]", "[{replicas: 1}, {replicas: 1}]"),
+    );
+    assert_eq!(row(&env), "1/2 call hook `check` 1 2 3");
+}
+
+#[test]
 fn an_invalid_query_is_rejected_before_the_run() {
     let (address, _) = serve(|path| {
         let error = "1:17: parse error: unclosed left parenthesis";
