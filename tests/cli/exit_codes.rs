@@ -291,14 +291,24 @@ fn a_lost_record_is_recreated_in_every_state() {
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
 }
 
+/// If its last writer is `rollout`, admission changed it in that write.
 #[test]
 fn an_external_change_of_an_image_is_reported() {
     let env = open_shop();
-    env.edit(|objects| {
-        for object in objects.iter_mut().filter(|object| object["kind"] == "Deployment") {
-            object["spec"]["template"]["spec"]["containers"][0]["image"] = Value::from("hack:9");
-        }
-    });
+    let edit = |manager: &str| {
+        env.edit(|objects| {
+            for object in objects.iter_mut().filter(|object| object["kind"] == "Deployment") {
+                object["spec"]["template"]["spec"]["containers"][0]["image"] = Value::from("hack:9");
+                for entry in object["metadata"]["managedFields"].as_array_mut().unwrap() {
+                    entry["manager"] = Value::from(manager);
+                }
+            }
+        });
+    };
+    edit("rollout");
+    let told = env.run_ok("plan v1.yaml").stderr;
+    assert!(!told.contains("runs image"), "{told}");
+    edit("kubectl-set");
     for line in ["plan v1.yaml", "apply v1.yaml"] {
         let told = env.run_ok(line).stderr;
         let told_as = "deployment `web-v1` runs image `hack:9`, but its revision has `registry.example/web:1`: \
