@@ -35,7 +35,7 @@ fn a_release_that_replaces_a_daemon_is_rolled_back() {
     let env = open(DAEMON);
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     env.write("v2.yaml", shop_of_entries(&[&BATCHED.replace("web:1", "web:2")]));
-    let ran = env.run_to("apply v2.yaml --batch-timeout 300ms --on-failure undo", 3);
+    let ran = env.run_to("apply v2.yaml --batch-timeout 2s --on-failure undo", 3);
     ran.says("web: rollback to `web-v1`");
     assert!(env.deployments().is_empty());
     assert_eq!(env.objects("DaemonSet").len(), 1);

@@ -70,7 +70,7 @@ fn a_failed_upgrade_keeps_the_ports_of_the_source() {
     env.pods(pod_rules::failing("web:v2", "NeverReady"));
     env.run_to("apply v2.yaml --batch-timeout 300ms", 3);
     assert_eq!(offered(&env), ["80->port-80", "81->port-81"]);
-    env.run_to("apply v2.yaml --batch-timeout 300ms --on-failure undo", 3);
+    env.run_to("apply v2.yaml --batch-timeout 2s --on-failure undo", 3);
     assert_eq!(offered(&env), ["80->port-80"]);
 }
 

@@ -225,7 +225,7 @@ fn tried_twice() -> TestEnv {
     env.pods("- {image: '*:1', readyAfter: 20ms}\n- {image: '*', fail: NeverReady}");
     for (revision, code) in [("1", 0), ("2", 3), ("3", 3)] {
         env.write("app.yaml", shop(&format!("v{revision}"), &format!("web:{revision}")));
-        let ran = env.run("apply app.yaml --batch-timeout 300ms");
+        let ran = env.run("apply app.yaml --batch-timeout 1s");
         assert_eq!(ran.code, Some(code), "{}", ran.stderr);
         let hint = "roll back with `rollout undo web --to-revision web-v1";
         assert_eq!(ran.stderr.contains(hint), code == 3, "{}", ran.stderr);
@@ -235,7 +235,7 @@ fn tried_twice() -> TestEnv {
 
 #[test]
 fn a_rollback_restores_the_last_successful_revision_and_its_size() {
-    for line in ["undo", "undo --now", "abort", "apply app.yaml --batch-timeout 300ms --on-failure undo"] {
+    for line in ["undo", "undo --now", "abort", "apply app.yaml --batch-timeout 2s --on-failure undo"] {
         let env = tried_twice();
         let ran = env.run(line);
         assert_eq!(ran.code, Some(if line.starts_with("apply") { 3 } else { 0 }), "{line}: {}", ran.stderr);

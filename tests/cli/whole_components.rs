@@ -99,9 +99,9 @@ fn pods_that_do_not_become_ready_are_reported_and_rolled_back() {
     let env = open_shop();
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     env.write("app.yaml", shop_of_entries(&[&QUEUE.replace("queue:1", "queue:2"), API, WEB]));
-    let ran = env.run_to("apply app.yaml --batch-timeout 300ms --on-failure undo", 3);
+    let ran = env.run_to("apply app.yaml --batch-timeout 2s --on-failure undo", 3);
     ran.says(
-        "queue: failed: not ready after 300ms (`--batch-timeout`): `deployment.apps/queue`: 0 of 1 ready",
+        "queue: failed: not ready after 2s (`--batch-timeout`): `deployment.apps/queue`: 0 of 1 ready",
     )
     .says("ImagePullBackOff")
     .says("queue: rollback to `queue-v1`")
