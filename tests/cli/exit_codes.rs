@@ -306,8 +306,8 @@ fn an_external_change_of_an_image_is_reported() {
         });
     };
     edit("rollout");
-    let told = env.run_ok("plan v1.yaml").stderr;
-    assert!(!told.contains("runs image"), "{told}");
+    let stderr = env.run_ok("plan v1.yaml").stderr;
+    assert!(!stderr.contains("runs image"), "{stderr}");
     edit("kubectl-set");
     for line in ["plan v1.yaml", "apply v1.yaml"] {
         let told = env.run_ok(line).stderr;

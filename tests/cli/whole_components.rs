@@ -100,12 +100,10 @@ fn pods_that_do_not_become_ready_are_reported_and_rolled_back() {
     env.pods(pod_rules::failing("*:2", "ImagePullBackOff"));
     env.write("app.yaml", shop_of_entries(&[&QUEUE.replace("queue:1", "queue:2"), API, WEB]));
     let ran = env.run_to("apply app.yaml --batch-timeout 2s --on-failure undo", 3);
-    ran.says(
-        "queue: failed: not ready after 2s (`--batch-timeout`): `deployment.apps/queue`: 0 of 1 ready",
-    )
-    .says("ImagePullBackOff")
-    .says("queue: rollback to `queue-v1`")
-    .says("`api` skipped: dependency `queue` did not complete");
+    ran.says("queue: failed: not ready after 2s (`--batch-timeout`): `deployment.apps/queue`: 0 of 1 ready")
+        .says("ImagePullBackOff")
+        .says("queue: rollback to `queue-v1`")
+        .says("`api` skipped: dependency `queue` did not complete");
     assert_eq!(env.deployments(), ["api 1/1", "queue 1/1", "web-v1 2/2"]);
     let status = env.run_ok("status queue").stdout;
     assert!(status.contains("rolloutSucceed"), "{status}");

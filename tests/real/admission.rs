@@ -116,7 +116,7 @@ fn change(env: &RealEnv, rule: &str, expression: &str, probe: &[&str], changed: 
     });
 }
 
-/// It is written a few times, and the run warns and goes on.
+/// The run writes the Service a few times, warns, and continues.
 pub(crate) fn a_policy_changes_services(env: &RealEnv) {
     let port = "Object.spec.ports{name: 'metrics', port: 15090, targetPort: 15090}";
     let expression = format!(

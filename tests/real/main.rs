@@ -92,7 +92,7 @@ const TESTS: [(&str, &[Need], TestFn); 76] = [
     ("a_policy_on_pods_refuses_before_any_write", PODS, admission::security_that_denies_pods),
     ("a_policy_that_denies_pods_is_quoted", PODS, admission::policy_that_denies_pods),
     ("a_policy_that_changes_services_is_reported", PODS, admission::a_policy_changes_services),
-    ("a_policy_that_changes_images_is_no_edit", PODS, admission::a_policy_changes_images),
+    ("a_policy_that_changes_images_is_not_an_edit", PODS, admission::a_policy_changes_images),
     ("a_policy_that_changes_sizes_ends_the_run", PODS, admission::a_policy_changes_sizes),
     ("what_waiting_will_not_cure_ends_the_run_when_asked", PODS, diagnosis::fail_fast),
     ("a_quota_ends_the_run_when_asked", PODS, diagnosis::quota_fails_fast),
