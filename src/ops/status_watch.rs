@@ -76,16 +76,16 @@ impl<'a> StatusWatch<'a> {
         tokio::join!(hear, watch, self.find_objects(), self.objects.feed(self.session));
     }
 
-    /// The statuses, once each kind has been listed.
+    /// The status, once each kind has been listed.
     ///
     /// # Errors
     ///
     /// The error of a watch that failed permanently.
-    pub async fn first(&self) -> Result<Vec<ComponentStatus>, Failure> {
+    pub async fn first(&self) -> Result<NamespaceStatus, Failure> {
         self.cache.wait_for_sync().await;
         let wanted = applied_objects(self.records.borrow().values());
         self.read_objects(&wanted).await?;
-        self.items()
+        self.status()
     }
 
     /// The present statuses, by name.

@@ -47,7 +47,7 @@ async fn follow(cluster: &TestCluster, happens: impl Future<Output = ()>) -> Run
         let followed = StatusWatch::open(context, NAMESPACE).await.unwrap();
         let look = async {
             let mut changes = followed.changes();
-            assert_eq!(followed.first().await.unwrap(), statuses(cluster).await);
+            assert_eq!(followed.first().await.unwrap().items, statuses(cluster).await);
             happens.await;
             cluster.settle().await;
             let is = statuses(cluster).await;

@@ -232,8 +232,9 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
         let mut changes: Vec<_> = followed.iter().map(|(_, watch)| watch.changes()).collect();
         let mut found = Vec::new();
         for (cluster, watch) in &followed {
-            found.push((*cluster, watch.first().await.map_err(|failure| cluster.attributed(failure))?));
-            check_records(cluster, watch, args, &mut warned, ui)?;
+            let status = watch.first().await.map_err(|failure| cluster.attributed(failure))?;
+            check_records(cluster, &status, args, &mut warned, ui)?;
+            found.push((*cluster, status.items));
         }
         let mut shown = selected(found, name, ui)?;
         ui.data(&status::render_status(&shown, args.output, clock.now()));
@@ -257,8 +258,9 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
             }
             let mut found = Vec::new();
             for (cluster, watch) in &followed {
-                found.push((*cluster, watch.items().map_err(|failure| cluster.attributed(failure))?));
-                check_records(cluster, watch, args, &mut warned, ui)?;
+                let status = watch.status().map_err(|failure| cluster.attributed(failure))?;
+                check_records(cluster, &status, args, &mut warned, ui)?;
+                found.push((*cluster, status.items));
             }
             let mut items = select_in(found, name)?.0;
             // Records and workloads come from different watches, so an end is confirmed with a consistent read.
@@ -298,16 +300,15 @@ async fn follow(clusters: &[Cluster], args: &StatusArgs, ui: &mut Ui) -> Result<
 /// other component is shown.
 fn check_records(
     cluster: &Cluster,
-    watch: &StatusWatch<'_>,
+    status: &NamespaceStatus,
     args: &StatusArgs,
     warned: &mut BTreeSet<String>,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
     let name = args.name.as_deref();
-    let status = watch.status().map_err(|failure| cluster.attributed(failure))?;
-    let is_alone = select(status.items.clone(), name, cluster.env.namespace()).is_err();
+    let is_alone = || select(status.items.clone(), name, cluster.env.namespace()).is_err();
     for failure in status.failures(name) {
-        if args.until.is_some() || is_alone {
+        if args.until.is_some() || is_alone() {
             return Err(cluster.attributed(failure));
         }
         if warned.insert(failure.reason.clone()) {
