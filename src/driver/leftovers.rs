@@ -3,18 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use kube::ResourceExt;
 use kube::api::DynamicObject;
-use serde_json::json;
 
-use crate::cluster::keys;
 use crate::cluster::served_kind::ServedKind;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::object_owner::{ObjectOwner, foreign_reason};
 use crate::oam::exposure::{Offer, declared_ports};
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
-use crate::oam::policies::GarbageStrategy;
 use crate::oam::render::services::service_names;
 use crate::oam::revision::StoredRevision;
 
@@ -84,11 +80,8 @@ pub fn find_leftovers(
             return None;
         }
         let kind = live.kind(&reference.api_version, &reference.kind)?.clone();
-        let policy = owner.policies.map(|policies| policies.garbage_strategy(&json!(before)));
-        let is_kept = before.annotations().contains_key(keys::KEPT)
-            || policy.is_some_and(|strategy| strategy != GarbageStrategy::OnAppUpdate);
         let is_ours = foreign_reason(&before, &reference, owner).is_none();
-        (is_ours && !is_kept).then_some(Leftover { reference, kind, before })
+        (is_ours && !owner.keeps(&before)).then_some(Leftover { reference, kind, before })
     })
     .collect()
 }

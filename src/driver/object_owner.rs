@@ -100,11 +100,7 @@ impl ObjectOwner<'_> {
 
     /// Refuses an object that belongs to another component of the application.
     fn refused_sibling(&self, reason: String, live: &DynamicObject, reference: &ObjectRef) -> Failure {
-        let strategy = self.policies.map(|policies| policies.garbage_strategy(&json!(live)));
-        let is_kept = reference.kind == "PersistentVolumeClaim"
-            || live.annotations().contains_key(keys::KEPT)
-            || strategy.is_some_and(|strategy| strategy != GarbageStrategy::OnAppUpdate);
-        if !is_kept {
+        if reference.kind != "PersistentVolumeClaim" && !self.keeps(live) {
             return Failure::refused(reason)
                 .hint("rename the object, or apply the manifest first without it, which deletes it");
         }
@@ -112,6 +108,13 @@ impl ObjectOwner<'_> {
         Failure::refused(reason).hint("rename the object").hint(format!(
             "or give it to component `{component}` as it is: `kubectl label {object} {label}={component} --overwrite`"
         ))
+    }
+
+    /// Whether the policies keep an object that the component no longer renders.
+    pub(super) fn keeps(&self, live: &DynamicObject) -> bool {
+        let strategy = self.policies.map(|policies| policies.garbage_strategy(&json!(live)));
+        live.annotations().contains_key(keys::KEPT)
+            || strategy.is_some_and(|strategy| strategy != GarbageStrategy::OnAppUpdate)
     }
 
     /// Whether an object belongs to a component of the application.
