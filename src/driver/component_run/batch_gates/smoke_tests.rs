@@ -154,6 +154,12 @@ impl ComponentRun<'_> {
         gates.iter().filter_map(name).collect()
     }
 
+    /// The names of the Jobs of all points of a run after the first `passed`.
+    fn smoke_jobs_ahead(&self, spec: &RunSpec, passed: u32) -> BTreeSet<String> {
+        let points = points_from(spec, passed);
+        points.flat_map(|point| self.smoke_jobs(spec, point, &gates_at(&spec.gates, point))).collect()
+    }
+
     /// Removes, once, the Jobs that a process left behind at points that are passed.
     pub(super) async fn sweep_smoke_jobs(
         &mut self,
@@ -164,10 +170,7 @@ impl ComponentRun<'_> {
         if std::mem::replace(&mut self.gates.has_swept_smoke_jobs, true) || is_needless {
             return Ok(());
         }
-        let ahead = points_from(spec, place.passed);
-        let kept: BTreeSet<String> =
-            ahead.flat_map(|point| self.smoke_jobs(spec, point, &gates_at(&spec.gates, point))).collect();
-        self.remove_smoke_jobs(&kept).await
+        self.remove_smoke_jobs(&self.smoke_jobs_ahead(spec, place.passed)).await
     }
 
     /// Removes the Jobs of a run that this one has replaced. If the user may not remove Jobs, that is only a warning:
@@ -191,10 +194,7 @@ impl ComponentRun<'_> {
         &mut self,
     ) -> Result<(), Failure> {
         let Some(spec) = self.recorded().map(|record| record.run.spec.clone()) else { return Ok(()) };
-        let points = points_from(&spec, 0);
-        let kept: BTreeSet<String> =
-            points.flat_map(|point| self.smoke_jobs(&spec, point, &gates_at(&spec.gates, point))).collect();
-        match self.remove_smoke_jobs(&kept).await {
+        match self.remove_smoke_jobs(&self.smoke_jobs_ahead(&spec, 0)).await {
             Err(Failure { kind: FailureKind::Refused | FailureKind::Denied, .. }) => Ok(()),
             removed => removed,
         }
