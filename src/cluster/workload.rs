@@ -14,7 +14,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::revision::container_images;
 use crate::plan::epoch::Epoch;
-use crate::plan::observed::{InPlace, Uid, Workload};
+use crate::plan::observed::{InPlace, SpecStamp, Uid, Workload};
 
 /// The API resource of a kind of workload.
 #[must_use]
@@ -102,11 +102,14 @@ fn in_place(kind: WorkloadKind, object: &DynamicObject) -> InPlace {
         }
     };
     let written = object.annotations().get(keys::SPEC_STAMP);
+    let spec_stamp: Option<SpecStamp> = written.and_then(|text| serde_json::from_str(text).ok());
+    let is_newer = |stamp: &SpecStamp| object.metadata.generation.unwrap_or(0) > stamp.generation;
+    let is_written_since = spec_stamp.as_ref().is_some_and(is_newer);
     InPlace {
-        spec_stamp: written.and_then(|text| serde_json::from_str(text).ok()),
+        spec_stamp,
         partition,
         strategy: object.data.pointer("/spec/updateStrategy").cloned().unwrap_or_default(),
-        is_only_resized: is_only_resized(object, keys::FIELD_MANAGER),
+        is_only_resized: is_written_since && is_only_resized(object, keys::FIELD_MANAGER),
         updated_ready,
     }
 }
