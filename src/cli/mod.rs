@@ -121,8 +121,8 @@ fn parse(typed: &[OsString], is_left_out: fn(&OsStr) -> bool) -> Result<(Cli, Hi
 
 /// clap's message about a command line, in its colours; sanitised.
 ///
-/// The message repeats the words as typed, and its colours are escape sequences as well, so the two cannot be told
-/// apart afterwards. So control characters are made visible in the words first, which are then parsed again.
+/// The message repeats the words as typed, and its colours are escape sequences as well, so the two cannot be
+/// distinguished afterwards. So control characters are made visible in the words first, which are then parsed again.
 fn shown(typed: &[OsString], error: &clap::Error) -> String {
     let visible: Vec<OsString> =
         typed.iter().map(|word| sanitise(&word.to_string_lossy()).into_owned().into()).collect();

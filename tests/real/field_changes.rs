@@ -1,4 +1,4 @@
-//! Fields that are removed from the manifest are removed from the cluster, whoever wrote them before.
+//! Fields that are removed from the manifest are removed from the cluster, regardless of their manager.
 
 use crate::real_env::RealEnv;
 use crate::support::manifest::shop_of_entries;
