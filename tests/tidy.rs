@@ -1,10 +1,12 @@
-//! House rules that a program can check: dependencies of modules, owners of streams, clock and environment, and the
-//! length of files.
+//! House rules that a program can check: dependencies of modules and their cycles, owners of streams, clock and
+//! environment, and the length of files.
 //!
 //! Each rule is a function from a file to complaints, and is tested on planted violations below.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
+#[path = "tidy/import_cycles.rs"]
+mod import_cycles;
 #[path = "generated/literals.rs"]
 mod literals;
 
@@ -375,7 +377,8 @@ fn the_tree_is_tidy() {
         sources.iter().any(|source| source.path == "src/cli/terminal/ui.rs"),
         "the scan finds the sources"
     );
-    let complaints: Vec<String> = sources.iter().flat_map(complaints).collect();
+    let complaints: Vec<String> =
+        sources.iter().flat_map(complaints).chain(import_cycles::import_cycles(&sources)).collect();
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 

@@ -64,6 +64,12 @@ impl fmt::Display for ServerName {
     }
 }
 
+impl From<kube::Error> for ClusterError {
+    fn from(error: kube::Error) -> Self {
+        classify_error(&error, &ServerName::default())
+    }
+}
+
 /// Classifies a failed request.
 #[must_use]
 #[expect(clippy::wildcard_enum_match_arm, reason = "the client's other errors are of this program's making")]

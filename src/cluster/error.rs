@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::cluster::classify::{ServerName, classify_error};
-
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ClusterError {
@@ -203,11 +201,5 @@ impl ClusterError {
             | Self::Stopped
             | Self::Other(_) => None,
         }
-    }
-}
-
-impl From<kube::Error> for ClusterError {
-    fn from(error: kube::Error) -> Self {
-        classify_error(&error, &ServerName::default())
     }
 }

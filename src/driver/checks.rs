@@ -17,6 +17,7 @@ pub mod queries;
 mod quota;
 pub(in crate::driver) mod refusal;
 pub(crate) mod run_state;
+pub mod server_dry_run;
 pub(in crate::driver) mod target;
 
 use std::rc::Rc;
@@ -31,7 +32,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::permissions::Right;
 use crate::cluster::session::Session;
 use crate::driver::outcome::Failure;
-use crate::driver::preview::PlannedComponent;
+use crate::driver::planned_component::PlannedComponent;
 use crate::oam::kind::WorkloadKind;
 
 use pod_dry_run::PodVerdict;

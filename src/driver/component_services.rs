@@ -10,8 +10,9 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
+use crate::cluster::lookup::find_by_name;
 use crate::cluster::service::{self, Change, ServiceMetadata, WantedService};
-use crate::driver::snapshot::Services;
+use crate::cluster::session::Session;
 use crate::oam::exposure::{
     Exposure, Offer, RevisionPorts, declared_ports, port_key, union_ports, widest_exposure,
 };
@@ -23,6 +24,32 @@ use crate::plan::epoch::Epoch;
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::record::Record;
 use crate::plan::run::{Mode, Outcome};
+
+/// The Services of components, if this user may read them.
+pub enum Services {
+    /// Those that exist, by name.
+    Known(BTreeMap<String, DynamicObject>),
+    /// The server's refusal.
+    Forbidden(String),
+}
+
+impl Services {
+    /// Reads the Services of these names.
+    ///
+    /// # Errors
+    /// The server's last error, except a refusal.
+    pub async fn read(
+        session: &Session,
+        namespace: &str,
+        names: &BTreeSet<String>,
+    ) -> Result<Self, ClusterError> {
+        match find_by_name(session, namespace, &service::resource(), names, "").await {
+            Ok(found) => Ok(Self::Known(found)),
+            Err(ClusterError::Forbidden(message)) => Ok(Self::Forbidden(message)),
+            Err(error) => Err(error),
+        }
+    }
+}
 
 /// What a manifest defines for a component outside its revision: its Services and the objects of its traits.
 #[derive(Debug, Clone)]

@@ -26,14 +26,15 @@ use crate::driver::prepare::target_parts::{Basis, TargetParts};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
-use crate::driver::workflow;
+use crate::driver::workflow_place::place_in_workflow;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::oam::policies::Policies;
 use crate::oam::revision::{NewRevision, StoredRevision, adopted_revision};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
-use crate::plan::gate_point::{GatePlace, HeldGate, promoted_place, resumed_place};
+use crate::plan::gate_place::{GatePlace, HeldGate};
+use crate::plan::gate_point::{promoted_place, resumed_place};
 use crate::plan::next_action::next_action;
 use crate::plan::observed::{Observed, Uid, Workload};
 use crate::plan::record::{Record, SUCCEEDED_REVISIONS};
@@ -329,8 +330,7 @@ fn prepare_component(
         let after = inherited_metadata.applied(&before);
         (before, after)
     });
-    let workflow =
-        workflow::place_in_workflow(snapshot, request, component, known_record.map(|record| &record.run));
+    let workflow = place_in_workflow(snapshot, request, component, known_record.map(|record| &record.run));
     let promoted_gate = known_record
         .filter(|record| component.intent.promotes() && record.run.outcome == Outcome::Held)
         .and_then(|record| record.run.gates.held_at);

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::DynamicObject;
 
-use crate::cluster::error::ClusterError;
 use crate::cluster::lookup::find_by_name;
 use crate::cluster::ownership::{ComponentOwner, LabelledWorkload};
 use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::session::Session;
 use crate::cluster::workload_cache::WorkloadCache;
-use crate::cluster::{revision_store, service, workload};
+use crate::cluster::{revision_store, workload};
 use crate::driver::checks::objects;
+use crate::driver::component_services::Services;
 use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::lost_revision::lost_revision;
@@ -47,32 +47,6 @@ pub struct Snapshot<'a> {
     workloads: BTreeMap<(WorkloadKind, String), DynamicObject>,
     objects: LiveObjects,
     services: Services,
-}
-
-/// The Services of components, if this user may read them.
-pub enum Services {
-    /// Those that exist, by name.
-    Known(BTreeMap<String, DynamicObject>),
-    /// The server's refusal.
-    Forbidden(String),
-}
-
-impl Services {
-    /// Reads the Services of these names.
-    ///
-    /// # Errors
-    /// The server's last error, except a refusal.
-    pub async fn read(
-        session: &Session,
-        namespace: &str,
-        names: &BTreeSet<String>,
-    ) -> Result<Self, ClusterError> {
-        match find_by_name(session, namespace, &service::resource(), names, "").await {
-            Ok(found) => Ok(Self::Known(found)),
-            Err(ClusterError::Forbidden(message)) => Ok(Self::Forbidden(message)),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl<'a> Snapshot<'a> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
+use crate::oam::origin::Origin;
 use crate::oam::policies::Policies;
 use crate::oam::properties::Properties;
 use crate::oam::traits::Trait;
@@ -44,17 +45,6 @@ pub struct ManifestWarning {
     pub path: String,
     /// What is wrong and what to write instead.
     pub message: String,
-}
-
-/// A place in a manifest; line and column are one-based.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origin {
-    /// The file's path as the user gave it, or `<stdin>`.
-    pub file: String,
-    /// One-based line.
-    pub line: usize,
-    /// One-based column.
-    pub column: usize,
 }
 
 /// How a component is released.

@@ -1,7 +1,7 @@
 //! A fleet: clusters that are rolled out wave by wave.
 
-use crate::oam::application::Origin;
 use crate::oam::manifest::FileOverrides;
+use crate::oam::origin::Origin;
 
 /// The clusters of a fleet.
 #[derive(Debug, Clone, PartialEq)]

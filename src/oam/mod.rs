@@ -13,6 +13,7 @@ pub mod kind;
 pub mod labels;
 pub mod manifest;
 pub mod object;
+pub mod origin;
 pub mod policies;
 pub mod properties;
 pub mod quantity;

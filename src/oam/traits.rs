@@ -7,6 +7,7 @@
 mod apply;
 mod combine;
 mod containers;
+mod context;
 mod error;
 mod guard;
 mod kind;
@@ -25,10 +26,11 @@ mod workload;
 
 use serde_json::Value;
 
-use crate::oam::application::Origin;
+use crate::oam::origin::Origin;
 
-pub use apply::{TraitContext, apply_trait, apply_traits};
+pub use apply::{apply_trait, apply_traits};
 pub use combine::{TraitPair, refused_beside_rollout};
+pub use context::TraitContext;
 pub use error::{TraitError, TraitProblem};
 pub use kind::{TraitKind, advice_for_addon_trait};
 pub(in crate::oam) use storage::deprecated::volume_of;

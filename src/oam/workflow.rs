@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::oam::application::Origin;
+use crate::oam::origin::Origin;
 
 /// A step. It starts once all steps that it follows are done.
 #[derive(Debug, Clone, PartialEq, Eq)]

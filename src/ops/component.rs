@@ -6,7 +6,7 @@ use crate::cluster::record_store::{self, RecordList, StoredRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
-use crate::driver::workflow::passed_steps;
+use crate::driver::workflow_place::passed_steps;
 use crate::plan::record::Record;
 use crate::plan::run::{Outcome, Purpose, WorkflowPlace};
 use crate::report::text::list_literals;

@@ -8,7 +8,7 @@ use expr::{Context, Environment, Value as ExprValue};
 use serde_json::Value;
 
 use crate::oam::batch_gates::{Bounds, Condition, Metric};
-use crate::plan::gate_point::Phase;
+use crate::plan::gate_place::Phase;
 
 /// How many values of a metric are kept and printed.
 const MAX_VALUES: usize = 10;

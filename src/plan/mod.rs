@@ -9,6 +9,7 @@ pub mod action;
 pub mod batch;
 pub mod desired;
 pub mod epoch;
+pub mod gate_place;
 pub mod gate_point;
 pub mod in_place;
 pub mod metric;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::plan::action::{Action, RollExtent, Shape, Waiting};
 use crate::plan::desired::Desired;
 use crate::plan::epoch::Epoch;
-use crate::plan::gate_point::GatePlace;
+use crate::plan::gate_place::GatePlace;
 use crate::plan::observed::{InPlace, Observed, SpecStamp, Uid, Workload};
 use crate::plan::record::{Claim, Record};
 use crate::plan::replica_split::ReplicaSplit;

@@ -13,7 +13,7 @@ use crate::oam::batch_gates::BatchGates;
 use crate::oam::exposure::Exposure;
 use crate::oam::policies::Policies;
 use crate::plan::epoch::Epoch;
-use crate::plan::gate_point::GatePlace;
+use crate::plan::gate_place::GatePlace;
 use crate::plan::run::{LeaseScope, Mode, Outcome, Purpose, Run, RunSpec, WorkflowPlace};
 
 /// How many past runs a record keeps.

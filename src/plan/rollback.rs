@@ -114,7 +114,7 @@ mod tests {
     use crate::oam::kind::WorkloadKind;
     use crate::oam::policies::Policies;
     use crate::plan::epoch::Epoch;
-    use crate::plan::gate_point::GatePlace;
+    use crate::plan::gate_place::GatePlace;
     use crate::plan::record::{Claim, PAST_RUNS};
     use crate::plan::run::{FrozenBatch, FrozenStrategy, LeaseScope, Purpose, RunSpec};
 

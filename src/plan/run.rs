@@ -10,7 +10,7 @@ use crate::oam::batch_gates::BatchGates;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
 use crate::oam::workflow::{GateCondition, StepGate};
-use crate::plan::gate_point::GatePlace;
+use crate::plan::gate_place::GatePlace;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

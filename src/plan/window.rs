@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::oam::batch_gates::{Weekday, WhenClosed, Window};
-use crate::plan::gate_point::{GatePlace, GatePoint, due_point, promoted_gates};
+use crate::plan::gate_place::GatePlace;
+use crate::plan::gate_point::{GatePoint, due_point, promoted_gates};
 use crate::plan::preview::PreviewStep;
 use crate::plan::run::RunSpec;
 use crate::plan::step::Step;

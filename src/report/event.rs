@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde::{Serialize, Serializer};
 
 use crate::plan::action::Side;
-use crate::plan::gate_point::Phase;
+use crate::plan::gate_place::Phase;
 use crate::plan::run::{Mode, Purpose};
 
 /// Receives every event of a process in order.

@@ -3,7 +3,7 @@
 //! One event becomes one or more lines: lower case, object first, literals in backticks, batches counted
 //! from one. Time and colour are up to the display, which maps the severity of a line to a colour.
 
-use crate::plan::gate_point::Phase;
+use crate::plan::gate_place::Phase;
 use crate::plan::phrase::format_duration;
 use crate::plan::phrase::{self, batch};
 use crate::plan::run::Mode;

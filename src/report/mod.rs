@@ -27,6 +27,6 @@ pub mod text;
 #[cfg(test)]
 use crate::plan::{
     action::Side,
-    gate_point::Phase,
+    gate_place::Phase,
     run::{Mode, Purpose},
 };

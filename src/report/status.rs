@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::plan::gate_point::MetricResult;
+use crate::plan::gate_place::MetricResult;
 use crate::plan::states::{BatchState, RollingState};
 use crate::report::format::Format;
 use crate::report::structured;

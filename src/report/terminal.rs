@@ -12,7 +12,7 @@ use anstyle::AnsiColor;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use jiff::SignedDuration;
 
-use crate::plan::gate_point::Phase;
+use crate::plan::gate_place::Phase;
 use crate::report::bars::Bars;
 use crate::report::canvas::Size;
 use crate::report::event::{Event, EventKind, Reporter};

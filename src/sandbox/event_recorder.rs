@@ -9,7 +9,8 @@ use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, DryRun, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write::{self, DryRun};
 use crate::sandbox::validation::registry;
 
 /// The text of an event.

@@ -20,7 +20,7 @@ use std::path::Path;
 use rollout::cli::commands::{completions, man};
 // The types that `events` uses.
 use rollout::plan::action::Side;
-use rollout::plan::gate_point::Phase;
+use rollout::plan::gate_place::Phase;
 use rollout::plan::run::{Mode, Purpose};
 use rollout::report::event;
 

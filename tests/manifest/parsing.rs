@@ -1,11 +1,12 @@
 //! Valid manifests, and the parsed applications.
 
 use rollout::oam::application::{
-    Amount, Application, Batch, Component, ComponentKind, Origin, RolloutTrait, Strategy,
+    Amount, Application, Batch, Component, ComponentKind, RolloutTrait, Strategy,
 };
 use rollout::oam::batch_gates::BatchGates;
 use rollout::oam::kind::WorkloadKind;
 use rollout::oam::manifest::{Source, parse_manifest};
+use rollout::oam::origin::Origin;
 use rollout::oam::properties::{ExposeType, Properties, Protocol};
 
 /// The six manifests of KubeVela's page on the rollout trait.

@@ -7,7 +7,7 @@
 
 use rollout::oam::application::{Amount, Batch, Strategy};
 use rollout::plan::desired::Desired;
-use rollout::plan::gate_point::HeldGate;
+use rollout::plan::gate_place::HeldGate;
 use rollout::plan::run::{Mode, Outcome};
 use rollout::plan::run_status::run_status;
 use rollout::plan::step::{Refusal, Step};

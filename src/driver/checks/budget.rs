@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 use kube::core::{Selector, SelectorExt};
 
-use crate::driver::preview::PlannedComponent;
+use crate::driver::planned_component::PlannedComponent;
 use crate::oam::revision;
 
 /// Warnings about budgets that block every eviction once the component has become smaller.

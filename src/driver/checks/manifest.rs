@@ -1,7 +1,8 @@
 //! Checks that need the namespace of an application besides its manifest, but nothing from the cluster.
 
 use crate::driver::outcome::{Failure, FailureKind};
-use crate::oam::application::{Application, Origin};
+use crate::oam::application::Application;
+use crate::oam::origin::Origin;
 use crate::oam::render;
 use crate::oam::workflow::{StepAction, WorkflowStep, gates_before};
 

@@ -7,7 +7,7 @@ use crate::cluster::constraints::{self, Admission, IfPermitted, NO_POD};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::driver::outcome::Failure;
-use crate::driver::preview::PlannedComponent;
+use crate::driver::planned_component::PlannedComponent;
 use crate::oam::revision;
 
 /// The result of the dry run.

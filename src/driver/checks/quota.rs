@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::cluster::service::Change;
-use crate::driver::preview::PlannedComponent;
+use crate::driver::planned_component::PlannedComponent;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::quantity::{self, Counts};
 use crate::plan::action::Action;

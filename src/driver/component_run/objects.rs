@@ -8,17 +8,16 @@ use futures::future::join_all;
 use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::keys;
-use crate::cluster::managed_fields::field_at;
 use crate::cluster::object_watch::{ObjectScope, ReadMode};
 use crate::cluster::object_writer::{
-    ApplyResult, ConflictPolicy, FieldConflict, KUBEVELA_MANAGERS, WriteMode, apply_object, delete_object,
-    disown_fields, reset_strategy, resize_object, take_over_updates,
+    ApplyResult, ConflictPolicy, FieldConflict, WriteMode, apply_object, delete_object, disown_fields,
+    reset_strategy, resize_object, take_over_updates,
 };
 use crate::cluster::served_kind::{ServedKind, find_kind};
 use crate::driver::component_run::object_sizes::{size_after, size_before};
 use crate::driver::component_run::services::WriteEffect;
 use crate::driver::component_run::{ComponentRun, TurnEnd};
+use crate::driver::field_conflict::{conflict_failure, is_own, may_take};
 use crate::driver::object_owner::Handling;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::prepared_objects::{PreparedObject, PreparedObjects, stamp};
@@ -406,28 +405,4 @@ impl ComponentRun<'_> {
             source,
         }
     }
-}
-
-/// Whether a field of another manager may be taken over, because it is KubeVela's or was applied by a revision of the
-/// component.
-pub(in crate::driver) fn may_take(object: &PreparedObject, conflict: &FieldConflict) -> bool {
-    let said_before = || object.earlier.iter().any(|earlier| field_at(earlier, &conflict.field).is_some());
-    match object.handling {
-        Handling::Adopt => true,
-        Handling::Apply | Handling::Keep | Handling::Recreate => is_own(conflict) || said_before(),
-    }
-}
-
-/// Whether a field was written by `rollout` or KubeVela, with another kind of write.
-fn is_own(conflict: &FieldConflict) -> bool {
-    let manager = conflict.manager.as_str();
-    manager == keys::FIELD_MANAGER || KUBEVELA_MANAGERS.contains(&manager)
-}
-
-/// The refusal of an object with a field that another manager owns.
-pub(in crate::driver) fn conflict_failure(object: &PreparedObject, conflict: &FieldConflict) -> Failure {
-    let FieldConflict { manager, field } = conflict;
-    let reference = &object.reference;
-    Failure::new(FailureKind::Refused, format!("{reference}: field `{field}` is managed by `{manager}`"))
-        .hint("leave the field out of the manifest, or have the other manager give it up")
 }

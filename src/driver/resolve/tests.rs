@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::driver::request::{Gate, Overrides};
 use crate::oam::labels;
-use crate::plan::gate_point::HeldGate;
+use crate::plan::gate_place::HeldGate;
 
 /// An upgrade of `web` from `web-v1` (3 replicas) to `web-v2` (4) with this outcome, after a first release that
 /// succeeded.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::oam::application::{Application, Component};
 use crate::oam::manifest::deploy_plan::{check_steps, depend_on_earlier_steps, plan_deployment};
 use crate::oam::manifest::node::{Node, NodeValue};
+use crate::oam::manifest::objects::EXPORTED;
 use crate::oam::manifest::problem::{did_you_mean, nearest, quoted};
 use crate::oam::manifest::schema::read_as;
 use crate::oam::manifest::unique_names::{SharedName, SourceNames};
@@ -16,17 +17,6 @@ use crate::oam::workflow::WorkflowStep;
 
 const API_VERSION: &str = "core.oam.dev/v1beta1";
 const KIND: &str = "Application";
-
-/// Fields of metadata that the API server fills in, and that exported manifests therefore contain.
-pub(super) const EXPORTED: [&str; 7] = [
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "managedFields",
-    "selfLink",
-    "ownerReferences",
-];
 
 /// The validated metadata.
 struct ManifestMetadata {

@@ -3,12 +3,10 @@
 //! They change the document before it is read, as an `override` policy does. A problem is reported at the part that
 //! causes it, so values from the other file are marked.
 
-use std::sync::Arc;
-
 use crate::oam::manifest::node::{Node, NodeValue, Text};
 use crate::oam::manifest::overrides::{change_component, is_meant, is_override};
 use crate::oam::manifest::problem::Problem;
-use crate::oam::manifest::walk::{At, Walk};
+use crate::oam::manifest::walk::{At, OverridesDocument, Walk};
 
 /// Overrides of components, with their document.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,17 +14,6 @@ pub struct FileOverrides {
     components: Vec<Node>,
     paths: Vec<String>,
     document: OverridesDocument,
-}
-
-/// The document of the overrides.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct OverridesDocument {
-    /// The file's name.
-    pub(super) file: String,
-    /// The document's text; spans count from its beginning.
-    pub(super) text: Arc<str>,
-    /// Lines of the file before the document.
-    pub(super) lines_before: usize,
 }
 
 /// Reads a list of overrides of a document.

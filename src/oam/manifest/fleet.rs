@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::oam::fleet::{Fleet, FleetCluster, FleetWave};
 use crate::oam::manifest::batch_gates::read_duration;
-use crate::oam::manifest::file_overrides::{OverridesDocument, read_overrides};
+use crate::oam::manifest::file_overrides::read_overrides;
 use crate::oam::manifest::problem::{ManifestErrors, quoted};
-use crate::oam::manifest::walk::{At, Walk};
+use crate::oam::manifest::walk::{At, OverridesDocument, Walk};
 use crate::oam::manifest::{Source, documents, names, node, of_file, syntax, text};
 use crate::oam::schema::Grammar;
 

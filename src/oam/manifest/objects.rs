@@ -5,13 +5,23 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use crate::oam::labels;
-use crate::oam::manifest::application::EXPORTED;
 use crate::oam::manifest::node::{Node, NodeValue};
 use crate::oam::manifest::schema::read_any;
 use crate::oam::manifest::walk::{At, Object, Walk, joined, listed};
 use crate::oam::manifest::{ManifestErrors, Problem, Source, documents, names, node, syntax, text};
 use crate::oam::revision::remove_last_applied;
 use crate::oam::schema::Grammar;
+
+/// Fields of metadata that the API server fills in, and that exported manifests therefore contain.
+pub(super) const EXPORTED: [&str; 7] = [
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "managedFields",
+    "selfLink",
+    "ownerReferences",
+];
 
 /// The objects of a `k8s-objects` component, with lists replaced by their items. As in KubeVela, the first is named
 /// like the `component` if it has no name.

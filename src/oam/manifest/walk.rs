@@ -8,11 +8,12 @@ mod scalars;
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
-use crate::oam::application::{ManifestWarning, Origin, Release};
-use crate::oam::manifest::file_overrides::OverridesDocument;
+use crate::oam::application::{ManifestWarning, Release};
 use crate::oam::manifest::node::{MERGE_KEY, Node, NodeValue, Text};
 use crate::oam::manifest::problem::{MAX_PROBLEMS, Problem, did_you_mean, quoted, shortened};
+use crate::oam::origin::Origin;
 use crate::oam::schema::Grammar;
 
 /// A value and the path to it.
@@ -26,6 +27,17 @@ pub(super) struct At<'n> {
 pub(super) struct Object<'n> {
     pub(super) at: At<'n>,
     fields: Vec<(String, &'n Node, &'n Node)>,
+}
+
+/// The document of overrides from another file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct OverridesDocument {
+    /// The file's name.
+    pub(super) file: String,
+    /// The document's text; spans count from its beginning.
+    pub(super) text: Arc<str>,
+    /// Lines of the file before the document.
+    pub(super) lines_before: usize,
 }
 
 /// The problems found so far, and what is needed to place them.

@@ -4,27 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::oam::application::Release;
 use crate::oam::render::Rendered;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::{Conflict, TraitError, TraitProblem};
 use crate::oam::traits::guard::check_change;
 use crate::oam::traits::{
     Trait, TraitKind, containers, metadata, network, nocalhost, pods, scheduling, security, size, storage,
     workload,
 };
-
-/// The context of a trait.
-#[derive(Debug, Clone, Copy)]
-pub struct TraitContext<'a> {
-    /// The application's name.
-    pub application: &'a str,
-    /// The component's name.
-    pub component: &'a str,
-    /// The application's namespace.
-    pub namespace: &'a str,
-    /// How the component is released.
-    pub release: Release,
-}
 
 /// Applies the traits in order; reports the first that does not apply, and leaves `rendered` incomplete then.
 pub fn apply_traits(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::oam::object::{copy, list, text};
-use crate::oam::traits::apply::TraitContext;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::{self, Mark};
 use crate::oam::traits::workload::{self, CRON_POD, POD, container};

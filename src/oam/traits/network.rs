@@ -8,7 +8,7 @@ use crate::oam::labels;
 use crate::oam::object::{list, text};
 use crate::oam::render::Rendered;
 use crate::oam::traits::TraitKind;
-use crate::oam::traits::apply::TraitContext;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 

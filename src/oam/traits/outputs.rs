@@ -10,7 +10,7 @@ use crate::oam::object::ObjectRef;
 use crate::oam::object::{list, text};
 use crate::oam::render::{AUXILIARY, Output, Rendered};
 use crate::oam::traits::TraitKind;
-use crate::oam::traits::apply::TraitContext;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::patch::shown;
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::oam::object::{copy, list, text};
-use crate::oam::traits::apply::TraitContext;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::TraitError;
 use crate::oam::traits::patch;
 use crate::oam::traits::workload::{self, BY_NAME, container, merge_into_pod};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::oam::object::{list, text};
 use crate::oam::render::Rendered;
-use crate::oam::traits::apply::TraitContext;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::{self, Mark, shown};

@@ -8,7 +8,7 @@ use crate::oam::manifest::names;
 use crate::oam::object::{copy, list, text};
 use crate::oam::render::Rendered;
 use crate::oam::traits::TraitKind;
-use crate::oam::traits::apply::TraitContext;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::patch::{self, Mark};

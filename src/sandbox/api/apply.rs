@@ -11,7 +11,7 @@ use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::managed_fields::comparison::{self, Comparison};
 use crate::sandbox::store::managed_fields::{self, Entry, Operation};
-use crate::sandbox::store::write::Part;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::validation::registry;
 use crate::sandbox::validation::structure::Place;
 

@@ -15,7 +15,8 @@ use crate::sandbox::object::kind::Origin;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part, WriteOutcome};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write::{self, WriteOutcome};
 
 const PATCH_TYPES: [&str; 4] = [
     "application/json-patch+json",

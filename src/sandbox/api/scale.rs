@@ -15,7 +15,8 @@ use crate::sandbox::object::meta;
 use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write;
 
 /// Whether a kind has the subresource.
 pub(crate) fn has_scale(kind: Kind) -> bool {

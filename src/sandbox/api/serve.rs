@@ -20,8 +20,9 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::deletion;
 use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::watch_cache::WatchCache;
-use crate::sandbox::store::write::{self, Part, WriteOutcome};
+use crate::sandbox::store::write::{self, WriteOutcome};
 
 /// Serves everything but watches.
 pub(crate) fn serve(

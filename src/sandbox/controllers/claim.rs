@@ -9,8 +9,9 @@ use super::gc;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::write;
 use crate::sandbox::validation::claim::PROTECTION;
 use crate::sandbox::validation::registry;
 

@@ -22,8 +22,9 @@ use crate::sandbox::object::key::Key;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::write;
 use crate::sandbox::validation::registry;
 
 /// The lifecycle state of a pod.

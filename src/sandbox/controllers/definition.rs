@@ -13,7 +13,8 @@ use crate::sandbox::object::kind::Origin;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, CLEANUP, DeleteOptions};
 use crate::sandbox::store::objects::{Store, definition_of};
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write;
 
 /// Establishes a definition, or deletes its objects and then removes its finalizer.
 pub(super) fn sync(store: &mut Store, key: &Key) {

@@ -20,8 +20,9 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, DryRun, Part};
+use crate::sandbox::store::write::{self, DryRun};
 use crate::sandbox::validation::registry;
 
 /// The label that distinguishes the pods of different templates.

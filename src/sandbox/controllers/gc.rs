@@ -9,8 +9,9 @@ use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::deletion::{self, DeleteOptions, FOREGROUND, ORPHAN, Propagation};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::write;
 use crate::sandbox::validation::registry;
 
 /// The state of an owner, in the garbage collector's own terms.

@@ -10,8 +10,9 @@ use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::rules::{self, Outcome, PodFacts};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::write;
 
 /// Whether a Service needs an address.
 pub(super) fn concerns(service: &Value) -> bool {

@@ -12,7 +12,8 @@ use crate::sandbox::object::kind::Kind;
 use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write;
 
 /// An object and its key.
 pub(super) type Found = (Key, Arc<Value>);

@@ -11,8 +11,9 @@ use crate::sandbox::object::key::Key;
 use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::{CONTROLLER_DELAY, Task};
-use crate::sandbox::store::write::{self, DryRun, Part};
+use crate::sandbox::store::write::{self, DryRun};
 use crate::sandbox::validation::registry;
 
 /// The most pods that one sync creates or deletes (`BurstReplicas` of Kubernetes).

@@ -13,7 +13,8 @@ use crate::sandbox::object::meta;
 use crate::sandbox::object::selector::Selector;
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, DryRun, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write::{self, DryRun};
 use crate::sandbox::validation::registry;
 
 /// The label that names a pod's revision.

@@ -24,8 +24,9 @@ use crate::sandbox::rules::{self, Outcome, PodFacts};
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::deletion::{self, DeleteOptions};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::write;
 use timeline::{PodState, PodTimeline, RestartPolicy};
 
 /// The only node.

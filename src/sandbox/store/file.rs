@@ -21,7 +21,7 @@ use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::document::{ChangeLine, Document, SandboxState};
 use crate::sandbox::store::journal::{self, BEGINNING, DecodedLine, SettingsChange};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::validation::{defined, registry};
+use crate::sandbox::validation::registry::{self, defined};
 
 /// The file and its last known state.
 #[derive(Debug)]

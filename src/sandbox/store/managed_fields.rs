@@ -14,7 +14,7 @@ use self::comparison::Comparison;
 use crate::sandbox::object::field_set::{FieldSet, field};
 use crate::sandbox::object::kind::{Kind, StatusSubresource};
 use crate::sandbox::object::meta;
-use crate::sandbox::store::write::Part;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::validation::registry;
 
 /// The writer of a request, as recorded in entries.

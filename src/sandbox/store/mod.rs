@@ -14,6 +14,7 @@ pub(super) mod file;
 pub(super) mod journal;
 pub(super) mod managed_fields;
 pub(super) mod objects;
+pub(super) mod part;
 pub(super) mod queue;
 pub(super) mod watch_cache;
 pub(super) mod write;

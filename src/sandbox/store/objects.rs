@@ -20,7 +20,7 @@ use crate::sandbox::store::change::Actor;
 use crate::sandbox::store::change::ChangeRecord;
 use crate::sandbox::store::managed_fields::Writer;
 use crate::sandbox::store::queue::WorkQueue;
-use crate::sandbox::validation::{defined, registry};
+use crate::sandbox::validation::registry::{self, defined};
 
 /// The number of deletions that are remembered with their versions, so that a process that reloads the file can publish
 /// them to its watches.

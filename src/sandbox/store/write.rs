@@ -17,6 +17,7 @@ use crate::sandbox::object::status_error::StatusError;
 use crate::sandbox::store::change::Actor;
 use crate::sandbox::store::managed_fields::{self, Change};
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::validation::{metadata, zero};
 
 /// `dryRun=All`: an accepted write is returned but not stored.
@@ -24,13 +25,6 @@ use crate::sandbox::validation::{metadata, zero};
 pub(crate) enum DryRun {
     Off,
     On,
-}
-
-/// Which part of an object a write changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    Main,
-    Status,
 }
 
 /// Whether a write created an object or changed one.

@@ -16,7 +16,6 @@ mod cron_job;
 pub(super) mod custom;
 mod daemon_set;
 pub(super) mod defaulting;
-pub(super) mod defined;
 mod definition;
 mod deployment;
 mod disruption_budget;

@@ -4,6 +4,7 @@
 //! This module must not know how objects are stored or changed.
 
 mod core;
+pub(in crate::sandbox) mod defined;
 mod policies;
 mod workloads;
 
@@ -11,7 +12,7 @@ use crate::sandbox::object::kind::{
     CreateOnUpdate, Definition, DeleteResponse, Generation, Kind, NameRule, Origin, Persistence, Scope,
     StatusSubresource, UnconditionalUpdate,
 };
-use crate::sandbox::validation::{defined, typed};
+use crate::sandbox::validation::typed;
 
 pub(crate) fn find_resource(group: &str, version: &str, plural: &str) -> Option<Kind> {
     all_kinds().find(|kind| kind.group == group && kind.version == version && kind.plural == plural)

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::oam::object::{copy, list, text};
 use crate::oam::render::Rendered;
 use crate::oam::traits::TraitKind;
-use crate::oam::traits::apply::TraitContext;
+use crate::oam::traits::context::TraitContext;
 use crate::oam::traits::error::{TraitError, refused};
 use crate::oam::traits::outputs::{TraitOutput, add_output};
 use crate::oam::traits::storage::{add_to_first, add_volumes, claim_spec, files_of};

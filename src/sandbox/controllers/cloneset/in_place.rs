@@ -11,7 +11,8 @@ use crate::sandbox::controllers::revisions::{REVISION_LABEL, short, template};
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write;
 
 /// The annotation that records a running in-place update.
 const STATE_ANNOTATION: &str = "apps.kruise.io/inplace-update-state";

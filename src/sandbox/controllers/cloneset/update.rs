@@ -4,7 +4,8 @@ use super::expectation_diffs::ExpectationDiffs;
 use super::{Member, SyncContext, SyncError, in_place, scale};
 use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write;
 
 /// Updates as many pods as this sync may. If a lifecycle state changed, that is all this sync does.
 pub(super) fn step(store: &mut Store, context: &SyncContext) -> Result<(), SyncError> {

@@ -10,7 +10,8 @@ use serde_json::json;
 use super::model::{DESIRED, MAXIMUM, OwnedReplicaSet, SyncContext};
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write;
 
 /// How large the newest ReplicaSet may be now; one that does not exist yet is empty.
 pub(super) fn newest_replicas(context: &SyncContext) -> i64 {

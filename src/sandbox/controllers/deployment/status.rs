@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::model::{OwnedReplicaSet, Progress, REVISION, SyncContext};
 use crate::sandbox::object::meta;
 use crate::sandbox::store::objects::Store;
+use crate::sandbox::store::part::Part;
 use crate::sandbox::store::queue::Task;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::write;
 
 /// Whether a sync updates the condition Progressing, or only counts.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use crate::sandbox::controllers::ownership;
 use crate::sandbox::object::key::Key;
 use crate::sandbox::object::{meta, pod};
 use crate::sandbox::store::objects::Store;
-use crate::sandbox::store::write::{self, Part};
+use crate::sandbox::store::part::Part;
+use crate::sandbox::store::write;
 use crate::sandbox::validation::registry;
 
 /// When a Job completed or failed, if it has.

@@ -8,13 +8,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 use std::sync::{PoisonError, RwLock};
 
-use super::registry::{PLAIN, find_kind};
-use super::typed;
+use super::{PLAIN, find_kind};
 use crate::sandbox::object::kind::{
     Decoded, Definition, DeleteResponse, Generation, Kind, Origin, Scope, StatusSubresource,
     UnconditionalUpdate,
 };
 use crate::sandbox::object::meta;
+use crate::sandbox::validation::typed;
 
 /// The rows, the newest last. They are few, and are never freed.
 static ROWS: RwLock<Vec<&'static Row>> = RwLock::new(Vec::new());
