@@ -33,6 +33,7 @@ use crate::cli::flags::args::{Color, GlobalArgs};
 use crate::cli::flags::variables;
 use crate::cli::hints::flags::HintFlags;
 use crate::cli::hints::misplaced;
+use crate::cli::run::interruptible;
 use crate::cli::terminal::ui::Ui;
 use crate::report::lines::Verbosity;
 use crate::report::text::{is_unsafe, sanitise, sanitise_block};
@@ -147,9 +148,9 @@ fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, CommandError> {
         Command::Completions(args) => completions::run(args, ui),
         Command::Man(args) => man::run(args, ui),
         Command::Apply(args) => wait(apply::run(args, &cli.global, ui)),
-        Command::Plan(args) => wait(plan::run(args, &cli.global, ui)),
-        Command::Rehearse(args) => wait(rehearse::run(args, &cli.global, ui)),
-        Command::Status(args) => wait(status::run(args, &cli.global, ui)),
+        Command::Plan(args) => wait(interruptible(plan::run(args, &cli.global, ui))),
+        Command::Rehearse(args) => wait(interruptible(rehearse::run(args, &cli.global, ui))),
+        Command::Status(args) => wait(interruptible(status::run(args, &cli.global, ui))),
         Command::Undo(args) => wait(undo::run(args, &cli.global, ui)),
         Command::Promote(args) => wait(promote::run(args, &cli.global, ui)),
         Command::Pause(args) => wait(pause::run(args, &cli.global, ui)),
@@ -157,7 +158,7 @@ fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, CommandError> {
         Command::Abort(args) => wait(abort::run(args, &cli.global, ui)),
         Command::Scale(args) => wait(scale::run(args, &cli.global, ui)),
         Command::Delete(args) => wait(delete::run(args, &cli.global, ui)),
-        Command::History(args) => wait(history::run(args, &cli.global, ui)),
+        Command::History(args) => wait(interruptible(history::run(args, &cli.global, ui))),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::driver::acquire::{Claimant, Takeovers};
 use crate::driver::component_run::{ComponentRun, Leadership, Predecessors, RunEnd};
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
-use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, Hold, HoldPoint};
 use crate::driver::prepare::{PreparedComponent, Rejection, prepare};
 use crate::driver::publish::Publisher;
 use crate::driver::rejected::Rejected;
@@ -218,25 +218,35 @@ impl<'a> ApplicationRun<'a> {
             let Some(sender) = ended.get(name.as_str()) else { continue };
             let mut receiver = sender.subscribe();
             let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
-            match end {
+            let cause = match end {
                 Some(ComponentOutcome::Succeeded { .. }) => continue,
-                Some(
-                    ComponentOutcome::Held { at: HoldPoint::Step { step, .. } }
-                    | ComponentOutcome::Skipped { held_at: Some(step), .. },
-                ) if prepared.workflow.is_some() => {
-                    predecessors = Predecessors::HeldAt { step, component: name.clone() };
+                Some(ComponentOutcome::Held { at }) if prepared.can_be_promoted() => {
+                    let hold = match at {
+                        HoldPoint::Step { step, .. } => Hold::Step(step),
+                        HoldPoint::Batch(_) | HoldPoint::Gate { .. } => Hold::Component(name.clone()),
+                        HoldPoint::Dependency { component } => Hold::Component(component),
+                    };
+                    predecessors = Predecessors::Held { hold, component: name.clone() };
                     continue;
                 }
-                Some(
-                    ComponentOutcome::Held { .. }
-                    | ComponentOutcome::Skipped { .. }
-                    | ComponentOutcome::Failed(_),
-                )
-                | None => {}
-            }
-            let message = format!("`{}` skipped: dependency `{name}` did not complete", prepared.component);
+                Some(ComponentOutcome::Skipped { hold: Some(hold), .. }) if prepared.can_be_promoted() => {
+                    predecessors = Predecessors::Held { hold, component: name.clone() };
+                    continue;
+                }
+                Some(ComponentOutcome::Held { .. }) => "is held; rerun the same command when it is done",
+                Some(ComponentOutcome::Skipped { .. }) => "was skipped",
+                Some(ComponentOutcome::Failed(failure)) if failure.kind == FailureKind::Interrupted => {
+                    "was interrupted"
+                }
+                Some(ComponentOutcome::Failed(failure)) if failure.kind == FailureKind::Superseded => {
+                    "was taken over"
+                }
+                Some(ComponentOutcome::Failed(_)) => "failed",
+                None => "did not complete",
+            };
+            let message = format!("`{}` skipped: dependency `{name}` {cause}", prepared.component);
             self.emit(component, EventKind::Warned { message });
-            return Err(ComponentOutcome::Skipped { waiting_for: name.clone(), held_at: None });
+            return Err(ComponentOutcome::Skipped { waiting_for: name.clone(), hold: None });
         }
         Ok(predecessors)
     }

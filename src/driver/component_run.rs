@@ -24,7 +24,7 @@ use crate::cluster::lease::LeaseGuard;
 use crate::cluster::record_store::StoredRecord;
 use crate::driver::context::Context;
 use crate::driver::namespace_watch::NamespaceWatch;
-use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, GateCause, HoldPoint};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, GateCause, Hold, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::publish::Publisher;
 use crate::plan::action::Action;
@@ -99,10 +99,10 @@ impl WriteState {
 pub enum Predecessors {
     /// All are done.
     Done,
-    /// A component is held at a step of the workflow, or waits for one that is.
-    HeldAt {
-        /// The step.
-        step: String,
+    /// A component is held, or waits for one that is.
+    Held {
+        /// What holds it.
+        hold: Hold,
         /// The component.
         component: String,
     },
@@ -374,6 +374,11 @@ impl<'a> ComponentRun<'a> {
                 let application = &self.prepared.application;
                 let hints = vec![format!("continue with `rollout promote {application}`")];
                 self.emit(EventKind::Suspended { step: step.clone(), message: message.clone(), hints });
+            }
+            ComponentOutcome::Held { at: HoldPoint::Dependency { component } } => {
+                let application = &self.prepared.application;
+                let hints = vec![format!("continue with `rollout promote {application}`")];
+                self.emit(EventKind::DependencyHeld { on: component.clone(), hints });
             }
             ComponentOutcome::Held { at: HoldPoint::Gate { cause, reason } } => {
                 let promote = format!("continue with `rollout promote {}`", self.prepared.component);

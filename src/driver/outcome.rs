@@ -24,8 +24,8 @@ pub enum ComponentOutcome {
     Skipped {
         /// That component.
         waiting_for: String,
-        /// The step of the workflow that holds that component, if it is held.
-        held_at: Option<String>,
+        /// What holds that component, if it is held.
+        hold: Option<Hold>,
     },
     /// The run failed.
     Failed(Failure),
@@ -43,6 +43,11 @@ pub enum HoldPoint {
         /// The step's message for the user.
         message: Option<String>,
     },
+    /// Until a component that it depends on is done, before anything is applied.
+    Dependency {
+        /// That component, which is held itself.
+        component: String,
+    },
     /// At a gate, which a user may promote the run past.
     Gate {
         /// Why it holds.
@@ -50,6 +55,15 @@ pub enum HoldPoint {
         /// The reason as text.
         reason: String,
     },
+}
+
+/// What holds the components before another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hold {
+    /// This step of the workflow.
+    Step(String),
+    /// A gate between the batches of this component.
+    Component(String),
 }
 
 /// Why a gate holds a run.

@@ -23,7 +23,7 @@ use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
 use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::target_parts::{Basis, TargetParts};
-use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
+use crate::driver::prepared_objects::PreparedObjects;
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow_place::place_in_workflow;
@@ -119,6 +119,13 @@ pub struct Rejection {
 }
 
 impl PreparedComponent {
+    /// Whether a promotion can start its run: revisions contain no values of Secrets.
+    #[must_use]
+    pub fn can_be_promoted(&self) -> bool {
+        let objects = self.objects.iter().chain([&self.trait_objects]).flat_map(|objects| &objects.objects);
+        self.workflow.is_some() && !objects.map(|object| &object.body).any(|body| body["kind"] == "Secret")
+    }
+
     /// The Deployments that the component creates in the application's namespace.
     fn deployments<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a str> {
         let is_batched = self.objects.is_none() && self.desired.kind == WorkloadKind::Deployment;
@@ -260,7 +267,6 @@ fn prepare_component(
     let record = snapshot.record(&component.name)?.cloned();
     let known_record = record.as_ref().map(|stored| &stored.record);
     let stored = snapshot.revisions(&component.name).to_vec();
-    let cache = snapshot.cache;
     refuse_other_application(request, component, known_record, &stored)?;
     if let Some(record) = known_record.filter(|_| component.intent.respects_a_pause()) {
         refuse_paused(record)?;
@@ -269,106 +275,118 @@ fn prepare_component(
     let ownership = snapshot.owner(request, component)?;
     let resolved = snapshot.resolved(&component.name)?;
     refuse_other_kind(&resolved, known_record, &stored, &component.name)?;
-    if let Some(owner) = resolved.target.application.as_ref().filter(|owner| **owner != request.application) {
-        let reason = format!("revision `{}` belongs to application `{owner}`", resolved.target.name);
-        return Err(Failure::refused(reason).hint("only revisions of the same application are rolled out"));
-    }
+    refuse_revision_of_another(&resolved.target, &request.application)?;
     let (application, namespace) = (&request.application, &request.namespace);
-    let recorded = known_record.map(|record| &record.policies);
+    let recorded_policies = known_record.map(|record| &record.policies);
     let asked_policies = component.intent.policies();
-    let policies = asked_policies.or(recorded.filter(|policies| !policies.is_empty()));
+    let policies = asked_policies.or(recorded_policies.filter(|policies| !policies.is_empty()));
     let adoption = request.overrides.adoption;
     let basis = Basis {
         owner: ObjectOwner { application, component: &component.name, namespace, policies, adoption },
         record: known_record,
         stored: &stored,
-        cache,
+        cache: snapshot.cache,
         objects: snapshot.objects(),
         services: snapshot.services(),
     };
     let parts = TargetParts::new(basis, ownership, &resolved)?;
-    let objects = || parts.objects.iter().chain([&parts.trait_objects]);
-    let no_policies = Policies::default();
-    let differ = |object: &PreparedObject| {
-        asked_policies.is_some_and(|asked| asked.differ_about(&object.body, recorded.unwrap_or(&no_policies)))
-    };
-    let have_policies_changed = record.is_some() && objects().flat_map(|one| &one.objects).any(differ);
-    let adopted = parts.objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
-    let adopted_revision = adopted_revision(&stored, application, &component.name, namespace, &adopted);
     let desired = overridden(resolved.desired, &request.overrides);
-    let mut foreign = parts.ownership.foreign(&snapshot.labelled(&component.name));
-    // Objects of components that are applied as a whole have their own ownership rules, regardless of their names.
-    let known_objects = parts.known_objects(&stored, known_record);
-    foreign.retain(|one| !known_objects.iter().any(|reference| one.is(reference, namespace)));
     let mut warnings = resolved.warnings;
-    warnings.extend(objects::check_foreign(&component.name, &foreign, &resolved.target, &desired)?);
-    let (kind, target) = (desired.kind, &resolved.target);
-    let inherited_metadata = match resolved.asked.filter(|_| parts.objects.is_none()) {
-        Some(asked) => Some(InheritedMetadata::new(asked.workload_metadata, kind, target, &stored)),
-        None if resolved.purpose == Purpose::Forward => None,
-        None => InheritedMetadata::restored(kind, target, &stored),
-    };
-    if parts.objects.is_none() {
-        let found = snapshot.workload(desired.kind, &desired.workload);
-        if desired.kind.is_in_place() || !parts.workloads.iter().any(|one| one.name == desired.workload) {
-            objects::check_object(namespace, &parts.ownership, &desired, &resolved.target, found)?;
-        }
-        if known_record.is_none_or(|record| record.run.spec.target != desired.target) {
-            warnings.extend(objects::service_name_warning(&desired, found));
-        }
-        warnings.extend(image_drift(&desired, &resolved.target, &parts.workloads));
-    }
-    warnings.extend(partition_out_of_range(&desired));
-    warnings.extend(objects().flat_map(PreparedObjects::unrestored));
-    if let Some(failure) = objects().flat_map(|one| &one.objects).find_map(headless_service) {
-        return Err(failure);
-    }
-    warnings.extend(objects().flat_map(|one| &one.objects).filter_map(immutable_change));
+    warnings.extend(check_target(snapshot, basis, &parts, &resolved.target, &desired)?);
     let service_changes = parts.service_changes(known_record, &desired, &component.intent)?;
-    let before = Metadata::known(cache, &component.name, desired.kind, &desired.workload);
+    let inherited_metadata = match resolved.asked.filter(|_| parts.objects.is_none()) {
+        Some(asked) => {
+            Some(InheritedMetadata::new(asked.workload_metadata, desired.kind, &resolved.target, &stored))
+        }
+        None if resolved.purpose == Purpose::Forward => None,
+        None => InheritedMetadata::restored(desired.kind, &resolved.target, &stored),
+    };
+    let before = Metadata::known(snapshot.cache, &component.name, desired.kind, &desired.workload);
     let metadata_change = inherited_metadata.as_ref().zip(before).map(|(inherited_metadata, before)| {
         let after = inherited_metadata.applied(&before);
         (before, after)
     });
-    let workflow = place_in_workflow(snapshot, request, component, known_record.map(|record| &record.run));
     let promoted_gate = known_record
         .filter(|record| component.intent.promotes() && record.run.outcome == Outcome::Held)
         .and_then(|record| record.run.gates.held_at);
-    let stamped_foreign = parts.ownership.stamped_foreign(&cache.labelled(&component.name));
+    let adopted = parts.objects.as_ref().map(PreparedObjects::adopted).unwrap_or_default();
     Ok(PreparedComponent {
         application: request.application.clone(),
         component: component.name.clone(),
         namespace: request.namespace.clone(),
         depends_on: component.depends_on.clone(),
-        ownership: parts.ownership,
-        desired,
         is_at_end: matches!(component.intent, Intent::Recorded { .. })
             && known_record.is_some_and(|record| record.run.outcome == Outcome::Succeeded),
         new_revision: resolved.new_revision,
-        adopted_revision,
+        adopted_revision: adopted_revision(&stored, application, &component.name, namespace, &adopted),
         target: resolved.target,
         manifest_revision: resolved.manifest_revision,
-        stored,
-        objects: parts.objects,
-        trait_objects: parts.trait_objects,
-        recorded_outputs: parts.recorded_outputs,
-        component_services: parts.component_services,
         service_changes,
         metadata_change: metadata_change.filter(|(before, after)| before != after),
         inherited_metadata,
         policies: asked_policies.cloned(),
-        have_policies_changed,
-        record,
+        have_policies_changed: asked_policies
+            .zip(recorded_policies)
+            .is_some_and(|(asked, recorded)| parts.differ_about(asked, recorded)),
         warnings,
         owner: None,
         purpose: resolved.purpose,
-        workflow,
+        workflow: place_in_workflow(snapshot, request, component, known_record.map(|record| &record.run)),
         promoted_gate,
-        stamped_foreign,
+        stamped_foreign: parts.ownership.stamped_foreign(&snapshot.cache.labelled(&component.name)),
         bound_to: component.bound_to,
         respects_a_pause: component.intent.respects_a_pause(),
         is_patched: component.intent.patches_workload(),
+        ownership: parts.ownership,
+        objects: parts.objects,
+        trait_objects: parts.trait_objects,
+        recorded_outputs: parts.recorded_outputs,
+        component_services: parts.component_services,
+        desired,
+        stored,
+        record,
     })
+}
+
+/// Checks a target beside the objects that exist, and returns the warnings about it.
+fn check_target(
+    snapshot: &Snapshot<'_>,
+    basis: Basis<'_>,
+    parts: &TargetParts,
+    target: &StoredRevision,
+    desired: &Desired,
+) -> Result<Vec<String>, Failure> {
+    let ObjectOwner { component, namespace, .. } = basis.owner;
+    let mut foreign = parts.ownership.foreign(&snapshot.labelled(component));
+    // Objects of components that are applied as a whole have their own ownership rules, regardless of their names.
+    let known_objects = parts.known_objects(basis.stored, basis.record);
+    foreign.retain(|one| !known_objects.iter().any(|reference| one.is(reference, namespace)));
+    let mut warnings = objects::check_foreign(component, &foreign, target, desired)?;
+    if parts.objects.is_none() {
+        let found = snapshot.workload(desired.kind, &desired.workload);
+        if desired.kind.is_in_place() || !parts.workloads.iter().any(|one| one.name == desired.workload) {
+            objects::check_object(namespace, &parts.ownership, desired, target, found)?;
+        }
+        if basis.record.is_none_or(|record| record.run.spec.target != desired.target) {
+            warnings.extend(objects::service_name_warning(desired, found));
+        }
+        warnings.extend(image_drift(desired, target, &parts.workloads));
+    }
+    warnings.extend(partition_out_of_range(desired));
+    warnings.extend(parts.prepared_objects().flat_map(PreparedObjects::unrestored));
+    if let Some(failure) = parts.single_objects().find_map(headless_service) {
+        return Err(failure);
+    }
+    warnings.extend(parts.single_objects().filter_map(immutable_change));
+    Ok(warnings)
+}
+
+fn refuse_revision_of_another(target: &StoredRevision, application: &str) -> Result<(), Failure> {
+    let Some(owner) = target.application.as_ref().filter(|owner| *owner != application) else {
+        return Ok(());
+    };
+    let reason = format!("revision `{}` belongs to application `{owner}`", target.name);
+    Err(Failure::refused(reason).hint("only revisions of the same application are rolled out"))
 }
 
 /// Refuses a component that belongs to another application, as its record or, if that is lost, its revisions show.

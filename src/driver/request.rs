@@ -211,13 +211,14 @@ impl RolloutRequest {
     #[must_use]
     pub fn of_manifest(application: &Application, namespace: String, overrides: Overrides) -> Self {
         let has_gates = application.steps.iter().any(|step| StepGate::of(step).is_some());
-        let content = if has_gates { render::content_hash(application, &namespace) } else { String::new() };
+        let has_order = application.components.iter().any(|component| !component.depends_on.is_empty());
+        let content = (has_gates || has_order).then(|| render::content_hash(application, &namespace));
         // Share what does not change: cloning the application for each component would take quadratic space.
         let shared = Arc::new(application.clone());
         let components = application.components.iter().map(|component| ComponentRequest {
             name: component.name.clone(),
             depends_on: component.depends_on.clone(),
-            workflow: workflow_place(application, component, &content),
+            workflow: content.as_deref().map(|content| workflow_place(application, component, content)),
             bound_to: None,
             intent: Intent::Manifest {
                 application: Arc::clone(&shared),
@@ -277,13 +278,14 @@ impl RolloutRequest {
     }
 }
 
-fn workflow_place(application: &Application, component: &Component, content: &str) -> Option<WorkflowPlace> {
+fn workflow_place(application: &Application, component: &Component, content: &str) -> WorkflowPlace {
     let gates = gates_before(&application.steps, &component.name);
-    (!gates.is_empty()).then(|| WorkflowPlace {
+    let depends_on = application.dependencies(component);
+    WorkflowPlace {
         application: content.to_owned(),
-        depends_on: component.depends_on.clone(),
+        is_waiting: !gates.is_empty() || !depends_on.is_empty(),
+        depends_on,
         gates,
-        is_waiting: true,
         ..WorkflowPlace::default()
-    })
+    }
 }

@@ -1,9 +1,11 @@
-//! Which components are held at a gate of the workflow of their application.
+//! Which components are held before anything of them is applied: at a gate of the workflow, or behind a component that
+//! is held.
 
 use std::collections::BTreeSet;
 
 use crate::cluster::workload_cache::WorkloadCache;
 use crate::driver::prepare::PreparedComponent;
+use crate::plan::action::Action;
 use crate::plan::run::{Outcome, Run, WorkflowPlace};
 use crate::plan::step::Step;
 
@@ -29,7 +31,8 @@ impl PreparedComponent {
     }
 }
 
-/// The components that are already recorded as held at a gate of the workflow, or that wait for one that is.
+/// The components that are already recorded as held at a gate of the workflow, or that wait for one that is held, there
+/// or between its batches.
 pub(super) fn held_components<'a>(
     components: &'a [PreparedComponent],
     cache: &WorkloadCache,
@@ -46,10 +49,24 @@ pub(super) fn held_components<'a>(
             }
         }
     };
+    let rests_at_batch = |one: &&PreparedComponent| {
+        let step = one.objects.is_none().then(|| one.next_step(&one.observed(cache)));
+        !one.has_prerequisites() && matches!(step, Some(Step::Act(Action::Hold { .. })))
+    };
+    let depended_on: BTreeSet<&String> = components.iter().flat_map(|one| &one.depends_on).collect();
+    let at_batches: BTreeSet<&str> = components
+        .iter()
+        .filter(|one| depended_on.contains(&one.component))
+        .filter(rests_at_batch)
+        .map(|one| one.component.as_str())
+        .collect();
     let mut held: BTreeSet<&str> = BTreeSet::new();
     loop {
         let found = components.iter().filter(|one| !held.contains(one.component.as_str())).find(|one| {
-            let is_behind = one.depends_on.iter().any(|name| held.contains(name.as_str()));
+            let is_behind = one
+                .depends_on
+                .iter()
+                .any(|name| held.contains(name.as_str()) || at_batches.contains(name.as_str()));
             is_held(one, run(one), is_behind)
         });
         match found {

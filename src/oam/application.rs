@@ -1,6 +1,6 @@
 //! The application model: the content of a valid manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -55,6 +55,22 @@ pub enum Release {
     AsAWhole,
     /// Its revisions replace each other in batches, according to the `rollout` trait.
     InBatches,
+}
+
+impl Application {
+    /// The components that one depends on, directly or through others, in the manifest's order.
+    #[must_use]
+    pub fn dependencies(&self, component: &Component) -> Vec<String> {
+        let mut found: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&Component> = vec![component];
+        while let Some(one) = next.pop() {
+            for name in one.depends_on.iter().filter(|name| found.insert(name)) {
+                next.extend(self.components.iter().find(|other| other.name == *name));
+            }
+        }
+        let names = self.components.iter().map(|one| &one.name);
+        names.filter(|name| found.contains(name.as_str())).cloned().collect()
+    }
 }
 
 /// One entry of `spec.components`.

@@ -88,15 +88,15 @@ fn outcome_of(request: &RolloutRequest, components: Outcomes) -> ApplicationOutc
     ApplicationOutcome { namespace, application, components }
 }
 
-/// The state of a request before its run.
+/// The run that a request would cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Nothing would be written.
-    AtRest,
+pub enum NextRun {
+    /// None: nothing would be written.
+    None,
     /// An unfinished run would be resumed.
     Resumed,
     /// A run would start.
-    Pending,
+    New,
 }
 
 /// Makes all checks that precede the first write, and writes nothing.
@@ -106,25 +106,25 @@ pub enum Standing {
 pub async fn check(
     context: &Context,
     requests: &[RolloutRequest],
-) -> Result<Vec<Standing>, Vec<ApplicationOutcome>> {
+) -> Result<Vec<NextRun>, Vec<ApplicationOutcome>> {
     let checked = on_each(context, requests, async |run| {
         check_one(&run).await.map_err(|rejected| outcome_of(run.request, run.report(rejected)))
     })
     .await;
-    let (standings, rejected): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
+    let (next_runs, rejected): (Vec<_>, Vec<_>) = checked.into_iter().partition(Result::is_ok);
     if rejected.is_empty() {
-        return Ok(standings.into_iter().flatten().collect());
+        return Ok(next_runs.into_iter().flatten().collect());
     }
     Err(rejected.into_iter().filter_map(Result::err).collect())
 }
 
-async fn check_one(run: &ApplicationRun<'_>) -> Result<Standing, Rejected> {
-    let Some(components) = resolve(run).await? else { return Ok(Standing::Pending) };
+async fn check_one(run: &ApplicationRun<'_>) -> Result<NextRun, Rejected> {
+    let Some(components) = resolve(run).await? else { return Ok(NextRun::New) };
     if run.is_at_rest(&components) {
-        return Ok(Standing::AtRest);
+        return Ok(NextRun::None);
     }
     run.check(&components).await?;
-    Ok(if run.resumes(&components) { Standing::Resumed } else { Standing::Pending })
+    Ok(if run.resumes(&components) { NextRun::Resumed } else { NextRun::New })
 }
 
 /// Checks that a request will not be rejected, because of missing rights, untrusted gates or any other reason that is

@@ -66,14 +66,15 @@ pub(super) fn passed_of_application(records: &[StoredRecord], record: &Record) -
     passed_steps(beside.map(|stored| &stored.record.run), &place.application)
 }
 
-/// Whether a component of an application is done, other than by a rollback.
+/// As [`has_gone_forward`], by the component's name.
 pub(super) fn is_done(records: &[StoredRecord], application: &str, component: &str) -> bool {
     let mut records = records.iter().map(|stored| &stored.record);
     let found = records.find(|record| record.application == application && record.component == component);
     found.is_some_and(has_gone_forward)
 }
 
-fn has_gone_forward(record: &Record) -> bool {
+/// Whether a component is done, other than by a rollback.
+pub(super) fn has_gone_forward(record: &Record) -> bool {
     record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
 }
 

@@ -153,7 +153,7 @@ pub async fn delete(
     {
         return Err(Failure::refused(reason).hint(RIGHTS));
     }
-    let records = match records_as_decided(session, inventory).await? {
+    let records = match records_as_decided(session, inventory, None).await? {
         Ok(records) => records,
         Err(overtaken) => return Ok(Removed::Overtaken(overtaken)),
     };
@@ -168,13 +168,23 @@ pub async fn delete(
         identity: &context.identity,
         lock_timeout: context.limits.lock,
     };
-    let (lease, scope) = claimant.acquire(turn, |holder| say(DeleteEvent::Waiting(holder))).await?;
+    let mut waited_for: Option<String> = None;
+    let (lease, scope) = tokio::select! {
+        biased;
+        acquired = claimant.acquire(turn, |holder| {
+            waited_for.get_or_insert_with(|| holder.to_owned());
+            say(DeleteEvent::Waiting(holder));
+        }) => acquired?,
+        () = context.control.stopped() => return Err(interrupted()),
+    };
     let work = async {
         if turn == Acquisition::Wait {
             let records = records.iter().map(|stored| &stored.record);
             claimant.await_takeovers(records, |_, holder| say(DeleteEvent::Waiting(holder))).await?;
         }
-        let records = match records_as_decided(session, inventory).await? {
+        // Without a confirmation, what the run that was in progress has claimed since is deleted as well.
+        let predecessor = waited_for.as_deref().filter(|_| extent == DeleteExtent::Scope);
+        let records = match records_as_decided(session, inventory, predecessor).await? {
             Ok(records) => records,
             Err(overtaken) => return Ok(Removed::Overtaken(overtaken)),
         };
@@ -202,6 +212,7 @@ pub async fn delete(
         biased;
         removed = work => removed,
         holder = lease.keep() => Err(Failure::taken_over(lease.key(), &holder)),
+        () = context.control.stopped() => Err(interrupted()),
     };
     lease.release().await;
     let removed = removed?;
@@ -211,18 +222,26 @@ pub async fn delete(
     Ok(removed)
 }
 
-/// The records in scope; refuses if a component was claimed after the deletion was decided.
+/// The records in scope; refuses if a component was claimed after the deletion was decided, unless `predecessor` has
+/// claimed it.
 async fn records_as_decided(
     session: &Session,
     inventory: &Inventory,
+    predecessor: Option<&str>,
 ) -> Result<Result<Vec<StoredRecord>, Failure>, ClusterError> {
     let records = inventory::records(session, &inventory.scope).await?;
     for StoredRecord { record, .. } in &records {
-        if inventory.epochs.get(&record.component) != Some(&record.epoch) {
+        let is_as_decided = inventory.epochs.get(&record.component) == Some(&record.epoch);
+        if !is_as_decided && predecessor != Some(record.run.by.as_str()) {
             return Ok(Err(overtaken(record)));
         }
     }
     Ok(Ok(records))
+}
+
+fn interrupted() -> Failure {
+    Failure::new(FailureKind::Interrupted, "interrupted before everything was deleted")
+        .hint("rerun the same command to delete the rest")
 }
 
 fn overtaken(record: &Record) -> Failure {

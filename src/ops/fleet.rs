@@ -13,7 +13,7 @@ use futures::future::join_all;
 use crate::driver::context::{Context, Limits, OnFailure};
 use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, FailureKind};
 use crate::driver::request::RolloutRequest;
-use crate::ops::apply::{self, Standing};
+use crate::ops::apply::{self, NextRun};
 use crate::ops::fleet::soak::Unready;
 use crate::report::event::EventKind;
 
@@ -109,40 +109,36 @@ enum StopReason {
 /// All clusters of all waves are checked before the first write in any. A single cluster is driven as it would be
 /// without a fleet: the checks are part of its runs.
 pub async fn apply(waves: &[Wave], on_failure: FleetFailure) -> Vec<Vec<ClusterOutcomes>> {
-    let standings = match waves {
+    let next_runs = match waves {
         [Wave { clusters, .. }] if clusters.len() == 1 => Vec::new(),
         waves => match check_all(waves).await {
-            Ok(standings) => standings,
+            Ok(next_runs) => next_runs,
             Err(refusals) => return refusals,
         },
     };
     let mut outcomes = not_begun(waves);
     for (place, wave) in waves.iter().enumerate() {
-        let (mut stop, mut unready) = (None, None);
         let ended = join_all(wave.clusters.iter().map(|cluster| drive(waves, place, cluster, on_failure)));
         outcomes[place] = ended.await;
         let changed: Vec<Vec<Vec<String>>> = outcomes[..=place].iter().map(|wave| changes_of(wave)).collect();
         // A run that was started after a gate has passed it.
-        let is_before_a_gate =
-            standings.get(place + 1).is_some_and(|next| !next.contains(&Standing::Resumed))
-                && standings[place + 1..].iter().flatten().any(|standing| *standing != Standing::AtRest);
-        if let Some(found) = stop_of(&outcomes[place]) {
-            stop = Some(found);
-        } else if is_before_a_gate && !wave.soak.is_zero() {
-            if let Err(Unready { cluster, component, mut failure }) = soak::soak(waves, place).await {
-                if failure.kind == FailureKind::NotReady {
-                    unready = Some((cluster, component.clone()));
-                    let undone = rollback::undone(&waves[..=place], &changed, on_failure, unready.as_ref());
-                    failure.hints = soak::next_steps(&component, on_failure, !undone.is_empty());
-                }
-                fail(&wave.clusters[cluster], &mut outcomes[place][cluster], &component, &failure);
+        let is_before_a_gate = next_runs.get(place + 1).is_some_and(|next| !next.contains(&NextRun::Resumed))
+            && next_runs[place + 1..].iter().flatten().any(|next| *next != NextRun::None);
+        let unready = if stop_of(&outcomes[place]).is_none() && is_before_a_gate && !wave.soak.is_zero() {
+            soak::soak(waves, place).await.err()
+        } else {
+            None
+        };
+        let undone = rollback::undone(&waves[..=place], &changed, on_failure, unready.as_ref());
+        if let Some(Unready { cluster, component, mut failure }) = unready {
+            if failure.kind == FailureKind::NotReady {
+                failure.hints = soak::next_steps(&component, on_failure, !undone.is_empty());
             }
-            stop = stop_of(&outcomes[place]);
+            fail(&wave.clusters[cluster], &mut outcomes[place][cluster], &component, &failure);
         }
-        let Some(stop) = stop else { continue };
+        let Some(stop) = stop_of(&outcomes[place]) else { continue };
         skip_rest(waves, place, stop);
         if stop == StopReason::Failed {
-            let undone = rollback::undone(&waves[..=place], &changed, on_failure, unready.as_ref());
             rollback::roll_back(undone).await;
         }
         break;
@@ -165,9 +161,9 @@ fn changes_of(wave: &[ClusterOutcomes]) -> Vec<Vec<String>> {
     wave.iter().map(of_cluster).collect()
 }
 
-/// Checks that all clusters would accept all requests. Returns the state of each wave's requests or, if a cluster would
-/// not accept them, the outcomes.
-async fn check_all(waves: &[Wave]) -> Result<Vec<Vec<Standing>>, Vec<Vec<ClusterOutcomes>>> {
+/// Checks that all clusters would accept all requests. Returns the next run of each wave's requests or, if a cluster
+/// would not accept them, the outcomes.
+async fn check_all(waves: &[Wave]) -> Result<Vec<Vec<NextRun>>, Vec<Vec<ClusterOutcomes>>> {
     let checks = waves.iter().map(|wave| {
         join_all(wave.clusters.iter().map(|cluster| apply::check(&cluster.context, &cluster.requests)))
     });

@@ -1,5 +1,7 @@
 //! Plans what applying requests would do, without writing anything.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ use crate::driver::prepare::Rejection;
 use crate::driver::preview::preview_request;
 use crate::driver::request::RolloutRequest;
 use crate::oam::revision::remove_last_applied;
+use crate::plan::action::Action;
 use crate::plan::gate_place::GatePlace;
 use crate::plan::observed::Workload;
 use crate::plan::step::{Refusal, Step};
@@ -53,10 +56,15 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
                 let created = NewObjects::of(forecasts.iter().map(|forecast| &forecast.prepared));
                 let checks = forecasts.iter().map(|forecast| check_queries(context, &forecast.prepared));
                 let checked = join_all(checks).await;
+                let held = held_dependencies(&forecasts);
                 // Each forecast is dropped once it is added: with all its objects, it is far larger than the part that
                 // is kept.
+                let added = plan.components.len();
                 for (forecast, queries) in forecasts.into_iter().zip(checked) {
                     plan.add(context, forecast, queries, dry_run, &created).await;
+                }
+                for component in &mut plan.components[added..] {
+                    component.held_dependencies = held.get(&component.component).cloned().unwrap_or_default();
                 }
             }
             Err(rejections) => {
@@ -65,6 +73,23 @@ pub async fn plan(context: &Context, requests: &[RolloutRequest], dry_run: DryRu
         }
     }
     plan
+}
+
+/// The dependencies of each component that their runs leave held between their batches, so that the component does not
+/// start.
+fn held_dependencies(forecasts: &[PlannedComponent]) -> BTreeMap<String, Vec<String>> {
+    let ends_held = |forecast: &PlannedComponent| {
+        matches!(forecast.steps.last().map(|foreseen| &foreseen.step), Some(Step::Act(Action::Hold { .. })))
+    };
+    let held: BTreeSet<&String> =
+        forecasts.iter().filter(|one| ends_held(one)).map(|one| &one.prepared.component).collect();
+    let of_component = |forecast: &PlannedComponent| {
+        let place = forecast.prepared.workflow.as_ref().filter(|_| forecast.is_pending() || forecast.is_held);
+        let before = place.into_iter().flat_map(|place| &place.depends_on);
+        let before: Vec<String> = before.filter(|name| held.contains(name)).cloned().collect();
+        (forecast.prepared.component.clone(), before)
+    };
+    forecasts.iter().map(of_component).collect()
 }
 
 impl Plan {
@@ -147,8 +172,12 @@ fn component_plan(mut forecast: PlannedComponent, now: Timestamp) -> ComponentPl
             true => prepared.workflow.iter().flat_map(|place| &place.gates).cloned().collect(),
             false => Vec::new(),
         },
-        promotion: format!("continue with `rollout promote {}`", prepared.application),
+        promotion: match prepared.can_be_promoted() {
+            true => format!("continue with `rollout promote {}`", prepared.application),
+            false => "rerun the same command then".to_owned(),
+        },
         is_held: forecast.is_held,
+        held_dependencies: Vec::new(),
         passed_gates: place.passed,
         closed_window,
     }

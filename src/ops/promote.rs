@@ -1,4 +1,5 @@
-//! Promotes a run that is held at its gate, or an application that is held at a step of its workflow.
+//! Promotes a run that is held at its gate, with the components that wait for it, or an application whose components
+//! are held.
 
 use std::collections::BTreeSet;
 
@@ -68,8 +69,8 @@ pub async fn promote_request(
     Ok(recorded_request(records, record, namespace, intent))
 }
 
-/// A component in a workflow: the named one if it waits or others wait for it, or one of the named application. Without
-/// a name, there has to be a single application with a component that waits.
+/// A component with a place in the order of its application: the named one if it waits or others wait for it, or one of
+/// the named application. Without a name, there has to be a single application with a component that waits.
 fn find_in_workflow<'a>(records: &'a [StoredRecord], name: Option<&str>) -> Option<&'a Record> {
     let name = name.map(without_prefix);
     let records = || records.iter().map(|stored| &stored.record);
@@ -88,19 +89,24 @@ fn find_in_workflow<'a>(records: &'a [StoredRecord], name: Option<&str>) -> Opti
     let of_application = || records().filter(|record| record.application == application);
     let waiting = of_application().filter(is_waiting);
     let waiting = waiting.max_by_key(|record| open_place(record).and_then(|place| place.reached));
-    let others = || of_application().filter(|record| record.run.workflow.is_some());
-    let open = || others().find(|record| record.run.outcome.is_resumable());
-    let in_workflow = || open().or_else(|| others().max_by_key(|record| record.run.finished));
-    // An application at rest has nothing to continue, whether or not it has ever had a workflow.
+    let open = || of_application().find(|record| can_continue(record));
+    let ordered = || of_application().filter(|record| record.run.workflow.is_some());
+    let in_order = || open().or_else(|| ordered().max_by_key(|record| record.run.finished));
+    // An application at rest has nothing to continue, whether or not its components have ever had an order.
     let at_rest = || {
         let is_at_rest = !of_application().any(|record| record.run.outcome.is_resumable());
         of_application().max_by_key(|record| record.run.finished).filter(|_| is_at_rest)
     };
-    waiting.or_else(|| name.and_then(|_| in_workflow().or_else(at_rest)))
+    waiting.or_else(|| name.and_then(|_| in_order().or_else(at_rest)))
 }
 
-/// The request to promote all components that wait in a workflow, or that were promoted before, past the gate that
-/// holds them.
+/// Whether a promotion of its application continues a component.
+fn can_continue(record: &Record) -> bool {
+    open_place(record).is_some() || record.run.outcome == Outcome::Held
+}
+
+/// The request to promote all components of an application that are held, or that were promoted before, past the gates
+/// that hold them.
 fn workflow_request(
     records: &[StoredRecord],
     of: &Record,
@@ -111,8 +117,9 @@ fn workflow_request(
     let of_application =
         || records.iter().map(|stored| &stored.record).filter(|record| record.application == of.application);
     let is_member = |record: &&Record| {
-        open_place(record).is_some_and(|place| Some(&place.application) == content)
-            || record.component == of.component
+        let is_open = can_continue(record);
+        let same_content = record.run.workflow.as_ref().map(|place| &place.application) == content;
+        (is_open && same_content) || record.component == of.component
     };
     let members: Vec<&Record> = of_application().filter(is_member).collect();
     let mut passed = passed_of_application(records, of);

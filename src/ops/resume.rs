@@ -6,7 +6,7 @@ use crate::cluster::record_store::{self, StoredRecord};
 use crate::cluster::revision_store;
 use crate::driver::checks::run_state::check_bound;
 use crate::driver::context::Context;
-use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure};
+use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, Hold};
 use crate::driver::request::{Gate, Intent, RolloutRequest};
 use crate::ops::apply;
 use crate::ops::component::{ComponentSelector, is_done, pick, recorded_request};
@@ -36,7 +36,7 @@ pub async fn resume(
             return resume_before_its_turn(context, component, record, records, first).await;
         }
         let (name, before) = (&record.component, list_literals(&before));
-        let reason = format!("component `{name}` waits for {before} in the workflow");
+        let reason = format!("component `{name}` waits for {before}");
         let hint = format!("continue with `rollout promote {}`", record.application);
         return Err(Failure::refused(reason).hint(hint));
     }
@@ -46,7 +46,7 @@ pub async fn resume(
     Ok(apply::apply(context, &[request]).await)
 }
 
-/// Ends the pause of a component that waits for another in the workflow. Nothing drives it before its turn, and while
+/// Ends the pause of a component that waits for another. Nothing drives it before its turn, and while
 /// it is paused, no manifest could be applied.
 async fn resume_before_its_turn(
     context: &Context,
@@ -63,8 +63,8 @@ async fn resume_before_its_turn(
         stored.record.application == application && stored.record.component == waiting_for
     };
     let place = records.iter().find(is_it).and_then(|stored| stored.record.run.workflow.as_ref());
-    let held_at = place.and_then(|place| place.held_at()).map(|gate| gate.step.clone());
-    let skipped = ComponentOutcome::Skipped { waiting_for: waiting_for.to_owned(), held_at };
+    let hold = place.and_then(|place| place.held_at()).map(|gate| Hold::Step(gate.step.clone()));
+    let skipped = ComponentOutcome::Skipped { waiting_for: waiting_for.to_owned(), hold };
     let namespace = component.namespace.clone();
     Ok(vec![ApplicationOutcome { namespace, application, components: vec![(name, skipped)] }])
 }

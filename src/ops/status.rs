@@ -19,7 +19,7 @@ use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::workflow::{GateCondition, StepGate};
-use crate::ops::component::{stuck_predecessor, unknown_name, without_prefix};
+use crate::ops::component::{has_gone_forward, open_place, stuck_predecessor, unknown_name, without_prefix};
 use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::phrase;
@@ -133,7 +133,7 @@ async fn statuses_of(
     }
     let kinds = records.iter().map(|stored| stored.record.run.spec.kind).collect();
     let objects = LiveObjects::read(session, namespace, &applied_objects(&records)).await?;
-    let stuck = stuck_in_workflow(records.iter());
+    let messages = explained_by_others(records.iter());
     let mut workloads = list_workloads(session, namespace, &kinds).await?;
     let mut items: Vec<ComponentStatus> = records
         .into_iter()
@@ -147,7 +147,7 @@ async fn statuses_of(
             component_status(stored, workloads)
         })
         .collect();
-    explain_stuck(&mut items, &stuck);
+    explain(&mut items, &messages);
     items.sort_by(|a, b| a.component.cmp(&b.component));
     Ok(items)
 }
@@ -243,33 +243,51 @@ pub fn component_status(stored: StoredRecord, workloads: Vec<Workload>) -> Compo
     }
 }
 
-/// Messages for the components that are held at a step and that no promotion continues, by name.
-pub(super) fn stuck_in_workflow<'a>(
+/// Messages for the components that have not started and that wait for others, or that no promotion continues, by name.
+pub(super) fn explained_by_others<'a>(
     records: impl Iterator<Item = &'a StoredRecord>,
 ) -> BTreeMap<String, String> {
     let records: Vec<&Record> = records.map(|stored| &stored.record).collect();
     let find = |name: &str| records.iter().copied().find(|record| record.component == name);
-    let stuck = records.iter().filter(|record| record.run.paused.is_none()).filter_map(|record| {
-        let StepGate { step, .. } = record.run.workflow.as_ref()?.held_at()?;
-        let before = stuck_predecessor(record, find)?;
-        let held = phrase::held_at_step(step, None);
-        let message =
-            format!("{held}, before which component `{before}` has to be done: apply the manifest again");
+    let explained = records.iter().filter(|record| record.run.paused.is_none()).filter_map(|record| {
+        let place = open_place(record).filter(|place| place.is_waiting)?;
+        let message = match (place.held_at(), stuck_predecessor(record, find)) {
+            (Some(gate), Some(before)) => {
+                let held = phrase::held_at_step(&gate.step, None);
+                format!("{held}, before which component `{before}` has to be done: apply the manifest again")
+            }
+            (None, Some(before)) => {
+                format!("waits for `{before}`, which no promotion continues: apply the manifest again")
+            }
+            (None, None) if record.run.outcome == Outcome::Held => {
+                let is_open = |name: &&String| !find(name).is_some_and(has_gone_forward);
+                let open: Vec<&String> = place.depends_on.iter().filter(is_open).collect();
+                if open.is_empty() {
+                    return None;
+                }
+                waits_for(&open, &record.application)
+            }
+            (_, None) => return None,
+        };
         Some((record.component.clone(), message))
     });
-    stuck.collect()
+    explained.collect()
 }
 
-/// Sets the messages of [`stuck_in_workflow`].
-pub(super) fn explain_stuck(items: &mut [ComponentStatus], stuck: &BTreeMap<String, String>) {
+/// Sets the messages of [`explained_by_others`].
+pub(super) fn explain(items: &mut [ComponentStatus], messages: &BTreeMap<String, String>) {
     for item in items {
-        if let Some(message) = stuck.get(&item.component) {
+        if let Some(message) = messages.get(&item.component) {
             item.message = Some(message.clone());
         }
     }
 }
 
-/// Describes what a run that is held in a workflow waits for.
+fn waits_for<S: AsRef<str>>(components: &[S], application: &str) -> String {
+    format!("waits for {}; continue with `rollout promote {application}`", list_literals(components))
+}
+
+/// Describes what a run that is held before it starts waits for.
 fn waiting_message(place: &WorkflowPlace, application: &str) -> String {
     match place.held_at() {
         Some(StepGate { step, condition: GateCondition::Promotion { message, after_seconds } }) => {
@@ -280,7 +298,10 @@ fn waiting_message(place: &WorkflowPlace, application: &str) -> String {
             }
         }
         Some(StepGate { step, .. }) => phrase::held_at_step(step, None),
-        None => format!("waits for {} in the workflow", list_literals(&place.depends_on)),
+        None => format!(
+            "waits for {}; continue with `rollout promote {application}`",
+            list_literals(&place.depends_on)
+        ),
     }
 }
 

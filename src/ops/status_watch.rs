@@ -22,7 +22,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::object::ObjectRef;
 use crate::ops::status::objects::{applied_objects, status_of_objects};
-use crate::ops::status::{NamespaceStatus, component_status, explain_stuck, stuck_in_workflow};
+use crate::ops::status::{NamespaceStatus, component_status, explain, explained_by_others};
 use crate::plan::object_readiness::has_readiness_rule;
 use crate::report::status::ComponentStatus;
 
@@ -98,10 +98,10 @@ impl<'a> StatusWatch<'a> {
             Some(error) => Err(error.into()),
             None => {
                 let records = self.records.borrow();
-                let stuck = stuck_in_workflow(records.values());
+                let stuck = explained_by_others(records.values());
                 let mut items: Vec<ComponentStatus> =
                     records.values().map(|stored| self.item(stored)).collect();
-                explain_stuck(&mut items, &stuck);
+                explain(&mut items, &stuck);
                 Ok(items)
             }
         }

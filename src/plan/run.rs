@@ -29,7 +29,7 @@ pub struct Run {
     /// Replicas of the component before the first run since the last success, to which a rollback returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_before: Option<u32>,
-    /// Its place in the workflow of its application; `None` if no step is a gate before it.
+    /// Its place in the order of its application; `None` if that has neither gates nor dependencies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<WorkflowPlace>,
     /// Its progress through the gates between its batches.
@@ -86,14 +86,15 @@ pub struct Pause {
     pub at: Timestamp,
 }
 
-/// The place of a run in the workflow of its application: nothing is applied before it has passed its gates.
+/// The place of a run in the order of its application: nothing is applied before the components that it depends on are
+/// done and it has passed its gates.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowPlace {
     /// A hash of the application's content. A step that one component has passed is passed for all; a changed
     /// application starts its workflow over.
     pub application: String,
-    /// Components that must be done first.
+    /// Components that must be done first, directly or through others.
     #[serde(default)]
     pub depends_on: Vec<String>,
     /// The gates that remain, in order.
@@ -357,7 +358,7 @@ impl Run {
         self.outcome.is_open() && !is_waiting
     }
 
-    /// Whether it has not started because of the workflow.
+    /// Whether it has not started because of a gate of the workflow or a component that is held.
     #[must_use]
     pub fn is_held_in_workflow(&self) -> bool {
         self.outcome == Outcome::Held && self.workflow.as_ref().is_some_and(|place| place.is_waiting)

@@ -134,7 +134,7 @@ impl Bars {
                 };
                 self.0.insert(bar_key(event), bar);
             }
-            EventKind::Waiting { progress, on } => {
+            EventKind::Waiting { progress, on, .. } => {
                 let bar = self.bar(event);
                 // A reminder without progress does not end that state.
                 if bar.state != BarState::NotProgressing || bar.progress.as_ref() != Some(progress) {
@@ -170,6 +170,10 @@ impl Bars {
             EventKind::Suspended { step, .. } => {
                 let bar = self.bar(event);
                 (bar.state, bar.text) = (BarState::Paused, format!("held at step `{step}`"));
+            }
+            EventKind::DependencyHeld { on, .. } => {
+                let bar = self.bar(event);
+                (bar.state, bar.text) = (BarState::Paused, format!("waits for `{on}`, which is held"));
             }
             EventKind::Measured { metric, values, value, .. } => {
                 let bar = self.bar(event);

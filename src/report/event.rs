@@ -148,6 +148,8 @@ pub enum EventKind {
         progress: Progress,
         /// What it waits for, as text: "`web-v2` 1 of 2 ready".
         on: String,
+        /// Whether that is a gate, whose text names its place in the run.
+        at_gate: bool,
     },
     /// The cause of a run's lack of progress was diagnosed.
     Diagnosed {
@@ -214,6 +216,14 @@ pub enum EventKind {
         step: String,
         /// The step's message to the user.
         message: Option<String>,
+        /// What to do next, one line each.
+        hints: Vec<String>,
+    },
+    /// The run is held until a component that it depends on, which is held itself, is done. Nothing of the component
+    /// is applied before.
+    DependencyHeld {
+        /// That component.
+        on: String,
         /// What to do next, one line each.
         hints: Vec<String>,
     },

@@ -127,6 +127,7 @@ impl<R: Reporter, W: Write> Reporter for Annotated<R, W> {
             | EventKind::Resumed
             | EventKind::Held { .. }
             | EventKind::Suspended { .. }
+            | EventKind::DependencyHeld { .. }
             | EventKind::WorkloadDeleted { .. }
             | EventKind::RevisionsPruned { .. }
             | EventKind::ServiceApplied { .. }

@@ -84,6 +84,7 @@ pub fn event_lines(event: &Event) -> Vec<Line> {
     all.extend(run_extent(&event.what).map(|text| detail(Severity::Info, text)));
     if let EventKind::Held { hints, .. }
     | EventKind::Suspended { hints, .. }
+    | EventKind::DependencyHeld { hints, .. }
     | EventKind::Inconclusive { hints, .. } = &event.what
     {
         // These hints have severity `Info`, so that `--quiet` omits them: the run is as requested.
@@ -138,10 +139,11 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
             let pods = phrase::update(workload, revision, *moved, *replicas);
             (Severity::Info, format!("{}: updating {pods}", batch(*index, *batches)))
         }
-        EventKind::Waiting { progress: Progress { batches: 0, .. }, on } => {
+        EventKind::Waiting { at_gate: true, on, .. }
+        | EventKind::Waiting { progress: Progress { batches: 0, .. }, on, .. } => {
             (Severity::Info, format!("waiting for {on}"))
         }
-        EventKind::Waiting { progress, on } => {
+        EventKind::Waiting { progress, on, at_gate: false } => {
             (Severity::Info, format!("{}: waiting for {on}", batch(progress.batch, progress.batches)))
         }
         EventKind::Diagnosed { .. } => (Severity::Warning, "not progressing:".to_owned()),
@@ -177,6 +179,9 @@ pub fn sentence(what: &EventKind) -> (Severity, String) {
         EventKind::Inconclusive { reason, .. } => (Severity::Warning, format!("held: {reason}")),
         EventKind::Suspended { step, message, .. } => {
             (Severity::Success, phrase::held_at_step(step, message.as_deref()))
+        }
+        EventKind::DependencyHeld { on, .. } => {
+            (Severity::Success, format!("waits for `{on}`, which is held"))
         }
         EventKind::WorkloadDeleted { workload } => (Severity::Info, format!("workload `{workload}` deleted")),
         EventKind::RevisionsPruned { revisions } => {

@@ -62,10 +62,13 @@ pub struct ComponentPlan {
     pub is_pending: bool,
     /// The workflow steps that the component still has to pass.
     pub gates: Vec<StepGate>,
-    /// How a user continues past a step that waits for a promotion: "continue with `rollout promote shop`".
+    /// How a user continues past what holds it: "continue with `rollout promote shop`".
     pub promotion: String,
     /// Whether it is already held at the first of these steps, or behind a component that is.
     pub is_held: bool,
+    /// The components that it depends on and that their runs leave held between their batches: it starts when they are
+    /// done.
+    pub held_dependencies: Vec<String>,
     /// How many points with gates between batches the run has passed.
     pub passed_gates: u32,
     /// The closed window at which the run ends, so that later steps are not performed; `None` if no window ends it.
@@ -314,7 +317,7 @@ fn revision_line(plan: &ComponentPlan) -> String {
     }
 }
 
-/// The workflow steps that the component still has to pass, as text.
+/// What the component still has to pass before it starts, as text.
 fn gate_lines(plan: &ComponentPlan) -> Vec<String> {
     let words = |gate: &StepGate| {
         let step = &gate.step;
@@ -334,7 +337,12 @@ fn gate_lines(plan: &ComponentPlan) -> Vec<String> {
             }
         }
     };
-    plan.gates.iter().map(words).collect()
+    let behind = (!plan.held_dependencies.is_empty()).then(|| {
+        let names = list_literals(&plan.held_dependencies);
+        let verb = if plan.held_dependencies.len() == 1 { "is" } else { "are" };
+        format!("held until {names} {verb} done; {}", plan.promotion)
+    });
+    plan.gates.iter().map(words).chain(behind).collect()
 }
 
 fn service_line(service: &PlannedObject) -> String {
@@ -363,6 +371,7 @@ fn at_rest(plan: &ComponentPlan) -> String {
 fn is_resumed(plan: &ComponentPlan) -> bool {
     // A run that is held before it starts is already claimed.
     plan.gates.is_empty()
+        && plan.held_dependencies.is_empty()
         && plan.steps.iter().any(|foreseen| matches!(foreseen.step, Step::Claim { resumes: true, .. }))
 }
 

@@ -91,6 +91,7 @@ impl<W: Write> Reporter for Terminal<W> {
             | EventKind::Resumed
             | EventKind::Held { .. }
             | EventKind::Suspended { .. }
+            | EventKind::DependencyHeld { .. }
             | EventKind::WorkloadDeleted { .. }
             | EventKind::RevisionsPruned { .. }
             | EventKind::ServiceApplied { .. }

@@ -273,7 +273,7 @@ fn of_several_components_the_others_continue() {
     let ran = env.run("apply app.yaml --batch-timeout 300ms -o name");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), "rollout/bad\nrollout/good\n"), "{}", ran.stderr);
     assert_eq!(env.deployments(), ["bad-v1 0/1", "good-v1 1/1"]);
-    ran.says("`after` skipped: dependency `bad` did not complete");
+    ran.says("`after` skipped: dependency `bad` failed");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Two processes on one sandbox: they queue, or one takes over from the other.
 
+use crate::support::manifest::{application, component};
+use crate::support::pod_rules;
 use crate::support::redact;
 use crate::support::shop::waiting_shop;
+use crate::support::test_env::TestEnv;
 
 #[test]
 fn the_second_run_queues_and_then_proceeds() {
@@ -59,4 +62,24 @@ fn commands_that_only_read_do_not_queue() {
     env.run_ok("plan v1.yaml");
     env.run_ok("apply v1.yaml --dry-run=client");
     drop(first);
+}
+
+#[test]
+fn a_deletion_in_line_deletes_what_the_run_before_it_has_claimed_meanwhile() {
+    let env = TestEnv::new();
+    let release = |version| {
+        application("shop", &[component("db", version, 1), component("web", version, 1).depends_on("db")])
+    };
+    env.write("v1.yaml", release(1));
+    env.write("v2.yaml", release(2));
+    env.run_ok("apply v1.yaml");
+    env.pods(pod_rules::failing("db:2", "NeverReady"));
+    let mut first = env.start_as("driver", "apply v2.yaml");
+    first.until("waiting for `db-v2`: 0 of 1 ready");
+    let mut second = env.start_as("second", "delete shop --yes");
+    second.until("waiting for the run of `driver`, which holds the lease");
+    env.let_pods_get_ready();
+    first.end_with(0).says("web: done");
+    second.end_with(0);
+    assert!(env.deployments().is_empty());
 }

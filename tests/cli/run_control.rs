@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::manifest::{application, web};
+use crate::support::manifest::{application, component, web};
 use crate::support::pod_rules;
 use crate::support::shop::{held_shop, open_shop, upgraded_shop, waiting_shop};
 use crate::support::test_env::TestEnv;
@@ -407,4 +407,46 @@ fn a_component_at_rest_is_left_as_it_is() {
     assert!(planned.contains("`web-v2` has 5 replicas; nothing to do"), "{planned}");
     env.run_ok("apply v2.yaml");
     assert_eq!(env.deployments(), ["web-v2 3/3"]);
+}
+
+#[test]
+fn a_promotion_continues_the_components_that_wait_for_a_held_one() {
+    let env = TestEnv::new();
+    let release = |version| {
+        let db = component("db", version, 2).batches(&["1", "1"]);
+        let web = component("web", version, 2).batches(&["1", "1"]).depends_on("db");
+        application("shop", &[db, web])
+    };
+    env.write("v1.yaml", release(1));
+    env.write("v2.yaml", release(2));
+    env.run_ok("apply v1.yaml");
+    let planned = env.run_ok("plan v2.yaml --partition 0").stdout;
+    let held = "held until `db` is done; continue with `rollout promote shop --sandbox=box.json`";
+    assert!(planned.contains(held), "{planned}");
+    env.run_ok("apply v2.yaml --partition 0")
+        .says("web: waits for `db`, which is held")
+        .says("hint: continue with `rollout promote shop --sandbox=box.json`");
+    assert_eq!(env.deployments(), ["db-v1 1/1", "db-v2 1/1", "web-v1 2/2"]);
+    env.run_ok("status").says("web: waits for `db`; continue with `rollout promote shop --sandbox=box.json`");
+    env.run_to("status --until done --timeout 10ms", 3);
+    let before = env.bytes();
+    env.run_ok("apply v2.yaml --partition 0").says("web: waits for `db`, which is held");
+    assert_eq!(env.bytes(), before);
+    env.run_ok("promote db --full").says("db: done").says("web: done");
+    assert_eq!(env.deployments(), ["db-v2 2/2", "web-v2 2/2"]);
+    env.run_ok("status --until done");
+}
+
+#[test]
+fn an_application_is_promoted_by_its_name() {
+    let env = TestEnv::new();
+    let release = |version| {
+        application("shop", &["db", "web"].map(|name| component(name, version, 2).batches(&["1", "1"])))
+    };
+    env.write("v1.yaml", release(1));
+    env.write("v2.yaml", release(2));
+    env.run_ok("apply v1.yaml");
+    env.run_ok("apply v2.yaml --partition 0");
+    env.run_ok("promote shop").says("db: done").says("web: done");
+    assert_eq!(env.deployments(), ["db-v2 2/2", "web-v2 2/2"]);
 }

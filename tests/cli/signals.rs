@@ -123,12 +123,42 @@ fn a_signal_while_queued_leaves_no_changes() {
     resumes(&env);
 }
 
+/// A process without a handler is killed by a signal, or ignores it as the first process of a container.
 #[test]
-fn a_signal_ends_status_watch() {
+fn commands_that_only_read_exit_with_the_code_of_the_signal() {
+    let (env, driver) = waiting();
+    let until = "status web --until done --timeout 1h";
+    for (command, signal, code) in [
+        ("status --watch", Signal::INT, 130),
+        ("status --watch", Signal::TERM, 143),
+        (until, Signal::TERM, 143),
+    ] {
+        let mut child = env.start(command);
+        child.until_data("web ").signal(signal);
+        let ran = child.end_with(code);
+        assert!(!ran.stderr.contains("error"), "{command}: {ran:?}");
+    }
+    drop(driver);
+}
+
+#[test]
+fn a_signal_stops_a_deletion_which_can_be_resumed() {
     let env = open_shop();
-    let mut child = env.start("status --watch");
-    child.until_data("web ");
-    child.signal(Signal::INT);
-    let ran = child.end();
-    assert!(ran.stderr.is_empty(), "{ran:?}");
+    let block = |finalizers: serde_json::Value| {
+        env.edit(|objects| {
+            let deployment = objects.iter_mut().find(|object| object["kind"] == "Deployment").unwrap();
+            deployment["metadata"]["finalizers"] = finalizers;
+        });
+    };
+    block(serde_json::json!(["example.com/block"]));
+    let mut child = env.start("delete shop --yes");
+    child.until("blocked by its finalizers: example.com/block").signal(Signal::TERM);
+    child.end_with(143).says(
+        "error: interrupted before everything was deleted\nhint: rerun the same command to delete the rest",
+    );
+    // The next process in line need not wait until the lease expires.
+    assert_eq!(env.objects("Lease")[0]["spec"]["holderIdentity"], "");
+    block(serde_json::json!([]));
+    env.run_ok("delete shop --yes");
+    assert!(env.objects("Deployment").is_empty());
 }

@@ -103,7 +103,7 @@ fn pods_that_do_not_become_ready_are_reported_and_rolled_back() {
     ran.says("queue: failed: not ready after 2s (`--batch-timeout`): `deployment.apps/queue`: 0 of 1 ready")
         .says("ImagePullBackOff")
         .says("queue: rollback to `queue-v1`")
-        .says("`api` skipped: dependency `queue` did not complete");
+        .says("`api` skipped: dependency `queue` failed");
     assert_eq!(env.deployments(), ["api 1/1", "queue 1/1", "web-v1 2/2"]);
     let status = env.run_ok("status queue").stdout;
     assert!(status.contains("rolloutSucceed"), "{status}");

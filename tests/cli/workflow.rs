@@ -57,7 +57,7 @@ fn a_run_is_held_at_a_step_until_it_is_promoted() {
     );
     env.run_ok("status")
         .says("web: held at step `approve` of the workflow: check the dashboard; continue with `rollout promote shop --sandbox=box.json`")
-        .says("job: waits for `web` in the workflow");
+        .says("job: waits for `web`; continue with `rollout promote shop --sandbox=box.json`");
     env.run_ok("promote shop").says("web: first release of `web-v1`").says("job: apply of `job-v1`");
     assert_eq!(env.deployments(), ["api 1/1", "job 1/1", "web-v1 2/2"]);
     let before = env.bytes();
@@ -76,9 +76,9 @@ fn applying_the_same_manifest_stays_at_the_step_and_writes_nothing() {
     env.run_to("resume web", 0).says("web: held at step `approve` of the workflow");
     env.run_to("plan app.yaml --detailed-exitcode", 0);
     assert_eq!(env.bytes(), before);
-    env.run_to("resume job", 4).says("component `job` waits for `web` in the workflow");
+    env.run_to("resume job", 4).says("component `job` waits for `web`");
     env.run_to("scale web --replicas 3", 4)
-        .says("component `web` waits in the workflow of application `shop`");
+        .says("component `web` has not started: it waits for its turn in application `shop`");
     assert_eq!(env.bytes(), before);
     env.run_to("status shop --until gate --timeout 1s", 0);
 }
@@ -91,7 +91,7 @@ fn a_pause_can_be_ended_before_the_component_starts() {
     env.write("other.yaml", three(API, WEB).replace("job:1", "job:2"));
     env.run_to("apply other.yaml", 4).says("component `job` is paused by");
     env.run_to("resume job", 0);
-    env.run_to("resume job", 4).says("component `job` waits for `web` in the workflow");
+    env.run_to("resume job", 4).says("component `job` waits for `web`");
     env.run_to("apply other.yaml", 0).says("web: held at step `approve` of the workflow");
 }
 

@@ -9,7 +9,7 @@ use crate::support::pod_rules;
 
 type Situation = fn(&Schemas);
 
-pub(crate) const SITUATIONS: [Situation; 19] = [
+pub(crate) const SITUATIONS: [Situation; 20] = [
     several_clusters,
     several_namespaces,
     planned,
@@ -25,6 +25,7 @@ pub(crate) const SITUATIONS: [Situation; 19] = [
     several_components,
     applied_as_a_whole,
     held_in_a_workflow,
+    held_behind_a_component,
     measured,
     refused,
     many_revisions,
@@ -287,6 +288,15 @@ fn held_in_a_workflow(schemas: &Schemas) {
     checked_env.drive("apply v1.yaml", 0);
     checked_env.look();
     checked_env.drive("promote shop", 0);
+}
+
+fn held_behind_a_component(schemas: &Schemas) {
+    let checked_env = CheckedEnv::new(schemas);
+    let components = [component("web", 1, 2).batches(&["1", "1"]), component("api", 1, 1).depends_on("web")];
+    checked_env.env.write("v1.yaml", application("shop", &components));
+    checked_env.plan("v1.yaml --partition 0");
+    checked_env.drive("apply v1.yaml --partition 0", 0);
+    checked_env.look();
 }
 
 fn measured(schemas: &Schemas) {

@@ -56,7 +56,7 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             batch: 0,
             batches: 2,
         },
-        EventKind::Waiting { progress: progress.clone(), on: word("`web-v2`: 1 of 2 ready") },
+        EventKind::Waiting { progress: progress.clone(), on: word("`web-v2`: 1 of 2 ready"), at_gate: false },
         EventKind::Diagnosed { evidence: vec![word("pod `web-v2-x`: ErrImagePull")] },
         EventKind::BatchReady { progress: progress.clone() },
         EventKind::BatchReady { progress: shrinking },
@@ -78,6 +78,10 @@ pub(crate) fn every_event_with(word: impl Fn(&str) -> String) -> Vec<Event> {
             hints: vec![word("continue with `rollout promote shop`")],
         },
         EventKind::Suspended { step: word("approve"), message: None, hints: Vec::new() },
+        EventKind::DependencyHeld {
+            on: word("db"),
+            hints: vec![word("continue with `rollout promote shop`")],
+        },
         EventKind::Measured {
             metric: word("errors"),
             phase: Phase::Successful,

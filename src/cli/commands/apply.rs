@@ -17,7 +17,7 @@ use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{DeleteExtent, take_inventories};
 use crate::ops::fleet::FleetFailure;
 use crate::ops::prune::{Pruning, find_leftovers};
-use crate::ops::{Adoption, Overrides};
+use crate::ops::{Adoption, Context, Overrides};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -130,11 +130,8 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
             run::afterwards(&cluster.env, prune::report_leftovers(cluster, requests, ui)).await?;
             continue;
         };
-        let pruned = prune::prune(&cluster.env, requests, pruning, settings.limits, ui);
-        run::signals()?.interrupt(pruned).await.map_err(|signal| {
-            CommandError::message(Kind::Interrupted(signal), "interrupted before everything was pruned")
-                .hint("rerun the same command to prune the rest")
-        })??;
+        let context = Context { limits: settings.limits, ..cluster.env.context.clone() };
+        run::stoppable(&context, async |context| prune::prune(context, requests, pruning, ui).await).await?;
     }
     Ok(code)
 }

@@ -10,6 +10,7 @@ use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GateArg, GlobalArgs, LockArg};
 use crate::cli::input::{self, Manifests};
+use crate::cli::run::stoppable;
 use crate::cli::terminal::ui::{Confirmation, Ui};
 use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, OwnedObject, Removed, Scope};
@@ -99,10 +100,13 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         return Ok(exit::SUCCESS);
     }
     let extent = if args.yes { DeleteExtent::Scope } else { ask(&inventories, ui)? };
-    for inventory in &inventories {
-        delete_inventory(&context, inventory, extent, ui).await?;
-    }
-    Ok(exit::SUCCESS)
+    stoppable(&context, async |context| {
+        for inventory in &inventories {
+            delete_inventory(context, inventory, extent, ui).await?;
+        }
+        Ok(exit::SUCCESS)
+    })
+    .await
 }
 
 /// Lists the objects to delete and asks for confirmation, on a terminal. If confirmed, only listed objects are deleted.

@@ -3,8 +3,9 @@
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
 use crate::cli::exit;
-use crate::cli::failure::CommandError;
+use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{ComponentArg, GlobalArgs};
+use crate::cli::run::signals;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::pause::{self, Paused};
 use crate::ops::status;
@@ -41,7 +42,11 @@ Examples:
 pub async fn run(args: &PauseArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let env = Env::open(global, Access::Write, ui).await?;
     let component = env.component(args.component.component.as_deref());
-    let Paused { component: name, was_paused } = pause::pause(&env.context, &component).await?;
+    let paused = signals()?.interrupt(pause::pause(&env.context, &component)).await;
+    let Paused { component: name, was_paused } = paused.map_err(|signal| {
+        CommandError::message(Kind::Interrupted(signal), "interrupted before the run was known to be paused")
+            .hint("rerun the same command")
+    })??;
     let resume = ui.flags().add_to(&format!("`rollout resume {name}`"));
     ui.status(&match was_paused {
         false => format!("{name}: paused; resume it with {resume}"),

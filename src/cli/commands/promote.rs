@@ -11,7 +11,8 @@ use crate::ops::promote::{self, Promotion};
 /// Rolls out one more batch and holds the run again; with `--full`, runs to completion. If the run has not reached
 /// its gate yet, waits for it first, or drives it there if no other process does. Resumes a paused run.
 ///
-/// An application, or a component, that is held at a step of its workflow continues to the next step that holds it.
+/// An application that is held at a step of its workflow continues to the next step that holds it. Components that wait
+/// for a held one continue with it.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PromoteArgs {

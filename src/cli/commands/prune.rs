@@ -2,12 +2,11 @@
 
 use crate::cli::clusters::Cluster;
 use crate::cli::commands::delete;
-use crate::cli::connect::env::Env;
 use crate::cli::failure::CommandError;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{Inventory, take_inventories};
 use crate::ops::prune::{self, PruneEvent, Pruning};
-use crate::ops::{Context, Limits, RolloutRequest};
+use crate::ops::{Context, RolloutRequest};
 use crate::report::plan::PrunedComponent;
 
 /// What to do with components that are no longer in the manifest.
@@ -75,13 +74,11 @@ pub async fn report_leftovers(
 ///
 /// If another run does not end in time, or the cluster refuses.
 pub async fn prune(
-    env: &Env,
+    context: &Context,
     requests: &[RolloutRequest],
     pruning: &Pruning,
-    limits: Limits,
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
-    let context = Context { limits, ..env.context.clone() };
     let kept = pruning.inventories.iter().flat_map(|inventory| &inventory.kept);
     kept.for_each(|owned| ui.status(&delete::kept(owned)));
     let report = |event: PruneEvent<'_>| match event {
@@ -93,5 +90,5 @@ pub async fn prune(
             ui.warn(&format!("{}: rerun the command to delete it", failure.reason));
         }
     };
-    Ok(prune::prune(&context, requests, pruning, report).await?)
+    Ok(prune::prune(context, requests, pruning, report).await?)
 }

@@ -57,6 +57,7 @@ impl Reporter for ClusterReporter {
         if let EventKind::Failed { hints, .. }
         | EventKind::Held { hints, .. }
         | EventKind::Suspended { hints, .. }
+        | EventKind::DependencyHeld { hints, .. }
         | EventKind::Inconclusive { hints, .. }
         | EventKind::Interrupted { hints, .. } = &mut event.what
         {

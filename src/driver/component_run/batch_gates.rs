@@ -283,8 +283,8 @@ impl ComponentRun<'_> {
                 () = self.lease_refused() => return Ok(None),
                 () = clock.until(until) => return Ok(None),
                 () = clock.until(Some(remind)) => {
-                    let progress = Progress { batches: 0, ..self.progress(observed) };
-                    self.emit(EventKind::Waiting { progress, on: on.clone() });
+                    let progress = self.progress(observed);
+                    self.emit(EventKind::Waiting { progress, on: on.clone(), at_gate: true });
                     remind = clock.moment().plus(REMIND_EVERY);
                     if let Some(visit) = &mut self.gates.visit {
                         visit.notice = Some((on.clone(), remind));
@@ -320,8 +320,8 @@ impl ComponentRun<'_> {
         let notice = match reported.filter(|(reported, due)| *reported == on && now < *due) {
             Some(notice) => notice,
             None => {
-                let progress = Progress { batches: 0, ..self.progress(observed) };
-                self.emit(EventKind::Waiting { progress, on: on.clone() });
+                let progress = self.progress(observed);
+                self.emit(EventKind::Waiting { progress, on: on.clone(), at_gate: true });
                 (on.clone(), now.plus(REMIND_EVERY))
             }
         };

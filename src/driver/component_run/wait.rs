@@ -158,7 +158,7 @@ impl ComponentRun<'_> {
             }
         };
         if now >= notice.due {
-            self.emit(EventKind::Waiting { progress: self.progress(observed), on: phrase });
+            self.emit(EventKind::Waiting { progress: self.progress(observed), on: phrase, at_gate: false });
             notice.due = now.plus(REMIND_EVERY);
         }
         // The status of a StatefulSet does not show all ready pods, so they are counted after each of its changes, at

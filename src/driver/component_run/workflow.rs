@@ -1,5 +1,5 @@
-//! The gates of the workflow before a component: steps that the run waits for, and steps that hold it until a user
-//! promotes it.
+//! What holds a component before anything of it is applied: steps of the workflow that the run waits for, steps that
+//! hold it until a user promotes it, and components that it depends on and that are held.
 //!
 //! A held run is claimed like any other, and its revision is recorded, but nothing is applied. So it can be promoted
 //! without the manifest.
@@ -16,7 +16,7 @@ use crate::driver::component_run::claim::RunStart;
 use crate::driver::component_run::wait::REMIND_EVERY;
 use crate::driver::component_run::{ComponentRun, Predecessors};
 use crate::driver::other_application::{OtherApplication, find_application};
-use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, HoldPoint};
+use crate::driver::outcome::{ComponentOutcome, Failure, FailureKind, Hold, HoldPoint};
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::workflow::behind;
 use crate::oam::workflow::{GateCondition, StepGate};
@@ -68,14 +68,21 @@ impl ComponentRun<'_> {
             return Ok(Gates::Passed);
         };
         let is_settled = self.prepared.is_settled(&self.watch.cache);
-        if let Predecessors::HeldAt { step, component } = self.workflow.predecessors.clone() {
+        if let Predecessors::Held { hold, component } = self.workflow.predecessors.clone() {
             if is_settled {
-                let skipped = ComponentOutcome::Skipped { waiting_for: component, held_at: Some(step) };
+                let skipped = ComponentOutcome::Skipped { waiting_for: component, hold: Some(hold) };
                 return Ok(Gates::Held(skipped));
             }
-            return self.hold_in_workflow(behind(&place), self.held(step, None)).await;
+            let at = match hold {
+                Hold::Step(step) => HoldPoint::Step { step, message: None },
+                Hold::Component(component) => HoldPoint::Dependency { component },
+            };
+            return self.hold_in_workflow(behind(&place), ComponentOutcome::Held { at }).await;
         }
         if is_settled {
+            // If its turn brings a claim after all, the run has started.
+            self.workflow.place =
+                Some(place).map(|place| WorkflowPlace { is_waiting: !place.gates.is_empty(), ..place });
             return Ok(Gates::Passed);
         }
         loop {
@@ -87,7 +94,8 @@ impl ComponentRun<'_> {
                 }
                 GateCondition::Promotion { after_seconds, message } => {
                     place.reached = place.reached.or_else(|| Some(self.context.session.clock().now()));
-                    let held = self.held(gate.step.clone(), message.clone());
+                    let at = HoldPoint::Step { step: gate.step.clone(), message: message.clone() };
+                    let held = ComponentOutcome::Held { at };
                     let held = self.hold_in_workflow(place.clone(), held).await?;
                     match (held, after_seconds.zip(place.reached)) {
                         (held @ (Gates::Passed | Gates::Outdated), _) | (held, None) => return Ok(held),
@@ -115,10 +123,6 @@ impl ComponentRun<'_> {
             }
         }
         Ok(Gates::Passed)
-    }
-
-    fn held(&self, step: String, message: Option<String>) -> ComponentOutcome {
-        ComponentOutcome::Held { at: HoldPoint::Step { step, message } }
     }
 
     /// Claims the run and records that it is held at this place, unless the record shows that already.
@@ -224,8 +228,8 @@ impl ComponentRun<'_> {
         let clock = self.context.session.clock().clone();
         let now = clock.moment();
         if self.workflow.notice.as_ref().is_none_or(|(reported, due)| reported != what || now >= *due) {
-            let progress = Progress { batches: 0, ..self.progress_now() };
-            self.emit(EventKind::Waiting { progress, on: on.clone() });
+            let progress = self.progress_now();
+            self.emit(EventKind::Waiting { progress, on: on.clone(), at_gate: true });
             self.workflow.notice = Some((what.to_owned(), now.plus(REMIND_EVERY)));
         }
         self.gates.wait = Some(on);

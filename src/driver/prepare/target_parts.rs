@@ -6,16 +6,16 @@ use serde_json::Value;
 use crate::cluster::ownership::ComponentOwner;
 use crate::cluster::service::Change;
 use crate::cluster::workload_cache::WorkloadCache;
-use crate::driver::component_services::Services;
-use crate::driver::component_services::{self, ComponentServices, ServiceInputs};
+use crate::driver::component_services::{self, ComponentServices, ServiceInputs, Services};
 use crate::driver::leftovers::objects_of_batches;
 use crate::driver::live_objects::LiveObjects;
 use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
-use crate::driver::prepared_objects::PreparedObjects;
+use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
 use crate::driver::request::Intent;
 use crate::driver::resolve::ResolvedTarget;
 use crate::oam::object::ObjectRef;
+use crate::oam::policies::Policies;
 use crate::oam::revision::{StoredRevision, concealed};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
@@ -98,13 +98,28 @@ impl TargetParts {
         })
     }
 
+    /// The objects of the component that is applied as a whole, and those of traits.
+    pub(super) fn prepared_objects(&self) -> impl Iterator<Item = &PreparedObjects> {
+        self.objects.iter().chain([&self.trait_objects])
+    }
+
+    /// Each of [`prepared_objects`](Self::prepared_objects).
+    pub(super) fn single_objects(&self) -> impl Iterator<Item = &PreparedObject> {
+        self.prepared_objects().flat_map(|objects| &objects.objects)
+    }
+
+    /// Whether two sets of policies treat any of the objects differently.
+    pub(super) fn differ_about(&self, asked: &Policies, recorded: &Policies) -> bool {
+        self.single_objects().any(|object| asked.differ_about(&object.body, recorded))
+    }
+
     /// The objects, present and past, of the component, apart from workloads that are rolled out in batches.
     pub(in crate::driver) fn known_objects(
         &self,
         stored: &[StoredRevision],
         record: Option<&Record>,
     ) -> Vec<ObjectRef> {
-        let present = self.objects.iter().chain([&self.trait_objects]).flat_map(|objects| &objects.objects);
+        let present = self.single_objects();
         let earlier = earlier_objects(stored, record).into_iter().filter_map(ObjectRef::of);
         present.map(|object| object.reference.clone()).chain(earlier).collect()
     }

@@ -170,7 +170,7 @@ pub(super) fn resolve_scale(present: &Present<'_>, replicas: u32) -> Result<Reso
     if run.outcome.is_resumable() && run.workflow.as_ref().is_some_and(|place| place.is_waiting) {
         let application = &record.application;
         return Err(Failure::refused(format!(
-            "component `{component}` waits in the workflow of application `{application}`"
+            "component `{component}` has not started: it waits for its turn in application `{application}`"
         ))
         .hint(format!("continue with `rollout promote {application}`")));
     }

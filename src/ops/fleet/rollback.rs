@@ -11,6 +11,7 @@ use crate::driver::context::{Context, FailFast, Limits, OnFailure};
 use crate::driver::outcome::Failure;
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::ops::apply;
+use crate::ops::fleet::soak::Unready;
 use crate::ops::fleet::{ClusterRequest, FleetFailure, Wave};
 use crate::plan::record::Record;
 use crate::plan::run::{Mode, Purpose};
@@ -21,12 +22,12 @@ pub(super) type UndoneComponents<'a> = (&'a ClusterRequest, Vec<String>);
 
 /// Selects what to roll back after a failure in the last of these waves. `changed` has the names of the changed
 /// components, for each wave and cluster. A component whose run has failed was rolled back by its run; `unready` is a
-/// component, with the index of its cluster, that did not stay ready after its run.
+/// component that did not stay ready after its run.
 pub(super) fn undone<'a>(
     waves: &'a [Wave],
     changed: &[Vec<Vec<String>>],
     on_failure: FleetFailure,
-    unready: Option<&(usize, String)>,
+    unready: Option<&Unready>,
 ) -> Vec<UndoneComponents<'a>> {
     let last = waves.len().saturating_sub(1);
     let clusters = waves.iter().zip(changed).enumerate().flat_map(|(place, (wave, changed))| {
@@ -35,7 +36,7 @@ pub(super) fn undone<'a>(
             let is_undone = |name: &&String| match on_failure {
                 FleetFailure::Hold => false,
                 FleetFailure::UndoComponent => {
-                    place == last && unready.is_some_and(|(at, component)| *at == index && component == *name)
+                    place == last && unready.is_some_and(|unready| unready.is_component(index, name))
                 }
                 FleetFailure::UndoWave => place == last,
                 FleetFailure::UndoAll => true,

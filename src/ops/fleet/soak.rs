@@ -37,6 +37,13 @@ pub(super) struct Unready {
     pub(super) failure: Failure,
 }
 
+impl Unready {
+    /// Whether it is this component of the cluster with this index, and the cluster could be read.
+    pub(super) fn is_component(&self, cluster: usize, component: &str) -> bool {
+        self.failure.kind == FailureKind::NotReady && self.cluster == cluster && self.component == component
+    }
+}
+
 /// Waits until a wave has stayed ready for its soak time.
 ///
 /// # Errors
@@ -62,7 +69,7 @@ pub(super) fn next_steps(component: &str, on_failure: FleetFailure, is_rolled_ba
 fn report_soak(wave: &Wave, point: &str) {
     let time = wave.soak.try_into().unwrap_or_default();
     let on = format!("the soak time of {} {point}", format_duration(time));
-    report(wave, &EventKind::Waiting { progress: Progress::default(), on });
+    report(wave, &EventKind::Waiting { progress: Progress::default(), on, at_gate: true });
 }
 
 /// Reports that a component is not ready, so that the soak time restarts when it is.

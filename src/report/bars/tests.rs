@@ -35,7 +35,7 @@ fn at(batch: usize, upgraded: u32, ready: u32) -> Progress {
 }
 
 fn waiting(progress: Progress, on: &str) -> EventKind {
-    EventKind::Waiting { progress, on: on.to_owned() }
+    EventKind::Waiting { progress, on: on.to_owned(), at_gate: false }
 }
 
 fn every_state() -> Bars {

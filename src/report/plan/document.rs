@@ -45,6 +45,8 @@ struct ComponentDocument<'a> {
     objects: &'a [PlannedObject],
     /// The workflow steps that the component still has to pass.
     gates: Vec<&'a str>,
+    /// The components that it waits for, which their runs leave held.
+    held_dependencies: &'a [String],
     /// The run; `None` if nothing would be driven.
     run: Option<RunDocument<'a>>,
     /// The unified diffs of Services, objects and the workload, in YAML.
@@ -91,6 +93,7 @@ fn component_document(plan: &ComponentPlan) -> ComponentDocument<'_> {
         services: plan.services.iter().map(|service| service.name.as_str()).collect(),
         objects: &plan.objects,
         gates: plan.gates.iter().map(|gate| gate.step.as_str()).collect(),
+        held_dependencies: &plan.held_dependencies,
         run: plan.steps.iter().find_map(claimed).map(|spec| run_document(plan, spec)),
         difference: strip_str(&differences(plan).concat()).to_string(),
     }

@@ -19,9 +19,9 @@ use crate::sandbox::store::objects::Store;
 use crate::sandbox::store::queue::Task;
 use crate::sandbox::validation::registry;
 
-/// The result of a sync of a Job.
+/// The state of a Job by its pods, which its conditions report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum JobState {
     Running,
     Suspended,
     Complete,
@@ -41,35 +41,35 @@ pub(super) fn sync(store: &mut Store, key: &Key) {
     let owned = ownership::claim(store, key, &job, registry::kind("pods"), |_, pod| pod::is_active(pod));
     let pods = Pods::of(&job, owned);
     let started = meta::time_at(&job, "/status/startTime").unwrap_or(store.now);
-    let verdict = judge(store, key, &job, &pods, started);
-    match verdict {
-        Verdict::Running => pods.adjust(store, key, &job),
-        Verdict::Suspended | Verdict::Complete | Verdict::Failed { .. } => pods.delete_active(store),
+    let state = job_state(store, key, &job, &pods, started);
+    match state {
+        JobState::Running => pods.adjust(store, key, &job),
+        JobState::Suspended | JobState::Complete | JobState::Failed { .. } => pods.delete_active(store),
     }
-    status::report(store, key, &job, verdict);
+    status::report(store, key, &job, state);
 }
 
-fn judge(store: &mut Store, key: &Key, job: &Value, pods: &Pods, started: Timestamp) -> Verdict {
+fn job_state(store: &mut Store, key: &Key, job: &Value, pods: &Pods, started: Timestamp) -> JobState {
     let limit = meta::number(job, "/spec/backoffLimit");
     if pods.failed > limit || pods.has_restarted_too_often(job, limit) {
         let message = "Job has reached the specified backoff limit";
-        return Verdict::Failed { reason: "BackoffLimitExceeded", message };
+        return JobState::Failed { reason: "BackoffLimitExceeded", message };
     }
     if job["spec"]["suspend"] == true {
-        return Verdict::Suspended;
+        return JobState::Suspended;
     }
     if let Some(seconds) = job["spec"]["activeDeadlineSeconds"].as_i64() {
         let due = meta::saturating_add(started, SignedDuration::from_secs(seconds));
         if due <= store.now {
             let message = "Job was active longer than specified deadline";
-            return Verdict::Failed { reason: "DeadlineExceeded", message };
+            return JobState::Failed { reason: "DeadlineExceeded", message };
         }
         store.queue.add(Task::Job, key, due);
     }
     match job["spec"]["completions"].as_i64() {
-        Some(completions) if pods.succeeded >= completions => Verdict::Complete,
-        None if pods.succeeded > 0 && pods.active.is_empty() => Verdict::Complete,
-        Some(_) | None => Verdict::Running,
+        Some(completions) if pods.succeeded >= completions => JobState::Complete,
+        None if pods.succeeded > 0 && pods.active.is_empty() => JobState::Complete,
+        Some(_) | None => JobState::Running,
     }
 }
 

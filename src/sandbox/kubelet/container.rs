@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::prerequisites;
-use super::timeline::{Crash, CrashReason, Ending, PodState, Probe, StartError};
+use super::timeline::{Crash, CrashReason, PodState, Probe, StartError, Termination};
 use crate::sandbox::object::meta;
 
 /// The status of one of a bound pod's containers.
@@ -55,16 +55,16 @@ pub(super) fn status(pod: &Value, container: &Value, state: PodState, now: Times
                 }
             }
         }
-        PodState::Ended(Ending::NeverStarted) => {
+        PodState::Terminated(Termination::NeverStarted) => {
             status["state"] = json!({"waiting": {"reason": "PodInitializing"}});
         }
-        PodState::Ended(ending) => {
+        PodState::Terminated(termination) => {
             status["restartCount"] = json!(before.restarts());
             set_container_id(&mut status, pod, before.restarts());
-            let (code, reason) = match ending {
-                Ending::Succeeded | Ending::NeverStarted => (0, "Completed"),
-                Ending::Failed(CrashReason::Error) => (1, "Error"),
-                Ending::Failed(CrashReason::OutOfMemory) => (137, "OOMKilled"),
+            let (code, reason) = match termination {
+                Termination::Succeeded | Termination::NeverStarted => (0, "Completed"),
+                Termination::Failed(CrashReason::Error) => (1, "Error"),
+                Termination::Failed(CrashReason::OutOfMemory) => (137, "OOMKilled"),
             };
             terminated(&mut status, now, code, reason);
             if let Some(since) = before.since() {
@@ -101,7 +101,7 @@ pub(super) fn crashed(status: &mut Value, pod: &Value, crash: Crash, restarts: i
     status["restartCount"] = json!(restarts);
     set_container_id(status, pod, restarts);
     let ended = meta::format_time(crash.ended);
-    let (code, reason) = match crash.ending {
+    let (code, reason) = match crash.reason {
         CrashReason::Error => (1, "Error"),
         CrashReason::OutOfMemory => (137, "OOMKilled"),
     };

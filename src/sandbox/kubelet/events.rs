@@ -61,6 +61,6 @@ fn texts(pod: &Value, state: PodState) -> Vec<EventText> {
         PodState::Running(Probe::Passing | Probe::Pending) | PodState::Starting | PodState::Created => {
             Vec::new()
         }
-        PodState::Ended(_) => Vec::new(),
+        PodState::Terminated(_) => Vec::new(),
     }
 }

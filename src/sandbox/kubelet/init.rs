@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::container::{crashed, set_container_id, terminated};
 use super::prerequisites::{failing_init, is_sidecar};
-use super::timeline::{Crash, Ending, PodState};
+use super::timeline::{Crash, PodState, Termination};
 use crate::sandbox::object::meta;
 
 #[derive(Clone, Copy)]
@@ -47,13 +47,15 @@ fn progress(pod: &Value, state: PodState) -> impl Iterator<Item = (&Value, Progr
             | PodState::StartFailed(_)
             | PodState::Running(_)
             | PodState::Crashing(_)
-            | PodState::Ended(Ending::Succeeded | Ending::Failed(_)) => Progress::Done,
-            PodState::Ended(Ending::NeverStarted) if failing == Some(meta::text(container, "/name")) => {
+            | PodState::Terminated(Termination::Succeeded | Termination::Failed(_)) => Progress::Done,
+            PodState::Terminated(Termination::NeverStarted)
+                if failing == Some(meta::text(container, "/name")) =>
+            {
                 is_behind = true;
                 Progress::Failed
             }
-            PodState::Ended(Ending::NeverStarted) if is_behind => Progress::ToCome,
-            PodState::Ended(Ending::NeverStarted) => Progress::Done,
+            PodState::Terminated(Termination::NeverStarted) if is_behind => Progress::ToCome,
+            PodState::Terminated(Termination::NeverStarted) => Progress::Done,
         };
         (container, progress)
     })

@@ -57,7 +57,7 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
     }
     let (outcome, _) = rule(store, &pod);
     let timeline = PodTimeline::of(outcome, start(store, &pod), store.now);
-    let mut timeline = timeline.ending(RestartPolicy::of(&pod));
+    let mut timeline = timeline.terminating(RestartPolicy::of(&pod));
     if timeline.state == PodState::Starting && meta::text(&pod, "/status/phase") == "Running" {
         // A pod that has run does not start again: only its container will, and the kubelet has not observed the change
         // yet.
@@ -83,7 +83,7 @@ pub(crate) fn sync(store: &mut Store, key: &Key) {
         | PodState::StartFailed(_)
         | PodState::Crashing(_)
         | PodState::InitCrashing(_)
-        | PodState::Ended(_) => {
+        | PodState::Terminated(_) => {
             let pod = if is_bound { pod } else { bind(store, key, &pod) };
             let status = status::of(&pod, timeline.state, store.now);
             if pod["status"] == status {

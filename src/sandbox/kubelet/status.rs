@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::prerequisites::{self, UNSCHEDULABLE_MESSAGE};
-use super::timeline::{Ending, PodState, Probe, StartError};
+use super::timeline::{PodState, Probe, StartError, Termination};
 use super::{container, init};
 use crate::sandbox::object::hash::fnv;
 use crate::sandbox::object::meta;
@@ -31,8 +31,10 @@ pub(super) fn of(pod: &Value, state: PodState, now: Timestamp) -> Value {
     let ready = names.is_empty();
     let unready = format!("containers with unready status: [{}]", names.join(" "));
     let ended = match state {
-        PodState::Ended(Ending::Succeeded) => Some(("Succeeded", "PodCompleted")),
-        PodState::Ended(Ending::Failed(_) | Ending::NeverStarted) => Some(("Failed", "PodFailed")),
+        PodState::Terminated(Termination::Succeeded) => Some(("Succeeded", "PodCompleted")),
+        PodState::Terminated(Termination::Failed(_) | Termination::NeverStarted) => {
+            Some(("Failed", "PodFailed"))
+        }
         PodState::Created
         | PodState::Unschedulable
         | PodState::Starting

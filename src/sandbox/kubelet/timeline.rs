@@ -31,12 +31,12 @@ pub(super) enum PodState {
     /// One of its init containers crashes.
     InitCrashing(Crash),
     /// Its containers have ended, and are not restarted.
-    Ended(Ending),
+    Terminated(Termination),
 }
 
 /// How a pod ended whose containers are not restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum Termination {
     Succeeded,
     Failed(CrashReason),
     /// An init container failed, so its containers never started.
@@ -92,7 +92,7 @@ pub(super) enum CrashReason {
 /// The restarts of a container, when and why it last ended, and how long it waits for the next restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Crash {
-    pub(super) ending: CrashReason,
+    pub(super) reason: CrashReason,
     pub(super) restarts: i64,
     pub(super) ended: Timestamp,
     pub(super) wait: SignedDuration,
@@ -105,14 +105,16 @@ const MAX_BACK_OFF: SignedDuration = SignedDuration::from_secs(300);
 
 impl PodTimeline {
     /// Converts the state for a pod whose containers are not always restarted: they end when others would become ready.
-    pub(super) fn ending(self, policy: RestartPolicy) -> Self {
-        let ended = |ending| Self { state: PodState::Ended(ending), next: None };
+    pub(super) fn terminating(self, policy: RestartPolicy) -> Self {
+        let terminated = |termination| Self { state: PodState::Terminated(termination), next: None };
         match (policy, self.state) {
             (RestartPolicy::OnFailure | RestartPolicy::Never, PodState::Running(Probe::Passing)) => {
-                ended(Ending::Succeeded)
+                terminated(Termination::Succeeded)
             }
-            (RestartPolicy::Never, PodState::Crashing(crash)) => ended(Ending::Failed(crash.ending)),
-            (RestartPolicy::Never, PodState::InitCrashing(_)) => ended(Ending::NeverStarted),
+            (RestartPolicy::Never, PodState::Crashing(crash)) => {
+                terminated(Termination::Failed(crash.reason))
+            }
+            (RestartPolicy::Never, PodState::InitCrashing(_)) => terminated(Termination::NeverStarted),
             (RestartPolicy::Always | RestartPolicy::OnFailure | RestartPolicy::Never, _) => self,
         }
     }
@@ -174,7 +176,7 @@ impl PodTimeline {
     /// The first restart is immediate; each further one waits for its back-off.
     fn crashing(
         state: fn(Crash) -> PodState,
-        ending: CrashReason,
+        reason: CrashReason,
         started: Timestamp,
         now: Timestamp,
     ) -> Self {
@@ -188,7 +190,7 @@ impl PodTimeline {
         let missed = (now.duration_since(ended).as_secs() / wait.as_secs()).max(0);
         restarts += missed;
         ended += SignedDuration::from_secs(missed * wait.as_secs());
-        Self { state: state(Crash { ending, restarts, ended, wait }), next: Some(ended + wait) }
+        Self { state: state(Crash { reason, restarts, ended, wait }), next: Some(ended + wait) }
     }
 }
 

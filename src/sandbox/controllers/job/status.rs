@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Verdict;
+use super::JobState;
 use super::pods::Pods;
 use crate::sandbox::controllers::ownership;
 use crate::sandbox::object::key::Key;
@@ -23,7 +23,7 @@ pub(super) fn finished_at(job: &Value) -> Option<Timestamp> {
 }
 
 /// Writes the status that follows from the pods as they are now.
-pub(super) fn report(store: &mut Store, key: &Key, job: &Value, verdict: Verdict) {
+pub(super) fn report(store: &mut Store, key: &Key, job: &Value, state: JobState) {
     let owned = ownership::controlled(store, meta::uid(job), registry::kind("pods"));
     let terminating = owned.iter().filter(|(_, pod)| meta::is_terminating(pod)).count();
     let pods = Pods::of(job, owned);
@@ -41,43 +41,43 @@ pub(super) fn report(store: &mut Store, key: &Key, job: &Value, verdict: Verdict
         }
     }
     let started = job["status"].get("startTime").cloned();
-    if verdict != Verdict::Suspended {
+    if state != JobState::Suspended {
         status["startTime"] = started.unwrap_or_else(|| json!(now));
     }
-    if verdict == Verdict::Complete {
+    if state == JobState::Complete {
         status["completionTime"] = json!(now);
     }
-    let conditions = conditions(job, verdict, &now);
+    let conditions = conditions(job, state, &now);
     if !conditions.is_empty() {
         status["conditions"] = json!(conditions);
     }
     write::modify(store, key, Part::Status, |job| job["status"] = status);
 }
 
-fn conditions(job: &Value, verdict: Verdict, now: &str) -> Vec<Value> {
+fn conditions(job: &Value, state: JobState, now: &str) -> Vec<Value> {
     let mut conditions = meta::items(job, "/status/conditions").to_vec();
     let is_suspended = conditions.iter().any(|c| c["type"] == "Suspended" && c["status"] == "True");
-    let mut set = |kind: &str, state: &str, reason: &str, message: &str| {
+    let mut set = |kind: &str, status: &str, reason: &str, message: &str| {
         conditions.retain(|condition| condition["type"] != kind);
         conditions.push(json!({
             "type": kind,
-            "status": state,
+            "status": status,
             "lastProbeTime": now,
             "lastTransitionTime": now,
             "reason": reason,
             "message": message,
         }));
     };
-    match verdict {
-        Verdict::Running if is_suspended => set("Suspended", "False", "JobResumed", "Job resumed"),
-        Verdict::Suspended if !is_suspended => set("Suspended", "True", "JobSuspended", "Job suspended"),
-        Verdict::Running | Verdict::Suspended => (),
-        Verdict::Complete => {
+    match state {
+        JobState::Running if is_suspended => set("Suspended", "False", "JobResumed", "Job resumed"),
+        JobState::Suspended if !is_suspended => set("Suspended", "True", "JobSuspended", "Job suspended"),
+        JobState::Running | JobState::Suspended => (),
+        JobState::Complete => {
             for kind in ["SuccessCriteriaMet", "Complete"] {
                 set(kind, "True", "CompletionsReached", "Reached expected number of succeeded pods");
             }
         }
-        Verdict::Failed { reason, message } => {
+        JobState::Failed { reason, message } => {
             for kind in ["FailureTarget", "Failed"] {
                 set(kind, "True", reason, message);
             }
