@@ -376,6 +376,7 @@ const IMPATIENT: Timeouts = Timeouts {
     request: Duration::from_secs(1),
     outage: Duration::ZERO,
     credentials: Duration::ZERO,
+    webhook: Duration::ZERO,
     connect: Duration::ZERO,
 };
 

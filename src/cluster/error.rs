@@ -47,7 +47,7 @@ pub enum ClusterError {
         origin: ErrorOrigin,
     },
     /// Retries have used up their budget.
-    #[error("the API server did not answer properly for {}s; the last answer: {message}", spent.as_secs())]
+    #[error("{}", exhausted_message(message, *spent))]
     Exhausted {
         /// The last error.
         message: String,
@@ -92,6 +92,13 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Part of the API server's rejection of an object in a namespace that is terminating.
 const NAMESPACE_TERMINATING: &str = "because it is being terminated";
 
+/// Part of the API server's error if it cannot call a webhook; the name of the webhook in quotes follows.
+const WEBHOOK_FAILED: &str = "failed calling webhook \"";
+
+/// The hint if the API server cannot call a webhook.
+const CHECK_WEBHOOK: &str = "check that the pods of the webhook run: `kubectl get \
+                             validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml` names its Service";
+
 /// The hint if the address is likely to be wrong.
 const CHECK_ADDRESS: &str = "check the address in the kubeconfig: `kubectl cluster-info`";
 
@@ -120,6 +127,12 @@ impl ClusterError {
     pub fn names_namespace(&self, namespace: &str) -> bool {
         let text = self.to_string();
         text.contains(&format!("\"{namespace}\"")) || text.contains(&format!(" namespace {namespace} "))
+    }
+
+    /// Whether the API server could not call a webhook.
+    #[must_use]
+    pub fn is_failed_webhook(&self) -> bool {
+        matches!(self, Self::Transient { message, .. } if failed_webhook(message).is_some())
     }
 
     /// Whether a retry may succeed.
@@ -181,6 +194,7 @@ impl ClusterError {
         match self {
             Self::Unauthorized(_) => Some("check the credentials in the kubeconfig: `kubectl auth whoami`"),
             Self::Exhausted { origin: ErrorOrigin::Connection, .. } => Some(CHECK_ADDRESS),
+            Self::Exhausted { message, .. } => failed_webhook(message).and(Some(CHECK_WEBHOOK)),
             Self::Misdirected { fault, .. } => Some(match fault {
                 Fault::UnknownHost | Fault::NotApiServer => CHECK_ADDRESS,
                 Fault::Untrusted => {
@@ -197,9 +211,22 @@ impl ClusterError {
             | Self::Invalid(_)
             | Self::Rejected(_)
             | Self::Transient { .. }
-            | Self::Exhausted { origin: ErrorOrigin::Server, .. }
             | Self::Stopped
             | Self::Other(_) => None,
         }
+    }
+}
+
+/// The name of the webhook that the API server could not call, and why.
+fn failed_webhook(message: &str) -> Option<(&str, &str)> {
+    let (name, cause) = message.split_once(WEBHOOK_FAILED)?.1.split_once('"')?;
+    Some((name, cause.trim_start_matches(": ")))
+}
+
+fn exhausted_message(message: &str, spent: Duration) -> String {
+    let spent = spent.as_secs();
+    match failed_webhook(message) {
+        Some((name, cause)) => format!("webhook `{name}` could not be called for {spent}s: {cause}"),
+        None => format!("the API server did not answer properly for {spent}s; the last answer: {message}"),
     }
 }

@@ -23,6 +23,9 @@ const BOUNDS: BackoffBounds =
     BackoffBounds { initial: Duration::from_millis(300), max: Duration::from_secs(5) };
 /// The delay before requests with expired credentials are retried, since renewing them takes a while.
 const CREDENTIALS_AGAIN: Duration = Duration::from_secs(5);
+/// How long dry runs wait for a webhook that cannot be called: as long as one that is restarted is away. Nothing has
+/// been written yet, so the user can just as well rerun the command.
+const DRY_RUN_WEBHOOK: Duration = Duration::from_secs(20);
 
 /// The default maximum of concurrent requests of a process, apart from watches and the Lease: more would not be
 /// answered sooner.
@@ -37,6 +40,8 @@ pub struct Timeouts {
     pub outage: Duration,
     /// The same if credentials that were accepted no longer are.
     pub credentials: Duration,
+    /// The same if the API server cannot call a webhook.
+    pub webhook: Duration,
     /// The same for the first request, when a wrong address is likelier than an outage.
     pub connect: Duration,
 }
@@ -47,6 +52,7 @@ impl Default for Timeouts {
             request: Duration::from_secs(30),
             outage: Duration::from_secs(300),
             credentials: Duration::from_secs(90),
+            webhook: Duration::from_secs(300),
             connect: Duration::from_secs(3),
         }
     }
@@ -168,6 +174,13 @@ impl Session {
         Self { part: Rc::new(Part::new(&self.jitter)), ..self.clone() }
     }
 
+    /// A part of this session for dry runs before the first write, which wait less for a webhook that cannot be called.
+    #[must_use]
+    pub fn for_dry_runs(&self) -> Self {
+        let webhook = self.timeouts.webhook.min(DRY_RUN_WEBHOOK);
+        Self { timeouts: Timeouts { webhook, ..self.timeouts }, ..self.with_separate_budget() }
+    }
+
     /// The same session without queueing requests, for a Lease, which would expire in the meantime.
     #[must_use]
     pub fn without_queue(&self) -> Self {
@@ -214,6 +227,7 @@ impl Session {
     fn budget(&self, error: &ClusterError, connected: Connected) -> Duration {
         match (error, connected) {
             (ClusterError::Unauthorized(_), _) => self.timeouts.credentials,
+            (error, Connected::Before) if error.is_failed_webhook() => self.timeouts.webhook,
             (_, Connected::Before) => self.timeouts.outage,
             (_, Connected::Never) => self.timeouts.connect,
         }

@@ -67,7 +67,8 @@ pub async fn check_cluster(
     let pending: Vec<&PlannedComponent> = pending.into_iter().filter(is_batched).collect();
     let workloads = workloads(&pending);
     let quotas = constraints::list_quotas(session, namespace).map(Rc::new).shared();
-    let trials = pending.iter().map(|planned| try_pod(session, namespace, planned, quotas.clone()));
+    let dry_runs = session.for_dry_runs();
+    let trials = pending.iter().map(|planned| try_pod(&dry_runs, namespace, planned, quotas.clone()));
     let (presence, autoscaled, quotas, budgets, trials) = tokio::join!(
         constraints::namespace_phase(session, namespace),
         autoscalers::list_autoscalers(session, namespace, &workloads),

@@ -359,3 +359,31 @@ async fn missing_permissions_for_checks_are_reported_once() {
                  them are skipped: `rollout rbac` prints the permissions";
     warns(&scenarios::named("upgrade"), script, words).await;
 }
+
+/// A dry run waits for a webhook that restarts, but not for as long as a run waits for the API server.
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_is_down_is_named_before_the_first_write() {
+    let whole = "{name: web, type: webservice, properties: {image: 'web:1'}}";
+    let rolled = request_for(&[web(1, 3)]);
+    for (request, kind) in [(request_for_entries(&[whole]), "deployments"), (rolled, "pods")] {
+        let cluster = TestCluster::open(pod_rules::READY).await;
+        let process = answering(move |seen| {
+            let message = "Internal error occurred: failed calling webhook \"policy.example\": failed to call webhook: \
+                           Post \"https://policy.ops.svc:443/\": connection refused";
+            let is_write = matches!(seen.verb, Verb::Create | Verb::Patch);
+            (is_write && seen.kind == kind).then(|| status(500, "InternalError", message))
+        });
+        let begun = cluster.clock.elapsed();
+        let run = cluster.run(&process, &request).await;
+        let lasted = (cluster.clock.elapsed() - begun).unsigned_abs();
+        let failure = run.failures()[0];
+        assert_eq!(failure.kind, FailureKind::Cluster, "{}", run.transcript());
+        assert!(
+            failure.reason.starts_with("webhook `policy.example` could not be called for 2"),
+            "{failure:?}"
+        );
+        assert!(failure.hints[0].contains("validatingwebhookconfigurations"), "{failure:?}");
+        assert!(lasted > Duration::from_secs(10) && lasted < Duration::from_secs(40), "{lasted:?}");
+        assert_eq!(cluster.objects("ControllerRevision"), Vec::<Value>::new());
+    }
+}

@@ -119,10 +119,10 @@ impl<'a> ApplicationRun<'a> {
         let (access, mirror) = tokio::join!(self.check_rights(components), StatusMirror::discover(session));
         let access = access?;
         self.check_cluster(components).await?;
-        let created = NewObjects::of(components);
+        let (created, dry_runs) = (NewObjects::of(components), session.for_dry_runs());
         let judged = components.iter().map(|prepared| async {
             let observed = prepared.observed(&self.watch.cache);
-            let judged = dry_run_objects(session, prepared, &observed, &created).await;
+            let judged = dry_run_objects(&dry_runs, prepared, &observed, &created).await;
             judged.map_err(|failure| Rejection { component: prepared.component.clone(), failure })
         });
         let parsed = components.iter().map(|prepared| async {

@@ -24,7 +24,7 @@ pub async fn dry_run_on_server(
     planned: &PlannedComponent,
     created: &NewObjects,
 ) -> Result<(), Failure> {
-    let prepared = &planned.prepared;
+    let (prepared, session) = (&planned.prepared, &session.for_dry_runs());
     dry_run_objects(session, prepared, &planned.observed, created).await?;
     if prepared.objects.is_some() {
         return Ok(());
