@@ -82,8 +82,8 @@ pub enum Removed {
 /// [`FailureKind::Refused`]: the name is unknown. The server's last error.
 pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Result<Scope, Failure> {
     let (session, name) = (&context.session, without_prefix(name));
-    let known = record_store::load_records(session, namespace).await?;
-    let records = || known.iter().map(|stored| &stored.record);
+    let known = record_store::list_records(session, namespace).await?;
+    let records = || known.records.iter().map(|stored| &stored.record);
     let scope = |application: &str, component: Option<&String>| Scope {
         namespace: namespace.to_owned(),
         application: application.to_owned(),
@@ -92,8 +92,13 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
     if let Some(record) = records().find(|record| record.component == name) {
         return Ok(scope(&record.application, Some(&record.component)));
     }
+    if let Some(broken) = known.unusable.iter().find(|broken| broken.component == name) {
+        return Ok(scope(&broken.application, Some(&broken.component)));
+    }
     let application = scope(name, None);
-    if records().any(|record| record.application == name) || is_unfinished(context, &application).await? {
+    let is_recorded = records().any(|record| record.application == name)
+        || known.unusable.iter().any(|broken| broken.application == name);
+    if is_recorded || is_unfinished(context, &application).await? {
         return Ok(application);
     }
     // If a record is lost, the revisions still name the component.
@@ -111,10 +116,11 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
 /// Takes the inventories of scopes.
 ///
 /// # Errors
-/// The server's last error.
+/// [`FailureKind::Refused`]: a record cannot be read. The server's last error.
 pub async fn take_inventories(context: &Context, scopes: &[Scope]) -> Result<Vec<Inventory>, Failure> {
     let mut inventories = Vec::new();
     for scope in scopes {
+        inventory::records(&context.session, scope).await?;
         inventories.push(inventory::take(&context.session, scope).await?);
     }
     Ok(inventories)
@@ -227,8 +233,7 @@ pub async fn delete(
 async fn records_as_decided(
     session: &Session,
     inventory: &Inventory,
-    predecessor: Option<&str>,
-) -> Result<Result<Vec<StoredRecord>, Failure>, ClusterError> {
+) -> Result<Result<Vec<StoredRecord>, Failure>, RecordError> {
     let records = inventory::records(session, &inventory.scope).await?;
     for StoredRecord { record, .. } in &records {
         let is_as_decided = inventory.epochs.get(&record.component) == Some(&record.epoch);

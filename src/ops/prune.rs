@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::record_store::{self, RecordList, UnusableRecord};
 use crate::driver::context::Context;
 use crate::driver::outcome::Failure;
 use crate::driver::request::RolloutRequest;
@@ -12,28 +12,47 @@ use crate::ops::status;
 use crate::ops::wait_for::{Until, WaitState};
 use crate::report::status::ComponentStatus;
 
-/// The recorded components of the requests' applications that the requests do not name.
+/// The components of the requests' applications that the requests do not name.
+#[derive(Debug, Default)]
+pub struct LeftoverComponents {
+    /// Those that can be pruned.
+    pub scopes: Vec<Scope>,
+    /// Those whose records cannot be read.
+    pub unusable: Vec<UnusableRecord>,
+}
+
+/// Finds the recorded components of the requests' applications that the requests do not name.
 ///
 /// # Errors
 /// The server's last error.
-pub async fn find_leftovers(context: &Context, requests: &[RolloutRequest]) -> Result<Vec<Scope>, Failure> {
-    let mut records: BTreeMap<&str, Vec<StoredRecord>> = BTreeMap::new();
+pub async fn find_leftovers(
+    context: &Context,
+    requests: &[RolloutRequest],
+) -> Result<LeftoverComponents, Failure> {
+    let mut listed: BTreeMap<&str, RecordList> = BTreeMap::new();
     for request in requests {
-        if let Entry::Vacant(entry) = records.entry(&request.namespace) {
-            entry.insert(record_store::load_records(&context.session, &request.namespace).await?);
+        if let Entry::Vacant(entry) = listed.entry(&request.namespace) {
+            entry.insert(record_store::list_records(&context.session, &request.namespace).await?);
         }
     }
-    let leftovers = requests.iter().flat_map(|request| {
+    let mut leftovers = LeftoverComponents::default();
+    for request in requests {
         let names = request.component_names();
-        let records = records[request.namespace.as_str()].iter().map(|stored| &stored.record);
-        let of_application = records.filter(|record| record.application == request.application);
-        of_application.filter(move |record| !names.contains(&record.component)).map(|record| Scope {
+        let is_leftover = |application: &String, component: &String| {
+            *application == request.application && !names.contains(component)
+        };
+        let RecordList { records, unusable, .. } = &listed[request.namespace.as_str()];
+        let records = records.iter().map(|stored| &stored.record);
+        let scopes = records.filter(|record| is_leftover(&record.application, &record.component));
+        leftovers.scopes.extend(scopes.map(|record| Scope {
             namespace: request.namespace.clone(),
             application: record.application.clone(),
             component: Some(record.component.clone()),
-        })
-    });
-    Ok(leftovers.collect())
+        }));
+        let unusable = unusable.iter().filter(|broken| is_leftover(&broken.application, &broken.component));
+        leftovers.unusable.extend(unusable.cloned());
+    }
+    Ok(leftovers)
 }
 
 /// What to prune, as decided before anything is rolled out.

@@ -86,6 +86,18 @@ fn a_record_that_cannot_be_read_is_named_and_the_others_are_shown() {
     for line in ["status web", "status shop --until done", "history web", "promote web", "undo web"] {
         env.run_to(line, 4).says(reason);
     }
+    // Only the record may name some of the objects.
+    let before = env.bytes();
+    for line in ["delete web", "delete shop", "delete app.yaml", "delete web --dry-run"] {
+        env.run_to(line, 4).says(reason);
+    }
+    assert_eq!(env.bytes(), before);
+    env.write("api.yaml", shop(&worker("api")));
+    for line in ["apply api.yaml --prune", "apply api.yaml", "plan api.yaml --prune"] {
+        let kept = "component `web` of application `shop` is no longer in the manifest and is kept: configmap `rollout-web`";
+        env.run_ok(line).says(kept);
+    }
+    assert!(env.objects("ConfigMap").iter().any(|object| object["metadata"]["name"] == "rollout-web"));
     env.run_ok("status api --until done");
     env.run_ok("history api");
     env.run_to("history", 2).says("has more than one component: `api` and `web`");

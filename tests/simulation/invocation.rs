@@ -80,7 +80,7 @@ async fn apply_and_prune(
     manifest: &[Component],
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
     let requests = [request_for(manifest)];
-    let scopes = prune::find_leftovers(context, &requests).await?;
+    let scopes = prune::find_leftovers(context, &requests).await?.scopes;
     let inventories = delete::take_inventories(context, &scopes).await?;
     let outcomes = apply::apply(context, &requests).await;
     let pruning = Pruning { inventories, extent: DeleteExtent::Scope };

@@ -16,8 +16,8 @@ use crate::cli::selection::{Selection, refuse_for_several, select_clusters};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{DeleteExtent, take_inventories};
 use crate::ops::fleet::FleetFailure;
-use crate::ops::prune::{Pruning, find_leftovers};
-use crate::ops::{Adoption, Context, Overrides};
+use crate::ops::prune::Pruning;
+use crate::ops::{Adoption, Overrides};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -142,9 +142,8 @@ async fn decide_pruning(
     (cluster, requests): ClusterRequests<'_>,
     ui: &mut Ui,
 ) -> Result<Pruning, CommandError> {
-    let context = &cluster.env.context;
-    let leftovers = find_leftovers(context, requests).await?;
-    let inventories = take_inventories(context, &leftovers).await?;
+    let leftovers = prune::find(cluster, requests, ui).await?;
+    let inventories = take_inventories(&cluster.env.context, &leftovers).await?;
     let extent = if args.yes { DeleteExtent::Scope } else { delete::ask(&inventories, ui)? };
     Ok(Pruning { inventories, extent })
 }

@@ -4,7 +4,7 @@ use crate::cli::clusters::Cluster;
 use crate::cli::commands::delete;
 use crate::cli::failure::CommandError;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::delete::{Inventory, take_inventories};
+use crate::ops::delete::{Inventory, Scope, take_inventories};
 use crate::ops::prune::{self, PruneEvent, Pruning};
 use crate::ops::{Context, RolloutRequest};
 use crate::report::plan::PrunedComponent;
@@ -18,6 +18,28 @@ pub enum Leftovers {
     Prune,
 }
 
+/// Finds the components that are no longer in the manifest. Those whose records cannot be read are kept, with a
+/// warning.
+///
+/// # Errors
+///
+/// If the cluster cannot be read.
+pub async fn find(
+    cluster: &Cluster,
+    requests: &[RolloutRequest],
+    ui: &mut Ui,
+) -> Result<Vec<Scope>, CommandError> {
+    let found = prune::find_leftovers(&cluster.env.context, requests).await;
+    let found = found.map_err(|failure| cluster.attributed(failure))?;
+    for broken in found.unusable {
+        ui.warn(&cluster.sentence(&format!(
+            "component `{}` of application `{}` is no longer in the manifest and is kept: {}",
+            broken.component, broken.application, broken.error
+        )));
+    }
+    Ok(found.scopes)
+}
+
 /// Returns what pruning deletes, and prints what it keeps.
 ///
 /// # Errors
@@ -28,10 +50,8 @@ pub async fn preview(
     requests: &[RolloutRequest],
     ui: &mut Ui,
 ) -> Result<Vec<PrunedComponent>, CommandError> {
-    let context = &cluster.env.context;
-    let scopes = prune::find_leftovers(context, requests).await;
-    let scopes = scopes.map_err(|failure| cluster.attributed(failure))?;
-    let inventories = take_inventories(context, &scopes).await;
+    let scopes = find(cluster, requests, ui).await?;
+    let inventories = take_inventories(&cluster.env.context, &scopes).await;
     let inventories = inventories.map_err(|failure| cluster.attributed(failure))?;
     let kept = inventories.iter().flat_map(|inventory| &inventory.kept);
     kept.for_each(|owned| ui.status(&cluster.sentence(&delete::kept(owned))));
@@ -55,8 +75,7 @@ pub async fn report_leftovers(
     requests: &[RolloutRequest],
     ui: &mut Ui,
 ) -> Result<(), CommandError> {
-    let leftovers = prune::find_leftovers(&cluster.env.context, requests).await;
-    for scope in leftovers.map_err(|failure| cluster.attributed(failure))? {
+    for scope in find(cluster, requests, ui).await? {
         let component = scope.component.as_deref().unwrap_or_default();
         let hint = format!("delete it with `apply --prune` or `rollout delete {component}`");
         ui.warn(&cluster.sentence(&format!(

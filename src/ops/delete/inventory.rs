@@ -14,7 +14,7 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{self, LeaseKey};
 use crate::cluster::owned_objects::{self, OwnedObject};
 use crate::cluster::ownership::ComponentOwner;
-use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::record_store::{self, RecordError, StoredRecord, UnusableRecord};
 use crate::cluster::session::Session;
 use crate::cluster::status_mirror::{MirrorKind, StatusMirror};
 use crate::cluster::{keys, workload};
@@ -43,8 +43,11 @@ pub struct Scope {
 impl Scope {
     /// Whether it includes a recorded component.
     fn includes(&self, record: &Record) -> bool {
-        record.application == self.application
-            && self.component.as_ref().is_none_or(|name| *name == record.component)
+        self.includes_component(&record.application, &record.component)
+    }
+
+    fn includes_component(&self, application: &str, component: &str) -> bool {
+        application == self.application && self.component.as_ref().is_none_or(|name| name == component)
     }
 }
 
@@ -89,11 +92,17 @@ pub async fn take(session: &Session, scope: &Scope) -> Result<Inventory, Failure
 /// The run records in a scope.
 ///
 /// # Errors
-/// The server's last error.
-pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<StoredRecord>, ClusterError> {
-    let mut records = record_store::load_records(session, &scope.namespace).await?;
-    records.retain(|stored| scope.includes(&stored.record));
-    Ok(records)
+/// [`RecordError::Unusable`]: one of them cannot be read. It may name objects that nothing else names. The server's
+/// last error.
+pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<StoredRecord>, RecordError> {
+    let mut listed = record_store::list_records(session, &scope.namespace).await?;
+    let is_in_scope =
+        |broken: &UnusableRecord| scope.includes_component(&broken.application, &broken.component);
+    if let Some(broken) = listed.unusable.into_iter().find(is_in_scope) {
+        return Err(broken.error);
+    }
+    listed.records.retain(|stored| scope.includes(&stored.record));
+    Ok(listed.records)
 }
 
 /// The applications and components that have revisions in a namespace, except those that only KubeVela has recorded.
@@ -288,8 +297,11 @@ pub(super) async fn discard_leases(
     let names = inventory.epochs.keys().chain(component);
     let mut keys: Vec<LeaseKey> = names.map(|name| LeaseKey::of_component(application, name)).collect();
     keys.dedup();
-    let known = record_store::load_records(session, namespace).await?;
-    if component.is_none() || known.iter().all(|stored| stored.record.application != *application) {
+    let known = record_store::list_records(session, namespace).await?;
+    let is_of_application = |name: &String| name == application;
+    let has_others = known.records.iter().map(|stored| &stored.record.application).any(is_of_application)
+        || known.unusable.iter().map(|broken| &broken.application).any(is_of_application);
+    if component.is_none() || !has_others {
         keys.push(LeaseKey::of_application(application));
     }
     let mut held = Vec::new();
