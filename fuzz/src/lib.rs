@@ -424,7 +424,7 @@ pub fn answers(data: &[u8]) {
         let component = ComponentSelector { namespace: "default".to_owned(), name: None };
         let work = async {
             match command % 4 {
-                0 => drop(status::statuses_with_drivers(&context, "default").await),
+                0 => drop(status::statuses_with_drivers(&context, "default", None).await),
                 1 => drop(history::history(&context, &component).await),
                 2 => {
                     let scope = Scope {

@@ -1,10 +1,12 @@
 //! Finds and deletes objects of any kind that an application owns.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject, ListParams};
-use kube::core::Selector;
+use kube::core::{Expression, Selector};
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::keys;
@@ -128,6 +130,24 @@ pub async fn list_owned(
     };
     let owned = list.items.into_iter().map(|object| OwnedObject { resource: resource.clone(), object });
     Ok(owned.filter(|owned| mark.is_none_or(|annotation| owned.is_marked(annotation))).collect())
+}
+
+/// The applications and components that have revisions in a namespace, except those that only KubeVela has recorded.
+///
+/// # Errors
+/// See [`Session::read`].
+pub async fn components_of_revisions(
+    session: &Session,
+    namespace: &str,
+) -> Result<BTreeSet<(String, String)>, ClusterError> {
+    let revision = ApiResource::erase::<ControllerRevision>(&());
+    let exists = |key: &str| Expression::Exists(key.to_owned());
+    let named: Selector = [exists(labels::NAME), exists(labels::REVISION_COMPONENT)].into_iter().collect();
+    let revisions = list_owned(session, namespace, &revision, &named, None).await?;
+    let names = revisions.iter().filter_map(|one| {
+        Some((one.label(labels::NAME)?.to_owned(), one.label(labels::REVISION_COMPONENT)?.to_owned()))
+    });
+    Ok(names.collect())
 }
 
 /// The object of a kind with a name; `None` if there is none.

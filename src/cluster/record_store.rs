@@ -67,11 +67,22 @@ pub enum RecordError {
         namespace: String,
         /// The ConfigMap.
         name: String,
-        /// Whether it has the label of a run record.
-        is_labelled: bool,
+        /// Why it cannot be used.
+        problem: RecordProblem,
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// Why a ConfigMap cannot be used as a run record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordProblem {
+    /// It is not a run record, but has the name of one.
+    Foreign,
+    /// It is a run record that this version cannot read.
+    Unreadable,
+    /// It does not exist, although the component has revisions.
+    Missing,
 }
 
 /// The name of a component's record.
@@ -177,6 +188,18 @@ pub struct UnusableRecord {
 }
 
 impl UnusableRecord {
+    /// The record of a component that only its revisions show.
+    #[must_use]
+    pub fn missing(namespace: &str, application: String, component: String) -> Self {
+        let error = RecordError::Unusable {
+            namespace: namespace.to_owned(),
+            name: record_name(&component),
+            problem: RecordProblem::Missing,
+            reason: format!("it does not exist, but component `{component}` has revisions"),
+        };
+        Self { component, application, error }
+    }
+
     /// Whether a name, of the component or of the application, selects the record; without a name, all are selected.
     #[must_use]
     pub fn is_selected(&self, name: Option<&str>) -> bool {
@@ -313,9 +336,10 @@ pub(in crate::cluster) fn parse_record(object: &ConfigMap) -> Result<StoredRecor
     let name = object.name_any();
     let namespace = object.namespace().unwrap_or_default();
     let is_labelled = object.labels().contains_key(keys::RECORD_COMPONENT);
+    let problem = if is_labelled { RecordProblem::Unreadable } else { RecordProblem::Foreign };
     let unusable = |reason: String| {
         let (namespace, name) = (namespace.clone(), name.clone());
-        RecordError::Unusable { namespace, name, is_labelled, reason }
+        RecordError::Unusable { namespace, name, problem, reason }
     };
     if !is_labelled {
         return Err(unusable("it is not a run record".into()));

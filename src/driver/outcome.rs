@@ -3,7 +3,7 @@
 use crate::cluster::constraints::NO_RIGHT;
 use crate::cluster::error::ClusterError;
 use crate::cluster::lease::{LeaseError, LeaseKey};
-use crate::cluster::record_store::RecordError;
+use crate::cluster::record_store::{RecordError, RecordProblem};
 use crate::plan::batch::BatchSumError;
 use crate::report::event::{EventKind, Progress};
 
@@ -253,16 +253,22 @@ impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Cluster(error) => error.into(),
-            RecordError::Unusable { is_labelled: false, .. } => {
-                Self::refused(error.to_string()).hint("delete it, or give the component another name")
-            }
-            RecordError::Unusable { ref namespace, ref name, .. } => {
-                let delete = format!("kubectl delete configmap {name} -n {namespace}");
-                Self::refused(error.to_string())
-                    .hint("if a newer version of `rollout` has written it, use that version")
-                    .hint(format!(
-                        "otherwise restore it, or delete it with `{delete}` and rerun `rollout apply`"
-                    ))
+            RecordError::Unusable { ref namespace, ref name, problem, .. } => {
+                let failure = Self::refused(error.to_string());
+                match problem {
+                    RecordProblem::Foreign => failure.hint("delete it, or give the component another name"),
+                    RecordProblem::Unreadable => {
+                        let delete = format!("kubectl delete configmap {name} -n {namespace}");
+                        failure.hint("if a newer version of `rollout` has written it, use that version").hint(
+                            format!(
+                                "otherwise restore it, or delete it with `{delete}` and rerun `rollout apply`"
+                            ),
+                        )
+                    }
+                    RecordProblem::Missing => {
+                        failure.hint("restore it, or rerun `rollout apply`, which creates it again")
+                    }
+                }
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::record_store::{self, RecordList, StoredRecord};
+use crate::cluster::error::ClusterError;
+use crate::cluster::owned_objects::components_of_revisions;
+use crate::cluster::record_store::{self, RecordList, StoredRecord, UnusableRecord};
+use crate::cluster::session::Session;
 use crate::driver::context::Context;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
@@ -28,7 +31,7 @@ impl ComponentSelector {
     /// [`FailureKind::Refused`]: no such component. [`FailureKind::Invalid`]: no name, and the namespace has several.
     /// The server's last error.
     pub async fn load_record(&self, context: &Context) -> Result<Record, Failure> {
-        let listed = record_store::list_records(&context.session, &self.namespace).await?;
+        let listed = list_records_of(&context.session, &self.namespace, self.name.as_deref()).await?;
         pick(&listed, self.name.as_deref(), &self.namespace).cloned()
     }
 
@@ -39,13 +42,44 @@ impl ComponentSelector {
         intent: impl FnOnce(&Record) -> Intent,
         overrides: Overrides,
     ) -> Result<RolloutRequest, Failure> {
-        let listed = record_store::list_records(&context.session, &self.namespace).await?;
+        let listed = list_records_of(&context.session, &self.namespace, self.name.as_deref()).await?;
         let record = pick(&listed, self.name.as_deref(), &self.namespace)?;
         Ok(RolloutRequest {
             overrides,
             ..recorded_request(&listed.records, record, &self.namespace, intent(record))
         })
     }
+}
+
+/// The records of a namespace. If none of them has the name, of a component or an application, or without a name if
+/// there are none at all, the components that only their revisions show are listed as well, with missing records.
+///
+/// # Errors
+/// The server's last error.
+pub(super) async fn list_records_of(
+    session: &Session,
+    namespace: &str,
+    name: Option<&str>,
+) -> Result<RecordList, ClusterError> {
+    let mut listed = record_store::list_records(session, namespace).await?;
+    let name = name.map(without_prefix);
+    let is_selected =
+        |record: &Record| name.is_none_or(|name| record.component == name || record.application == name);
+    let is_known = listed.records.iter().any(|stored| is_selected(&stored.record))
+        || listed.unusable.iter().any(|broken| broken.is_selected(name));
+    if !is_known {
+        let revised = match components_of_revisions(session, namespace).await {
+            // A user who may not list revisions can read records.
+            Err(ClusterError::Forbidden(_)) => BTreeSet::new(),
+            revised => revised?,
+        };
+        let missing = |(application, component): (String, String)| {
+            UnusableRecord::missing(namespace, application, component)
+        };
+        let missing = revised.into_iter().map(missing).filter(|missing| missing.is_selected(name));
+        listed.unusable.extend(missing);
+    }
+    Ok(listed)
 }
 
 /// A request about one recorded component only.

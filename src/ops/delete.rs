@@ -102,7 +102,7 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
         return Ok(application);
     }
     // If a record is lost, the revisions still name the component.
-    let revisions = inventory::components_of_revisions(session, namespace).await?;
+    let revisions = owned_objects::components_of_revisions(session, namespace).await?;
     if let Some((application, component)) = revisions.iter().find(|(_, component)| component == name) {
         return Ok(scope(application, Some(component)));
     }

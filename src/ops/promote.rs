@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::record_store::{self, StoredRecord};
+use crate::cluster::record_store::StoredRecord;
 use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, Failure};
 use crate::driver::request::{ComponentRequest, Gate, Intent, RolloutRequest};
 use crate::ops::component::{
-    ComponentSelector, open_place, passed_of_application, pick, recorded_request, stuck_predecessor,
-    without_prefix,
+    ComponentSelector, list_records_of, open_place, passed_of_application, pick, recorded_request,
+    stuck_predecessor, without_prefix,
 };
 use crate::ops::pause::{ComponentRef, amend_record};
 use crate::ops::{apply, resume};
@@ -55,7 +55,7 @@ pub async fn promote_request(
     promotion: Promotion,
 ) -> Result<RolloutRequest, Failure> {
     let namespace = &component.namespace;
-    let listed = record_store::list_records(&context.session, namespace).await?;
+    let listed = list_records_of(&context.session, namespace, component.name.as_deref()).await?;
     let records = &listed.records;
     if let Some(record) = find_in_workflow(records, component.name.as_deref()) {
         return workflow_request(records, record, namespace, promotion);

@@ -9,7 +9,7 @@ use crate::driver::context::Context;
 use crate::driver::outcome::{ApplicationOutcome, ComponentOutcome, Failure, Hold};
 use crate::driver::request::{Gate, Intent, RolloutRequest};
 use crate::ops::apply;
-use crate::ops::component::{ComponentSelector, is_done, pick, recorded_request};
+use crate::ops::component::{ComponentSelector, is_done, list_records_of, pick, recorded_request};
 use crate::ops::pause::{ComponentRef, amend_record};
 use crate::plan::epoch::Epoch;
 use crate::plan::record::Record;
@@ -24,7 +24,7 @@ pub async fn resume(
     context: &Context,
     component: &ComponentSelector,
 ) -> Result<Vec<ApplicationOutcome>, Failure> {
-    let listed = record_store::list_records(&context.session, &component.namespace).await?;
+    let listed = list_records_of(&context.session, &component.namespace, component.name.as_deref()).await?;
     let records = &listed.records;
     let record = pick(&listed, component.name.as_deref(), &component.namespace)?;
     let place = record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable());

@@ -19,7 +19,7 @@ use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::workflow::{GateCondition, StepGate};
-use crate::ops::component::{has_gone_forward, open_place, stuck_predecessor, unknown_name, without_prefix};
+use crate::ops::component::{list_records_of, stuck_predecessor, unknown_name, without_prefix};
 use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::phrase;
@@ -60,13 +60,18 @@ impl NamespaceStatus {
     }
 }
 
-/// Like [`statuses`], with the records that cannot be read.
+/// Like [`statuses`], with the records that cannot be read. If no record has the name, of a component or an
+/// application, also with those that are missing.
 ///
 /// # Errors
 ///
 /// The server's last error.
-pub async fn statuses_with_drivers(context: &Context, namespace: &str) -> Result<NamespaceStatus, Failure> {
-    let listed = record_store::list_records(&context.session, namespace).await?;
+pub async fn statuses_with_drivers(
+    context: &Context,
+    namespace: &str,
+    name: Option<&str>,
+) -> Result<NamespaceStatus, Failure> {
+    let listed = list_records_of(&context.session, namespace, name).await?;
     let items = items_with_drivers(&context.session, namespace, listed.records).await?;
     Ok(NamespaceStatus { items, unusable: listed.unusable })
 }
@@ -113,7 +118,7 @@ async fn items_with_drivers(
 /// The server's last error.
 pub async fn statuses_in_all_namespaces(context: &Context) -> Result<NamespaceStatus, Failure> {
     let namespaces = record_store::namespaces_with_records(&context.session).await?;
-    let read = namespaces.iter().map(|namespace| statuses_with_drivers(context, namespace));
+    let read = namespaces.iter().map(|namespace| statuses_with_drivers(context, namespace, None));
     let mut all = NamespaceStatus::default();
     for (namespace, status) in namespaces.iter().zip(try_join_all(read).await?) {
         let named = |item| ComponentStatus { namespace: Some(namespace.clone()), ..item };

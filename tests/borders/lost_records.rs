@@ -1,14 +1,17 @@
 //! Lost records: their content is lost, but not the marks on the objects. And records whose revision was never created.
 
 use kube::api::{DeleteParams, Patch, PatchParams};
-use rollout::driver::outcome::FailureKind;
+use rollout::driver::context::Context;
+use rollout::driver::outcome::{Failure, FailureKind};
+use rollout::ops::component::ComponentSelector;
+use rollout::ops::{history, status};
 use rollout::report::event::EventKind;
 use serde_json::{Value, json};
 
 use crate::support::command::Command;
 use crate::support::delayed_request::DelayedRequest;
 use crate::support::fault::Fate;
-use crate::support::manifest::{component, request_for, web};
+use crate::support::manifest::{NAMESPACE, component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::Process;
 use crate::support::scenario::{dying_at_effect, process};
@@ -259,4 +262,33 @@ async fn a_record_broken_during_a_run_is_named() {
     assert_eq!(failure.kind, FailureKind::ExternalChange, "{}", run.transcript());
     assert!(failure.reason.starts_with("configmap `rollout-web` in namespace `"), "{failure:?}");
     assert!(failure.hints.iter().any(|hint| hint.contains("`kubectl delete configmap rollout-web -n ")));
+}
+
+/// Commands about a component whose record was deleted name the record, and how it is created again.
+#[tokio::test(start_paused = true)]
+async fn commands_name_the_missing_record_of_a_component_with_revisions() {
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    cluster.apply(&[web(1, 2), component("api", 1, 1)]).await;
+    delete::<ConfigMap>(&cluster, "rollout-web").await;
+    let reason = "configmap `rollout-web` in namespace `default` is not usable: it does not exist, but component \
+                  `web` has revisions";
+    let reading = async |context: &Context| {
+        let web = ComponentSelector { namespace: NAMESPACE.to_owned(), name: Some("web".to_owned()) };
+        let history = history::history(context, &web).await.unwrap_err();
+        assert_eq!((history.kind, history.reason.as_str()), (FailureKind::Refused, reason));
+        assert_eq!(history.hints, ["restore it, or rerun `rollout apply`, which creates it again"]);
+        let status = status::statuses_with_drivers(context, NAMESPACE, Some("web")).await.unwrap();
+        let missing: Vec<Failure> = status.failures(Some("web")).collect();
+        assert_eq!(missing.iter().map(|failure| failure.reason.as_str()).collect::<Vec<_>>(), [reason]);
+        let other = status::statuses_with_drivers(context, NAMESPACE, Some("nobody")).await.unwrap();
+        assert_eq!(other.failures(Some("nobody")).count(), 0);
+        delete::<ConfigMap>(&cluster, "rollout-api").await;
+        let all = status::statuses_with_drivers(context, NAMESPACE, None).await.unwrap();
+        assert_eq!(all.failures(None).count(), 2);
+        Vec::new()
+    };
+    cluster.perform(&process(), reading).await;
+    let undone = Command::Undo.run(&cluster, &process()).await;
+    assert_eq!(undone.failures()[0].reason, reason, "{}", undone.transcript());
+    cluster.apply(&[web(1, 2), component("api", 1, 1)]).await;
 }

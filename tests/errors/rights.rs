@@ -109,7 +109,7 @@ async fn a_command_sends_only_requests_that_its_role_permits() {
     assert_in_table(Operation::Rerun, &run, "scale");
     let web = ComponentSelector { namespace: NAMESPACE.to_owned(), name: Some("web".to_owned()) };
     let reading = async |context: &Context| {
-        status::statuses_with_drivers(context, NAMESPACE).await.unwrap();
+        status::statuses_with_drivers(context, NAMESPACE, None).await.unwrap();
         Vec::new()
     };
     assert_in_table(Operation::Status, &cluster.perform(&process(), reading).await, "status");

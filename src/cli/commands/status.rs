@@ -88,7 +88,7 @@ pub async fn run(args: &StatusArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
         let context = &cluster.env.context;
         let items = match args.all_namespaces {
             true => statuses_in_all_namespaces(context).await,
-            false => statuses_with_drivers(context, cluster.env.namespace()).await,
+            false => statuses_with_drivers(context, cluster.env.namespace(), args.name.as_deref()).await,
         };
         items.map_err(|failure| cluster.attributed(failure))
     }));

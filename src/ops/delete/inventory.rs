@@ -105,24 +105,6 @@ pub(super) async fn records(session: &Session, scope: &Scope) -> Result<Vec<Stor
     Ok(listed.records)
 }
 
-/// The applications and components that have revisions in a namespace, except those that only KubeVela has recorded.
-///
-/// # Errors
-/// The server's last error.
-pub(super) async fn components_of_revisions(
-    session: &Session,
-    namespace: &str,
-) -> Result<Vec<(String, String)>, ClusterError> {
-    let revision = ApiResource::erase::<ControllerRevision>(&());
-    let exists = |key: &str| Expression::Exists(key.to_owned());
-    let named: Selector = [exists(labels::NAME), exists(labels::REVISION_COMPONENT)].into_iter().collect();
-    let revisions = owned_objects::list_owned(session, namespace, &revision, &named, None).await?;
-    let names = revisions.iter().filter_map(|one| {
-        Some((one.label(labels::NAME)?.to_owned(), one.label(labels::REVISION_COMPONENT)?.to_owned()))
-    });
-    Ok(names.collect())
-}
-
 async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterError> {
     let Scope { namespace, application, component } = scope;
     let all = record_store::load_records(session, namespace).await?;
