@@ -1,5 +1,5 @@
-//! Wraps the bodies of watches, so that one that ends at once without data is a failure, as behind a proxy that does
-//! not support watches. Otherwise, the watch would be restarted without a pause.
+//! Wraps the bodies of watches, so that one that ends at once is a failure, as behind a proxy that does not support
+//! watches or cuts each of them within its first event. Otherwise, the watch would be restarted without a pause.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tower::BoxError;
 
 use crate::cluster::clock::{Clock, Moment};
 
-/// A watch that ends without data within this time has ended at once.
+/// A watch that ends within this time has ended at once, with or without data.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
@@ -30,24 +30,25 @@ pub(super) fn is_watch(uri: &Uri) -> bool {
 struct Watch {
     body: BodyStream<Body>,
     clock: Clock,
-    /// When the watch began, if there was no data yet.
-    silent_since: Option<Moment>,
+    /// When the watch began, if it has not failed.
+    began: Option<Moment>,
 }
 
 /// The body of a watch that begins now, with an error if it ends at once.
 pub(super) fn checked(body: Body, clock: &Clock) -> UnsyncBoxBody<Bytes, BoxError> {
-    let silent_since = Some(clock.moment());
-    let watch = Watch { body: BodyStream::new(body), clock: clock.clone(), silent_since };
+    let watch = Watch { body: BodyStream::new(body), clock: clock.clone(), began: Some(clock.moment()) };
     StreamBody::new(stream::unfold(watch, next)).boxed_unsync()
 }
 
 async fn next(mut watch: Watch) -> Option<(Result<Frame<Bytes>, BoxError>, Watch)> {
-    let frame = watch.body.next().await;
-    let silent_since = watch.silent_since.take();
-    match frame {
-        Some(frame) => Some((frame.map_err(Into::into), watch)),
+    match watch.body.next().await {
+        Some(Ok(frame)) => Some((Ok(frame), watch)),
+        Some(Err(error)) => {
+            watch.began = None;
+            Some((Err(error.into()), watch))
+        }
         None => {
-            let lasted = watch.clock.moment().saturating_since(silent_since?);
+            let lasted = watch.clock.moment().saturating_since(watch.began.take()?);
             (lasted < AT_ONCE).then(|| (Err(EndedAtOnce.into()), watch))
         }
     }

@@ -206,3 +206,29 @@ async fn writes_are_dropped_if_the_condition_fails_while_they_are_queued() {
     assert!(matches!(written.last(), Some(Err(ClusterError::Transient { .. }))), "{written:?}");
     assert_eq!(session.request_untracked(write()).await, Ok(()), "what only reads is sent");
 }
+
+/// As behind a proxy that closes each response of a watch early.
+#[tokio::test(start_paused = true)]
+async fn watches_that_are_cut_within_their_first_event_are_reopened_rarely() {
+    let opened = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&opened);
+    let service = service_fn(move |request: Request<Body>| {
+        let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+        count.fetch_add(usize::from(is_watch), std::sync::atomic::Ordering::Relaxed);
+        let body = match is_watch {
+            true => r#"{"type":"ADDED","object":{"kind":"Deployment","#,
+            false => {
+                r#"{"kind":"DeploymentList","apiVersion":"apps/v1","metadata":{"resourceVersion":"1"},"items":[]}"#
+            }
+        };
+        async move { Ok::<_, kube::Error>(Response::new(Body::from(body.as_bytes().to_vec()))) }
+    });
+    let session = Session::new(Client::new(service, "x"), Clock::system(), Timeouts::default());
+    let kind = WorkloadKind::Deployment;
+    let scope = WatchScope { namespace: "x".to_owned(), kind, selector: kube::core::Selector::default() };
+    let cache = WorkloadCache::of([]);
+    let watching = watch_workloads(&session, &scope, &cache);
+    session.clock().within(Duration::from_secs(20), watching).await;
+    let opened = opened.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(opened > 3 && opened < 160, "{opened}");
+}
