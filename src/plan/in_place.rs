@@ -9,8 +9,8 @@ use crate::plan::observed::Workload;
 use crate::plan::readiness;
 use crate::plan::run::{Mode, RunSpec};
 
-/// The next action of a run, from its only workload.
-pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
+/// The next action of a run, from its only workload, and how many of its first batches are done.
+pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> (Action, usize) {
     let goals = spec.effective_goals();
     let current = current_batch(spec, &goals, workload);
     for (index, goal) in goals.into_iter().enumerate() {
@@ -22,25 +22,27 @@ pub(super) fn next_action(spec: &RunSpec, workload: &Workload) -> Action {
             // those that have moved have to be ready first.
             let has_moved = spec.mode == Mode::Upgrade && updated_replicas(workload, &spec.target) >= goal;
             let unready = await_ready(workload, goal, tolerated).filter(|_| has_moved && goal > 0);
-            return match unready {
+            let action = match unready {
                 Some(waiting) => Action::Wait { waiting, batch },
                 None => Action::Roll { rolling: rolling(spec, workload, shape), batch },
             };
+            return (action, index);
         }
         if let Some(waiting) = await_batch(spec, workload, goal, tolerated) {
-            return Action::Wait { waiting, batch };
+            return (Action::Wait { waiting, batch }, index);
         }
         if spec.holds_after(index) {
-            return Action::Hold { batch: index };
+            return (Action::Hold { batch: index }, index + 1);
         }
     }
     // The last goal is the target size; only a CloneSet's surplus, or a partition that was set externally, may still
     // differ.
     let end = Shape { replicas: spec.target_size, partition: 0 };
     if Shape::of(workload) == end {
-        return Action::Finish;
+        return (Action::Finish, spec.batches.len());
     }
-    Action::Roll { rolling: rolling(spec, workload, end), batch: spec.last_batch() }
+    let (rolling, batch) = (rolling(spec, workload, end), spec.last_batch());
+    (Action::Roll { rolling, batch }, batch)
 }
 
 /// The shape with which `goal` pods are the target's.

@@ -20,8 +20,8 @@ impl BatchChange {
     }
 }
 
-/// The next action of a run whose target exists.
-pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Workload]) -> Action {
+/// The next action of a run whose target exists, and how many of its first batches are done.
+pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Workload]) -> (Action, usize) {
     let mut sources: Vec<&Workload> =
         workloads.iter().filter(|workload| workload.name != spec.target && !workload.deleting).collect();
     sources.sort_by_key(|source| (source.created, source.name.clone()));
@@ -38,17 +38,18 @@ pub(super) fn next_action(spec: &RunSpec, target: &Workload, workloads: &[Worklo
         };
         if let Some(change) = pending {
             // An earlier batch with a pod that has become unready again is not the current batch.
-            return change.in_batch(index.max(current));
+            return (change.in_batch(index.max(current)), index);
         }
         if spec.holds_after(index) {
-            return Action::Hold { batch: index };
+            return (Action::Hold { batch: index }, index + 1);
         }
     }
     closing(spec, target, &sources)
 }
 
 /// The current batch, according to the sizes: the first whose goal they have not passed. For batches that leave the
-/// target at its full size, the sizes of the sources decide.
+/// target at its full size, the sizes of the sources decide. A batch of an upgrade whose other half has not reached its
+/// size is not passed: another client may have changed the size of one half.
 fn current_batch(
     spec: &RunSpec,
     goals: &[u32],
@@ -58,9 +59,9 @@ fn current_batch(
 ) -> usize {
     let source: u32 = sources.iter().fold(0, |sum, source| source.replicas.saturating_add(sum));
     let is_within = |(goal, rest): (u32, u32)| match (spec.mode, spec.strategy) {
-        (Mode::Upgrade, FrozenStrategy::IncreaseFirst) if goal == spec.target_size => source >= rest,
-        (Mode::Upgrade, FrozenStrategy::IncreaseFirst) => target.replicas <= goal,
-        (Mode::Upgrade, FrozenStrategy::DecreaseFirst) => source >= rest,
+        (Mode::Upgrade, _) if target.replicas < goal || source > rest => true,
+        (Mode::Upgrade, FrozenStrategy::IncreaseFirst) if goal < spec.target_size => target.replicas == goal,
+        (Mode::Upgrade, _) => source == rest,
         (Mode::Release | Mode::Scale, _) if spec.is_shrink() => target.replicas >= goal,
         (Mode::Release | Mode::Scale | Mode::Apply, _) => target.replicas <= goal,
     };
@@ -115,14 +116,15 @@ fn drain(sources: &[&Workload], rest: u32) -> Option<BatchChange> {
 }
 
 /// What remains once every batch is done: surplus replicas of sources, a size that has drifted, deletions.
-fn closing(spec: &RunSpec, target: &Workload, sources: &[&Workload]) -> Action {
+fn closing(spec: &RunSpec, target: &Workload, sources: &[&Workload]) -> (Action, usize) {
     if let Some(pending) = drain(sources, 0).or_else(|| settle(spec, target)) {
-        return pending.in_batch(spec.last_batch());
+        return (pending.in_batch(spec.last_batch()), spec.last_batch());
     }
-    match sources.first() {
+    let action = match sources.first() {
         Some(source) => Action::Delete { workload: source.name.clone(), uid: source.uid.clone() },
         None => Action::Finish,
-    }
+    };
+    (action, spec.batches.len())
 }
 
 /// What remains to be done for the target once its sources are drained.

@@ -13,6 +13,7 @@ use crate::driver::component_run::{ComponentRun, Leadership};
 use crate::driver::context::FailFast;
 use crate::driver::outcome::{Failure, FailureKind};
 use crate::plan::action::{Action, Waiting};
+use crate::plan::next_action::done_batches;
 use crate::plan::observed::Observed;
 use crate::plan::step::Step;
 use crate::report::event::EventKind;
@@ -194,40 +195,34 @@ impl ComponentRun<'_> {
         Ok(())
     }
 
-    /// Starts the batch's clock when it is entered, and reports the batches before it as ready.
+    /// Starts the batch's clock when it is entered, and reports the batches that are ready.
     pub(super) fn notice_batch(&mut self, observed: &Observed, step: &Step) -> BatchProgress {
-        let done = match step {
+        match step {
             Step::Act(
                 Action::Scale { batch, .. }
                 | Action::Roll { batch, .. }
                 | Action::Wait { batch, .. }
                 | Action::Hold { batch },
-            ) => {
-                self.deadlines.enter_batch(*batch);
-                if matches!(step, Step::Act(Action::Hold { .. })) { batch + 1 } else { *batch }
-            }
-            Step::Act(Action::Delete { .. } | Action::Finish) => usize::MAX,
+            ) => self.deadlines.enter_batch(*batch),
             // A webhook may keep rejecting it.
-            Step::Act(Action::Create) => {
-                self.deadlines.enter_batch(0);
-                0
-            }
+            Step::Act(Action::Create) => self.deadlines.enter_batch(0),
+            Step::Act(Action::Delete { .. } | Action::Finish) => {}
             Step::Nothing
             | Step::Claim { .. }
             | Step::Stamp { .. }
             | Step::Superseded { .. }
             | Step::ExternalChange { .. }
-            | Step::Refuse(_) => 0,
-        };
-        if self.has_claimed() { self.report_ready(observed, done) } else { BatchProgress::Unchanged }
+            | Step::Refuse(_) => return BatchProgress::Unchanged,
+        }
+        if self.has_claimed() { self.report_ready(observed) } else { BatchProgress::Unchanged }
     }
 
-    /// Reports every batch below `done` (zero-based) that has not been reported.
-    fn report_ready(&mut self, observed: &Observed, done: usize) -> BatchProgress {
+    /// Reports every batch that is ready and has not been reported.
+    fn report_ready(&mut self, observed: &Observed) -> BatchProgress {
         let Some(spec) = observed.record.as_ref().map(|record| &record.run.spec) else {
             return BatchProgress::Unchanged;
         };
-        let done = done.min(spec.batches.len());
+        let done = done_batches(spec, &observed.workloads);
         let first = self.ready_batch.map_or(0, |last| last + 1);
         for batch in first..done {
             let mut progress = self.progress(observed);
