@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use rollout::driver::outcome::FailureKind;
@@ -12,7 +12,7 @@ use rollout::report::event::EventKind;
 use rollout::sandbox::fault::Verb;
 use serde_json::json;
 
-use crate::support::manifest::{NAMESPACE, request_for, web};
+use crate::support::manifest::{NAMESPACE, request_for, request_for_entries, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
 use crate::support::scenario::IDENTITY;
@@ -113,4 +113,42 @@ async fn a_drained_source_that_a_finalizer_holds_is_not_reported_as_deleted() {
         matches!(what, EventKind::WorkloadDeleted { .. } | EventKind::ServiceRemoved { .. })
     };
     assert!(!run.events.iter().any(|event| is_deleted(&event.what)), "{}", run.transcript());
+}
+
+/// Nothing fails while a finalizer holds an object that a policy recreates.
+#[tokio::test(start_paused = true)]
+async fn a_run_waits_for_the_finalizers_of_an_object_that_it_recreates() {
+    let settings = |value: &str| {
+        let object = format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: settings}}, data: {{key: {value}}}}}"
+        );
+        let rule = "{selector: {resourceTypes: [ConfigMap]}, strategy: {recreateFields: [data.key]}}";
+        request_for_entries(&[&format!(
+            "{{name: conf, type: k8s-objects, properties: {{objects: [{object}]}}}}\n  policies: [{{name: again, \
+             type: resource-update, properties: {{rules: [{rule}]}}}}]"
+        )])
+    };
+    let cluster = TestCluster::open(pod_rules::READY).await;
+    let process = Process::new(IDENTITY);
+    cluster.run(&process, &settings("one")).await.succeeded();
+    let api: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+    let finalizers = async |names: &[&str]| {
+        let patch = Patch::Merge(json!({"metadata": {"finalizers": names}}));
+        api.patch("settings", &PatchParams::default(), &patch).await.unwrap();
+    };
+    finalizers(&["example.com/keep"]).await;
+    let changed = settings("two");
+    let (run, ()) = tokio::join!(cluster.run(&process, &changed), async {
+        cluster.clock.pause(Duration::from_secs(60)).await;
+        finalizers(&[]).await;
+    });
+    let run = run.succeeded();
+    let waits = run.events.iter().filter_map(|event| match &event.what {
+        EventKind::Waiting { on, .. } => Some(on.as_str()),
+        EventKind::Retrying { error, .. } => panic!("{error}: {}", run.transcript()),
+        _ => None,
+    });
+    let expected = "`configmap/settings`: being deleted, blocked by its finalizers: example.com/keep";
+    assert!(waits.into_iter().any(|on| on == expected), "{}", run.transcript());
+    assert_eq!(api.get("settings").await.unwrap().data.unwrap()["key"], "two");
 }

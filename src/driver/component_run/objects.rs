@@ -4,7 +4,10 @@
 //! Each write names the version of the object that it was decided from, and stamps the object with the claim's epoch,
 //! so that the server rejects a write of an earlier claim that is still in flight.
 
+use std::time::Duration;
+
 use futures::future::join_all;
+use kube::ResourceExt;
 use kube::api::DynamicObject;
 
 use crate::cluster::error::ClusterError;
@@ -32,12 +35,17 @@ use crate::plan::run::{FrozenBatch, FrozenStrategy, Mode, Run, RunSpec};
 use crate::plan::step::Step;
 use crate::report::event::{EventKind, ObjectChange, Progress};
 
+/// How often an object that is being deleted is read, since objects of some kinds are not watched.
+const DELETION_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The result of applying one object.
 enum ApplyOutcome {
     /// It was written.
     Applied(ObjectChange, Box<DynamicObject>),
     /// It was deleted, and has to be recreated.
     Deleted,
+    /// It is being deleted, and has to be recreated once these finalizers are removed.
+    Finalizing(String),
     /// It would overwrite a field that another manager owns.
     Refused(Failure),
     /// A later claim has written it.
@@ -178,6 +186,7 @@ impl ComponentRun<'_> {
         epoch: Epoch,
     ) -> Result<(), Failure> {
         self.ensure_leader().await?;
+        let indices = due;
         let due: Vec<&PreparedObject> = due.iter().filter_map(|index| objects.objects.get(*index)).collect();
         // The server cannot reject a late create of an object that a later claim does not contain.
         if due.iter().any(|object| self.watch.objects.cache.get(&object.reference).is_none()) {
@@ -187,7 +196,8 @@ impl ComponentRun<'_> {
         self.pass_on_warnings();
         let (mut refused, mut failed) = (None, None);
         let (mut is_superseded, mut is_outdated) = (false, false);
-        for (object, written) in due.iter().zip(written) {
+        let mut finalizing = None;
+        for ((object, index), written) in due.iter().zip(indices).zip(written) {
             match written {
                 Ok(ApplyOutcome::Applied(change, live)) => {
                     self.watch.objects.cache.apply(&object.reference, &live);
@@ -201,6 +211,11 @@ impl ComponentRun<'_> {
                     self.emit(EventKind::ObjectDeleted { object: object.reference.to_string() });
                     self.writes.accept();
                     is_outdated = true;
+                }
+                Ok(ApplyOutcome::Finalizing(finalizers)) => {
+                    finalizing = finalizing.or_else(|| {
+                        Some((*index, format!("being deleted, blocked by its finalizers: {finalizers}")))
+                    });
                 }
                 Ok(ApplyOutcome::Refused(failure)) => refused = refused.or(Some(failure)),
                 Ok(ApplyOutcome::Superseded) => is_superseded = true,
@@ -216,11 +231,18 @@ impl ComponentRun<'_> {
         if is_superseded {
             return Err(self.superseded().await);
         }
-        match (refused, failed) {
-            (Some(failure), _) => Err(failure),
-            (None, Some(error)) => self.recover(error).await,
-            (None, None) if is_outdated => Ok(self.refresh_objects().await?),
-            (None, None) => Ok(()),
+        match (refused, failed, finalizing) {
+            (Some(failure), ..) => Err(failure),
+            (None, Some(error), _) => self.recover(error).await,
+            (None, None, _) if is_outdated => Ok(self.refresh_objects().await?),
+            (None, None, Some((index, reason))) => {
+                let seen = objects.observe(&self.watch.objects.cache, Some(epoch));
+                let clock = self.context.session.clock().clone();
+                let waiting = self.wait_for_object(objects, &seen, index, reason);
+                clock.within(DELETION_INTERVAL, waiting).await.transpose()?;
+                Ok(self.refresh_objects().await?)
+            }
+            (None, None, None) => Ok(()),
         }
     }
 
@@ -239,8 +261,7 @@ impl ComponentRun<'_> {
         }
         if let Some(old) = live.as_ref().filter(|live| object.is_to_be_recreated(live)) {
             if old.metadata.deletion_timestamp.is_some() {
-                let message = format!("{} is being deleted, and is then created again", object.reference);
-                return Err(ClusterError::transient(message));
+                return Ok(ApplyOutcome::Finalizing(old.finalizers().join(", ")));
             }
             delete_object(session, &kind, old).await?;
             return Ok(ApplyOutcome::Deleted);
