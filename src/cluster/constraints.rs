@@ -123,7 +123,7 @@ pub async fn dry_run_pod(
         Err(ClusterError::Invalid(message)) if !message.contains("dry run") => {
             Ok(IfPermitted::Known(Admission::Refused(message)))
         }
-        Err(error @ (ClusterError::Stopped | ClusterError::Exhausted { .. })) => Err(error),
+        Err(error @ (ClusterError::Stopped(_) | ClusterError::Exhausted { .. })) => Err(error),
         Err(_) => Ok(IfPermitted::Known(Admission::Unknown)),
     }
 }

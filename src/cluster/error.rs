@@ -56,9 +56,9 @@ pub enum ClusterError {
         /// Where the last request failed.
         origin: ErrorOrigin,
     },
-    /// The user interrupted the process while a retry was due.
-    #[error("interrupted while the API server did not answer")]
-    Stopped,
+    /// The user interrupted the process before a failed request, with this message, was retried.
+    #[error("interrupted before a failed request was retried: {0}")]
+    Stopped(String),
     /// Any other error, which is final.
     #[error("{0}")]
     Other(String),
@@ -155,7 +155,7 @@ impl ClusterError {
             | Self::Rejected(_)
             | Self::Misdirected { .. }
             | Self::Exhausted { .. }
-            | Self::Stopped
+            | Self::Stopped(_)
             | Self::Other(_) => Duration::ZERO,
         }
     }
@@ -183,7 +183,7 @@ impl ClusterError {
             | Self::Unauthorized(_)
             | Self::Invalid(_)
             | Self::Rejected(_)
-            | Self::Stopped
+            | Self::Stopped(_)
             | Self::Other(_) => ErrorOrigin::Server,
         }
     }
@@ -211,7 +211,7 @@ impl ClusterError {
             | Self::Invalid(_)
             | Self::Rejected(_)
             | Self::Transient { .. }
-            | Self::Stopped
+            | Self::Stopped(_)
             | Self::Other(_) => None,
         }
     }

@@ -403,7 +403,7 @@ impl Session {
         tokio::select! {
             biased;
             () = self.clock.pause(delay) => {}
-            () = self.stopped() => return Err(ClusterError::Stopped),
+            () = self.stopped() => return Err(ClusterError::Stopped(error.to_string())),
         }
         let waited = (self.clock.elapsed() - before).unsigned_abs();
         streak.failing_for.set(spent + took + waited);
@@ -456,7 +456,7 @@ fn is_retryable(error: &ClusterError, connected: Connected) -> bool {
         | ClusterError::Invalid(_)
         | ClusterError::Rejected(_)
         | ClusterError::Exhausted { .. }
-        | ClusterError::Stopped
+        | ClusterError::Stopped(_)
         | ClusterError::Other(_) => false,
     }
 }

@@ -213,7 +213,7 @@ impl From<ClusterError> for Failure {
         let kind = match &error {
             ClusterError::Forbidden(_) => FailureKind::Refused,
             ClusterError::Rejected(_) => FailureKind::Denied,
-            ClusterError::Stopped => FailureKind::Interrupted,
+            ClusterError::Stopped(_) => FailureKind::Interrupted,
             ClusterError::NotFound(_)
             | ClusterError::AlreadyExists(_)
             | ClusterError::Conflict(_)

@@ -151,7 +151,7 @@ impl ComponentRun<'_> {
             | ClusterError::Misdirected { .. }
             | ClusterError::Transient { .. }
             | ClusterError::Exhausted { .. }
-            | ClusterError::Stopped
+            | ClusterError::Stopped(_)
             | ClusterError::Other(_)) => Ok(self.context.session.wait_before_retry(&error).await?),
         }
     }
