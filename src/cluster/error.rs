@@ -99,6 +99,9 @@ const WEBHOOK_FAILED: &str = "failed calling webhook \"";
 const CHECK_WEBHOOK: &str = "check that the pods of the webhook run: `kubectl get \
                              validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml` names its Service";
 
+/// The TLS library's error for a server whose certificate is that of a certificate authority.
+const IS_AUTHORITY: &str = "CaUsedAsEndEntity";
+
 /// The hint if the address is likely to be wrong.
 const CHECK_ADDRESS: &str = "check the address in the kubeconfig: `kubectl cluster-info`";
 
@@ -195,8 +198,11 @@ impl ClusterError {
             Self::Unauthorized(_) => Some("check the credentials in the kubeconfig: `kubectl auth whoami`"),
             Self::Exhausted { origin: ErrorOrigin::Connection, .. } => Some(CHECK_ADDRESS),
             Self::Exhausted { message, .. } => failed_webhook(message).and(Some(CHECK_WEBHOOK)),
-            Self::Misdirected { fault, .. } => Some(match fault {
+            Self::Misdirected { fault, message } => Some(match fault {
                 Fault::UnknownHost | Fault::NotApiServer => CHECK_ADDRESS,
+                Fault::Untrusted if message.contains(IS_AUTHORITY) => {
+                    "issue a certificate for the server without `CA:TRUE`, which only a certificate authority may have"
+                }
                 Fault::Untrusted => {
                     "check `certificate-authority` and `tls-server-name` of the cluster in the kubeconfig"
                 }

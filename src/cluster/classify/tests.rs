@@ -128,6 +128,11 @@ fn errors_name_what_failed_and_where() {
             Some("`certificate-authority`"),
         ),
         (
+            service("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))"),
+            "the API server at `https://k8s:6443` cannot be trusted: invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))",
+            Some("`CA:TRUE`"),
+        ),
+        (
             anomaly(stranger),
             "the server at `https://k8s:6443` is not an API server: HTTP 404: an HTML page",
             Some("address"),
