@@ -58,7 +58,7 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
         _ => None,
     })?;
     let name = walk.required_text(&object, "name", names::LABEL);
-    let interval = object.optional("interval", |at| read_duration(walk, at));
+    let interval = object.optional("interval", |at| read_interval(walk, at));
     let initial_delay = object.optional("initialDelay", |at| read_duration(walk, at));
     let mut number = |name: &str, least: u32| {
         object.optional(name, |at| walk.integer(at, least..=MAX_NUMBER, "an integer"))
@@ -83,7 +83,7 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
     Some(Metric {
         name: name?,
         initial_delay_seconds: initial_delay?.unwrap_or(0),
-        interval_seconds: interval?.unwrap_or(INTERVAL_SECONDS).max(1),
+        interval_seconds: interval?.unwrap_or(INTERVAL_SECONDS),
         count: count?.unwrap_or(1),
         condition: condition?,
         baseline: baseline?,
@@ -92,6 +92,16 @@ fn read_metric(walk: &mut Walk<'_>, at: &At<'_>, form: Form) -> Option<Metric> {
         consecutive_error_limit: errors?.unwrap_or(CONSECUTIVE_ERROR_LIMIT),
         provider: provider?,
     })
+}
+
+/// A duration of at least a second.
+fn read_interval(walk: &mut Walk<'_>, at: &At<'_>) -> Option<u64> {
+    let seconds = read_duration(walk, at)?;
+    if seconds == 0 {
+        walk.refuse(at, format!("found {}, expected at least `1s`", walk.found(at.node)));
+        return None;
+    }
+    Some(seconds)
 }
 
 fn read_condition(walk: &mut Walk<'_>, object: &Object<'_>, form: Form) -> Option<Condition> {
