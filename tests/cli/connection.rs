@@ -76,6 +76,13 @@ fn environment_variables_replace_flags() {
     command.env("ROLLOUT_NAMESPACE", "shop");
     assert_eq!(CommandOutput::of(command.output().unwrap()).stdout, "rollout/express-server\n");
     assert_eq!(env.objects("Deployment")[0]["metadata"]["namespace"], "shop");
+    // A value that only `apply` has does not keep the other commands from running.
+    for line in ["promote", "resume"] {
+        let mut command = env.bare(line);
+        command.env("ROLLOUT_SANDBOX", "box.json").env("ROLLOUT_SANDBOX_RULES", "rules.yaml");
+        command.env("ROLLOUT_NAMESPACE", "shop").env("ROLLOUT_ON_FAILURE", "undo-wave");
+        assert_eq!(command.output().unwrap().status.code(), Some(0), "{line}");
+    }
 }
 
 #[test]

@@ -15,12 +15,21 @@ impl ValueEnum for OnFailure {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Hold => PossibleValue::new("hold").help("Keep it as it is, to inspect and resume"),
-            Self::Undo => PossibleValue::new("undo").help(
-                "Roll back to the previous revision and size, as `rollout abort` does; the exit code is still 3",
-            ),
+            Self::Hold => hold(),
+            // `ROLLOUT_ON_FAILURE` may have a value that only `apply` has. Of one cluster, they all mean the same.
+            Self::Undo => undo().aliases(["undo-wave", "undo-all"]),
         })
     }
+}
+
+fn hold() -> PossibleValue {
+    PossibleValue::new("hold").help("Keep it as it is, to inspect and resume")
+}
+
+fn undo() -> PossibleValue {
+    PossibleValue::new("undo").help(
+        "Roll back to the previous revision and size, as `rollout abort` does; the exit code is still 3",
+    )
 }
 
 impl ValueEnum for FleetFailure {
@@ -30,8 +39,8 @@ impl ValueEnum for FleetFailure {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
-            Self::Hold => OnFailure::Hold.to_possible_value(),
-            Self::UndoComponent => OnFailure::Undo.to_possible_value(),
+            Self::Hold => Some(hold()),
+            Self::UndoComponent => Some(undo()),
             Self::UndoWave => Some(
                 PossibleValue::new("undo-wave")
                     .help("Also roll back what this command has changed in the clusters of the same wave"),
