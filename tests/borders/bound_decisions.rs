@@ -17,7 +17,7 @@ use crate::support::fault::{Fate, PASS, no_leader};
 use crate::support::manifest::{NAMESPACE, component, request_for, web};
 use crate::support::pod_rules;
 use crate::support::process::{Process, Run};
-use crate::support::scenario::process;
+use crate::support::scenario::{dying_at_effect, process};
 use crate::support::test_cluster::TestCluster;
 
 async fn released() -> TestCluster {
@@ -242,7 +242,9 @@ async fn an_abort_of_one_run_keeps_the_objects_of_the_next() {
     let cluster = TestCluster::open(pod_rules::READY).await;
     cluster.apply(&[web(1, 2).behind_host("a.example.com")]).await;
     cluster.apply(&[web(2, 2).behind_host("a.example.com").batches(&["1", "1"]).partition(0)]).await;
-    assert!(Command::Abort.run(&cluster, &process()).await.is_success());
+    let dead = dying_at_effect(2, || Fate::DeathAfter);
+    assert_eq!(Command::Abort.run(&cluster, &dead).await.ends, None);
+    assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
     let aborter = Process::new("jane");
     let read = DelayedRequest::of_answer(|request| request.uri().path().ends_with("/controllerrevisions"));
     let client = cluster.delayed_client(&aborter, read.clone());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{Patch, PatchParams};
 use rollout::driver::context::OnFailure;
 use rollout::plan::run::LeaseScope;
 use rollout::report::event::EventKind;
@@ -215,6 +217,22 @@ async fn a_failed_component_is_rolled_back_while_its_siblings_continue() {
     assert_eq!(cluster.sizes(), [("api-v2".to_owned(), 2), ("web-v1".to_owned(), 2)]);
     assert_eq!(cluster.record("web").unwrap()["run"]["purpose"], "Abort");
     assert_eq!(cluster.record("web").unwrap()["run"]["lease"], serde_json::json!(LeaseScope::Application));
+}
+
+/// Like a promotion, an abort changes nothing of a component at rest.
+#[tokio::test(start_paused = true)]
+async fn a_rerun_of_a_completed_abort_repairs_no_size() {
+    let cluster = TestCluster::open(FIRST_WORKS).await;
+    done(&cluster, web(1, 3)).await;
+    assert!(!apply(&cluster, web(2, 3)).await.is_success());
+    Command::Abort.run(&cluster, &process()).await.succeeded();
+    let api: kube::Api<Deployment> = kube::Api::default_namespaced(cluster.client());
+    let patch = Patch::Merge(serde_json::json!({"spec": {"replicas": 5}}));
+    api.patch("web-v1", &PatchParams::default(), &patch).await.unwrap();
+    cluster.settle().await;
+    let again = Command::Abort.run(&cluster, &process()).await.succeeded();
+    assert!(again.effects().is_empty(), "{}", again.transcript());
+    assert_eq!(cluster.sizes(), [("web-v1".to_owned(), 5)]);
 }
 
 /// Another run takes over at the moment of the failure; it is not rolled back.
