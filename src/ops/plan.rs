@@ -113,11 +113,16 @@ impl Plan {
         self.warnings.extend(untrusted.map(|Rejection { component, failure }| {
             format!("component `{component}`: {}; `apply` needs `--trust-gates`", failure.reason)
         }));
+        let component = &forecast.prepared.component;
+        let of_component = |failure: Failure| Failure {
+            reason: format!("component `{component}`: {}", failure.reason),
+            ..failure
+        };
         let checked = check_local_gates(context, &forecast.prepared, &forecast.observed);
-        self.rejections.extend(checked.err().map(|rejection| rejection.failure));
+        self.rejections.extend(checked.err().map(|rejection| of_component(rejection.failure)));
         match queries {
             Ok(unknown) => self.warnings.extend(unknown),
-            Err(failure) => self.rejections.push(failure),
+            Err(failure) => self.rejections.push(of_component(failure)),
         }
         match dry_run {
             DryRun::Client => {}

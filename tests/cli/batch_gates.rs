@@ -186,7 +186,10 @@ fn what_gates_need_on_this_machine_is_looked_up_before_the_run() {
         (header("env: ROLLOUT_UNSET"), format!("metric `rate`: {unset}")),
         (hook.to_owned(), format!("hook `check`: {unset}")),
         (header("file: absent"), "metric `rate`: header `X-Key`: `absent` cannot be read: ".to_owned()),
-        (rate("exec: {command: [./absent]}"), "`rate`: `./absent` is not an executable file".to_owned()),
+        (
+            rate("exec: {command: [./absent]}"),
+            "metric `rate`: `./absent` is not an executable file".to_owned(),
+        ),
     ];
     for (gates, reason) in cases {
         env.write("app.yaml", gated(2, &gates));
@@ -194,6 +197,7 @@ fn what_gates_need_on_this_machine_is_looked_up_before_the_run() {
         for command in ["plan", "apply", "apply --dry-run=client"] {
             env.run_to(&format!("{command} app.yaml --trust-gates"), 4).says(&reason);
         }
+        env.run_to("plan app.yaml --trust-gates", 4).says(&format!("component `web`: {reason}"));
         assert_eq!(env.bytes(), before);
         assert!(!env.run_ok("plan app.yaml").stderr.contains(&reason));
     }
