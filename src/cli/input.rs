@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use crate::cli::directories::is_named_so;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::manifest::{
@@ -141,11 +142,6 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether a file has the extension of a manifest.
-pub fn is_named_so(file: &Path) -> bool {
-    file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
-}
-
 fn open(path: &Path) -> anyhow::Result<Source> {
     // The name is printed in messages of one line.
     let name = sanitise(&path.display().to_string()).into_owned();
@@ -166,6 +162,7 @@ fn source(name: &str, reader: impl Read) -> anyhow::Result<Source> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::directories::directories;
     use std::fs;
 
     fn names(sources: &[Source]) -> Vec<&str> {
@@ -186,6 +183,23 @@ mod tests {
         let sources = read(&[dir.path().to_owned(), "-".into()], "from stdin".as_bytes()).unwrap();
         assert_eq!(names(&sources), ["a.yaml", "b.yml", "c.json", STDIN]);
         assert_eq!(sources[3].bytes, b"from stdin");
+    }
+
+    #[test]
+    fn the_manifests_of_subdirectories_are_read_on_request() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b/y", "a", "none"] {
+            fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        for name in ["b/y/1.yaml", "b/y/2.yaml", "a/3.json", "0.yaml", "none/notes.txt"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let read = |path: &Path| read(&directories(path), std::io::empty());
+        assert_eq!(names(&read(dir.path()).unwrap()), ["0.yaml", "3.json", "1.yaml", "2.yaml"]);
+        assert_eq!(names(&read(&dir.path().join("0.yaml")).unwrap()), ["0.yaml"]);
+        for empty in ["none", "absent"] {
+            assert!(read(&dir.path().join(empty)).is_err(), "{empty}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod clusters;
 pub mod commands;
 mod complete;
 pub mod connect;
+pub mod directories;
 pub mod exit;
 pub mod failure;
 pub mod flags;

@@ -35,6 +35,20 @@ fn files_directories_and_stdin_are_combined() {
 }
 
 #[test]
+fn subdirectories_are_read_on_request() {
+    let env = TestEnv::new();
+    fs::create_dir_all(env.path("deploy/shop")).unwrap();
+    env.write("deploy/shop/a.yaml", small("a"));
+    env.run_to("apply deploy -o name", 2).says("directory `deploy` has no file that ends in");
+    for line in ["plan deploy -R -o name", "apply -R -f deploy -o name"] {
+        assert_eq!(env.run_ok(line).stdout, "rollout/a\n", "{line}");
+    }
+    env.run_ok("rbac deploy --recursive");
+    env.run_ok("delete -R -f deploy --yes");
+    assert!(env.deployments().is_empty());
+}
+
+#[test]
 fn all_unreadable_files_are_named() {
     let env = TestEnv::new();
     fs::create_dir(env.path("empty")).unwrap();

@@ -6,11 +6,11 @@ use clap::builder::NonEmptyStringValueParser as NonEmpty;
 
 use crate::cli::connect::client::Access;
 use crate::cli::connect::env::Env;
+use crate::cli::directories::is_named_so;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::{GateArg, GlobalArgs, LockArg};
-use crate::cli::input::{self, Manifests};
-use crate::cli::run::stoppable;
+use crate::cli::flags::args::{GateArg, GlobalArgs, LockArg, RecursiveArg};
+use crate::cli::input::Manifests;
 use crate::cli::terminal::ui::{Confirmation, Ui};
 use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, OwnedObject, Removed, Scope};
@@ -35,6 +35,10 @@ pub struct DeleteArgs {
     /// Delete the applications in this manifest, as with kubectl; can be repeated
     #[arg(short = 'f', long, value_name = "FILE")]
     pub filename: Vec<PathBuf>,
+
+    /// How directories are read.
+    #[command(flatten)]
+    pub recursive: RecursiveArg,
 
     /// Do not ask for confirmation
     #[arg(short, long)]
@@ -68,7 +72,8 @@ Examples:
 pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let words = args.names.iter().map(|word| without_prefix(word));
     let (files, names): (Vec<&str>, Vec<&str>) = words.partition(|word| is_manifest(word));
-    let files: Vec<PathBuf> = args.filename.iter().cloned().chain(files.iter().map(PathBuf::from)).collect();
+    let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    let files = args.recursive.paths(args.filename.iter().chain(&files));
     let applications = if files.is_empty() { Vec::new() } else { Manifests::read(&files, ui)?.applications };
     let env = Env::open(global, Access::Write, ui).await?;
     let lock = args.lock.lock_timeout.unsigned_abs();
@@ -188,5 +193,5 @@ fn shown(owned: &OwnedObject) -> String {
 
 fn is_manifest(word: &str) -> bool {
     let path = Path::new(word);
-    word == "-" || input::is_named_so(path) || word.contains('/') || path.exists()
+    word == "-" || is_named_so(path) || word.contains('/') || path.exists()
 }

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::cli::exit;
 use crate::cli::failure::CommandError;
-use crate::cli::flags::args::GlobalArgs;
+use crate::cli::flags::args::{GlobalArgs, RecursiveArg};
 use crate::cli::flags::values;
 use crate::cli::input::Manifests;
 use crate::cli::selection;
@@ -29,6 +29,10 @@ pub struct RbacArgs {
     /// Read this manifest, as with kubectl; can be repeated
     #[arg(short = 'f', long, value_name = "FILE")]
     pub filename: Vec<PathBuf>,
+
+    /// How directories are read.
+    #[command(flatten)]
+    pub recursive: RecursiveArg,
 
     /// Print the rules that these commands need
     #[arg(long = "for", value_name = "COMMAND", value_delimiter = ',', default_value = "apply")]
@@ -116,7 +120,7 @@ impl PermittedCommand {
 /// If a manifest is invalid.
 pub fn run(args: &RbacArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     selection::refuse_overrides(global)?;
-    let paths: Vec<PathBuf> = args.filename.iter().chain(&args.files).cloned().collect();
+    let paths = args.recursive.paths(args.filename.iter().chain(&args.files));
     let applications = match paths.as_slice() {
         [] => Vec::new(),
         paths => Manifests::read(paths, ui)?.applications,

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser as NonEmpty;
 use jiff::SignedDuration;
 
+use crate::cli::directories::directories;
 use crate::cli::flags::states::{self, RunOutput};
 use crate::cli::flags::values::{self, Batches};
 use crate::ops::manifest::{Amount, Batch};
@@ -160,12 +161,34 @@ pub struct ManifestArgs {
     /// Read this manifest, as with kubectl; can be repeated
     #[arg(short = 'f', long, value_name = "FILE")]
     pub filename: Vec<PathBuf>,
+
+    /// How directories are read.
+    #[command(flatten)]
+    pub recursive: RecursiveArg,
 }
 
 impl ManifestArgs {
     /// All paths, those of `-f` first.
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.filename.iter().chain(&self.files).cloned().collect()
+        self.recursive.paths(self.filename.iter().chain(&self.files))
+    }
+}
+
+/// How directories of manifests are read.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RecursiveArg {
+    /// Also read the manifests in subdirectories, as with kubectl
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+}
+
+impl RecursiveArg {
+    /// The paths, with all subdirectories that have manifests if they are requested.
+    pub fn paths<'a>(&self, paths: impl Iterator<Item = &'a PathBuf>) -> Vec<PathBuf> {
+        match self.recursive {
+            true => paths.flat_map(|path| directories(path)).collect(),
+            false => paths.cloned().collect(),
+        }
     }
 }
 
