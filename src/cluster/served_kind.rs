@@ -1,6 +1,6 @@
 //! How the server serves a kind: its plural, and whether its objects have a namespace.
 //!
-//! The built-in kinds are known; others, such as those of a CustomResourceDefinition, are discovered.
+//! The kinds that every server serves are known; others, such as those of a CustomResourceDefinition, are discovered.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use kube::core::GroupVersionKind;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
+use crate::oam::kind_scope::{KindScope, built_in_scope};
 use crate::oam::object::ObjectRef;
 
 /// A kind as the server serves it.
@@ -21,47 +22,33 @@ pub struct ServedKind {
     pub scope: KindScope,
 }
 
-/// Whether objects of a kind have a namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KindScope {
-    /// Namespaced.
-    Namespaced,
-    /// Cluster-scoped.
-    Cluster,
-}
-
 /// Kinds by group, version and kind; `None` for those that the server does not serve.
 pub type ServedKinds = BTreeMap<(String, String), Option<ServedKind>>;
 
-/// The built-in groups, whose kinds all have regular plurals.
-const BUILT_IN: [&str; 10] = [
-    "",
-    "apps",
-    "autoscaling",
-    "batch",
-    "networking.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "scheduling.k8s.io",
-    "storage.k8s.io",
-    "apiextensions.k8s.io",
-];
-
-/// The cluster-scoped kinds of these groups.
-const CLUSTER_SCOPED: [&str; 13] = [
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "CSIDriver",
-    "CSINode",
-    "CustomResourceDefinition",
-    "IngressClass",
-    "Namespace",
-    "Node",
-    "PersistentVolume",
-    "PriorityClass",
-    "StorageClass",
-    "VolumeAttachment",
-    "VolumeAttributesClass",
+/// The kinds that every server serves, by group and version. All others are discovered, also those of built-in groups:
+/// a server serves only some versions of them, and a manifest can misspell a kind.
+const ALWAYS_SERVED: [(&str, &[&str]); 8] = [
+    (
+        "v1",
+        &[
+            "ConfigMap",
+            "LimitRange",
+            "Namespace",
+            "PersistentVolumeClaim",
+            "Pod",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("apiextensions.k8s.io/v1", &["CustomResourceDefinition"]),
+    ("apps/v1", &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"]),
+    ("autoscaling/v2", &["HorizontalPodAutoscaler"]),
+    ("batch/v1", &["CronJob", "Job"]),
+    ("networking.k8s.io/v1", &["Ingress", "IngressClass", "NetworkPolicy"]),
+    ("policy/v1", &["PodDisruptionBudget"]),
+    ("rbac.authorization.k8s.io/v1", &["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]),
 ];
 
 /// Finds how the kinds of objects are served.
@@ -81,25 +68,15 @@ pub async fn find_kinds<'a>(
     Ok(wanted.into_iter().zip(found).collect())
 }
 
-/// The names of a kind in the API, without discovery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KindNames {
-    /// It is a built-in kind.
-    Known(ServedKind),
-    /// It is another kind, which is assumed to be namespaced with a regular plural, as most are.
-    Assumed(ServedKind),
-}
-
-/// Guesses the names of a kind in the API without discovery.
+/// Guesses how a kind is served, without discovery. Kinds of other groups than the built-in ones are assumed to be
+/// namespaced, as most are, and all to have a regular plural.
 #[must_use]
-pub fn guess_kind(api_version: &str, kind: &str) -> KindNames {
+pub fn guess_kind(api_version: &str, kind: &str) -> ServedKind {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    if BUILT_IN.contains(&group) {
-        let scope = if CLUSTER_SCOPED.contains(&kind) { KindScope::Cluster } else { KindScope::Namespaced };
-        return KindNames::Known(ServedKind { resource, scope });
+    ServedKind {
+        resource: ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind)),
+        scope: built_in_scope(group, kind).unwrap_or(KindScope::Namespaced),
     }
-    KindNames::Assumed(ServedKind { resource, scope: KindScope::Namespaced })
 }
 
 /// Finds how a kind is served; `None` if it is not.
@@ -111,8 +88,9 @@ pub async fn find_kind(
     api_version: &str,
     kind: &str,
 ) -> Result<Option<ServedKind>, ClusterError> {
-    if let KindNames::Known(kind) = guess_kind(api_version, kind) {
-        return Ok(Some(kind));
+    let is_this = |(of, kinds): &(&str, &[&str])| *of == api_version && kinds.contains(&kind);
+    if ALWAYS_SERVED.iter().any(is_this) {
+        return Ok(Some(guess_kind(api_version, kind)));
     }
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let named = GroupVersionKind::gvk(group, version, kind);
@@ -133,16 +111,5 @@ impl ServedKind {
     #[must_use]
     pub fn namespace_of<'a>(&self, object: &'a ObjectRef, namespace: &'a str) -> Option<&'a str> {
         self.scope.namespace_of(object, namespace)
-    }
-}
-
-impl KindScope {
-    /// The namespace of an object with this scope in a manifest that is applied to `namespace`.
-    #[must_use]
-    pub fn namespace_of<'a>(self, object: &'a ObjectRef, namespace: &'a str) -> Option<&'a str> {
-        match self {
-            Self::Namespaced => Some(object.namespace.as_deref().unwrap_or(namespace)),
-            Self::Cluster => None,
-        }
     }
 }

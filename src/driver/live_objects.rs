@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lookup::find_objects;
-use crate::cluster::served_kind::{KindScope, ServedKind, ServedKinds, find_kinds};
+use crate::cluster::served_kind::{ServedKind, ServedKinds, find_kinds};
 use crate::cluster::session::Session;
+use crate::oam::kind_scope::KindScope;
 use crate::oam::object::ObjectRef;
 
 /// Objects by their reference, and how their kinds are served.

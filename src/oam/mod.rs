@@ -10,6 +10,7 @@ pub mod exposure;
 pub mod fleet;
 pub mod hash;
 pub mod kind;
+pub mod kind_scope;
 pub mod labels;
 pub mod manifest;
 pub mod object;

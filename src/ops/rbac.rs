@@ -6,7 +6,7 @@ use kube::api::ApiResource;
 use serde_json::{Value, json};
 
 use crate::cluster::permissions::{self, ObjectRights, RightPurpose};
-use crate::cluster::served_kind::{KindNames, guess_kind};
+use crate::cluster::served_kind::guess_kind;
 use crate::oam::application::Application;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::object::ObjectRef;
@@ -140,8 +140,7 @@ fn needs_of(request: RoleRequest<'_>) -> BTreeMap<RoleScope, Needs> {
                 None => render_objects(application, component, rendered_in, ""),
             };
             for (object, reference) in objects.iter().filter_map(|one| Some((one, ObjectRef::of(one)?))) {
-                let (KindNames::Known(kind) | KindNames::Assumed(kind)) =
-                    guess_kind(&reference.api_version, &reference.kind);
+                let kind = guess_kind(&reference.api_version, &reference.kind);
                 let place = match kind.namespace_of(&reference, rendered_in) {
                     None => RoleScope::Cluster,
                     Some(found) if found == rendered_in => home.clone(),

@@ -122,3 +122,19 @@ fn a_headless_service_gets_an_address_only_as_a_new_object() {
     let (bytes, again) = (env.bytes(), env.run_ok("apply app.yaml"));
     assert_eq!(env.bytes(), bytes, "{}", again.transcript());
 }
+
+/// Also of a built-in group: a server serves only some versions of it.
+#[test]
+fn a_kind_that_the_server_does_not_serve_is_refused() {
+    let env = TestEnv::new();
+    for (api_version, kind) in
+        [("autoscaling/v2beta2", "HorizontalPodAutoscaler"), ("apps/v1beta2", "Deployment"), ("v1", "Sevice")]
+    {
+        let object = format!("{{apiVersion: {api_version}, kind: {kind}, metadata: {{name: web}}}}");
+        let component = format!("{{name: raw, type: k8s-objects, properties: {{objects: [{object}]}}}}");
+        env.write("app.yaml", shop(&component));
+        for command in ["plan app.yaml", "apply app.yaml"] {
+            env.run_to(command, 4).says(&format!("the cluster has no kind `{kind}` in `{api_version}`"));
+        }
+    }
+}

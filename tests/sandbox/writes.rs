@@ -104,9 +104,15 @@ async fn unknown_resources_are_not_found() {
     let (_sandbox, client) = client();
     let answer = get(&client, "/apis/core.oam.dev/v1beta1/namespaces/default/applications").await;
     assert_eq!(answer, (404, json!("404 page not found\n")));
-    let answer = get(&client, "/apis/apps/v1/namespaces/default/podgroups").await;
-    let message = "the server could not find the requested resource";
-    assert_eq!(refusal(answer), refused(404, "NotFound", message));
+    for path in [
+        "/apis/apps/v1/namespaces/default/podgroups",
+        "/apis/apps/v1beta2/namespaces/default/deployments",
+        "/apis/autoscaling/v2beta2/namespaces/default/horizontalpodautoscalers/web",
+        "/api/v2/namespaces/default/pods",
+    ] {
+        let message = "the server could not find the requested resource";
+        assert_eq!(refusal(get(&client, path).await), refused(404, "NotFound", message), "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::object_writer::{ApplyResult, ConflictPolicy, WriteMode, apply_object};
-use crate::cluster::served_kind::{KindScope, ServedKind};
+use crate::cluster::served_kind::ServedKind;
 use crate::cluster::service;
 use crate::cluster::session::Session;
 use crate::cluster::smoke_job::{SmokeJobOwner, dry_run_smoke_job, smoke_job_body};
@@ -24,6 +24,7 @@ use crate::driver::object_owner::Handling;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::PreparedComponent;
 use crate::driver::prepared_objects::PreparedObject;
+use crate::oam::kind_scope::KindScope;
 use crate::oam::object::ObjectRef;
 use crate::oam::revision::render_revision;
 use crate::oam::smoke_test::{smoke_job_name, smoke_job_spec};

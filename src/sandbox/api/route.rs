@@ -30,7 +30,7 @@ pub(crate) enum Target {
     Resource(ResourcePath),
     /// A document about the server itself.
     Discovery(String),
-    /// An unknown resource of a known group.
+    /// An unknown version or resource of a built-in group.
     NoSuchResource,
     /// An unknown path.
     NoSuchPath,
@@ -182,8 +182,7 @@ fn target(path: &str) -> Target {
         _ => return Target::Discovery(format!("/{}", segments.join("/"))),
     };
     // A group of custom resources exists only with its kinds, so any other path in it is unknown.
-    let known = registry::all_kinds()
-        .any(|kind| kind.group == group && kind.version == version && kind.origin == Origin::BuiltIn);
+    let known = registry::all_kinds().any(|kind| kind.group == group && kind.origin == Origin::BuiltIn);
     let none = if known { Target::NoSuchResource } else { Target::NoSuchPath };
     let (namespace, rest) = match rest {
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() && !NAMESPACE_PARTS.contains(&rest[0]) => {
