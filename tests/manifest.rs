@@ -6,6 +6,8 @@
 mod around;
 #[path = "manifest/convert.rs"]
 mod convert;
+#[path = "manifest/convert_namespaces.rs"]
+mod convert_namespaces;
 #[path = "manifest/golden.rs"]
 mod golden;
 #[path = "manifest/in_place.rs"]

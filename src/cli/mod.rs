@@ -142,7 +142,7 @@ pub fn command() -> clap::Command {
 
 fn run(cli: &Cli, ui: &mut Ui) -> Result<u8, CommandError> {
     match &cli.command {
-        Command::Convert(args) => convert::run(args, ui),
+        Command::Convert(args) => convert::run(args, &cli.global, ui),
         Command::Crds(args) => crds::run(args, ui),
         Command::Rbac(args) => rbac::run(args, &cli.global, ui),
         Command::Job(args) => job::run(args, &cli.global, ui),

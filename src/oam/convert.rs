@@ -7,6 +7,7 @@
 
 mod analysis;
 mod difference;
+mod namespace;
 mod normal;
 mod origin;
 mod service;
@@ -21,6 +22,7 @@ use crate::oam::application::Release;
 use crate::oam::apply_order::apply_rank;
 use crate::oam::convert::analysis::{ConvertedAnalysis, is_analysis_template};
 use crate::oam::convert::difference::{Difference, Patches, Segment, differences};
+use crate::oam::convert::namespace::{namespace_of, own_namespace, placed};
 use crate::oam::convert::normal::{cleaned, without_server_fields};
 use crate::oam::convert::origin::is_wanted;
 use crate::oam::convert::workload::{fit, further_traits, template};
@@ -50,19 +52,31 @@ pub fn is_same_template(one: &Value, other: &Value) -> bool {
     template(one) == template(other)
 }
 
-/// The Application that renders these objects, as YAML. `name` is its name; by default it is taken from the objects.
-/// Applications among the objects follow unchanged, as separate documents; their names are not used again.
+/// What to convert objects to.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvertOptions<'a> {
+    /// The name of the Application; by default it is taken from the objects.
+    pub name: Option<&'a str>,
+    /// The namespace of the Application, and of objects without one; by default it is taken from the objects.
+    pub namespace: Option<&'a str>,
+    /// Whether workloads get the `rollout` trait.
+    pub release: Release,
+}
+
+/// The Application that renders these objects, as YAML. Applications among the objects follow unchanged, as separate
+/// documents; their names are not used again.
 ///
 /// # Errors
 /// If there are no objects, or the name is invalid, or an application among the objects has it.
-pub fn convert(objects: &[Value], name: Option<&str>, release: Release) -> Result<String, ConvertError> {
+pub fn convert(objects: &[Value], options: ConvertOptions<'_>) -> Result<String, ConvertError> {
     let (applications, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_application(object));
     let mut documents: Vec<String> =
         applications.iter().map(|application| written_object(application)).collect();
     if documents.is_empty() || !objects.is_empty() {
         let taken = applications.iter().filter_map(|application| application["metadata"]["name"].as_str());
-        match converted(&objects, Naming { given: name, taken: &taken.collect::<Vec<_>>() }, release) {
+        let naming = Naming { given: options.name, taken: &taken.collect::<Vec<_>>() };
+        match converted(&objects, naming, options) {
             // The other objects, such as the hooks of a chart, are all omitted.
             Err(ConvertError::Nothing) if !documents.is_empty() => {}
             converted => documents.insert(0, converted?),
@@ -99,7 +113,11 @@ impl Naming<'_> {
 }
 
 /// The Application that renders objects other than Applications.
-fn converted(objects: &[&Value], naming: Naming<'_>, release: Release) -> Result<String, ConvertError> {
+fn converted(
+    objects: &[&Value],
+    naming: Naming<'_>,
+    options: ConvertOptions<'_>,
+) -> Result<String, ConvertError> {
     let mut comments = Vec::new();
     let (templates, objects): (Vec<&Value>, Vec<&Value>) =
         objects.iter().partition(|object| is_analysis_template(object));
@@ -108,14 +126,17 @@ fn converted(objects: &[&Value], naming: Naming<'_>, release: Release) -> Result
     if objects.is_empty() && !analysis.is_empty() {
         return Ok(written_gates(&comments, &analysis.properties()));
     }
-    if !analysis.is_empty() && release == Release::AsAWhole {
+    if !analysis.is_empty() && options.release == Release::AsAWhole {
         comments.push(
             "AnalysisTemplates become gates of the `rollout` trait: convert with `--rollout`".to_owned(),
         );
     }
     let wanted = objects.into_iter().filter(|object| is_wanted(object, &mut comments));
-    let given = wanted.map(without_server_fields).collect();
-    let conversion = Conversion { gates: analysis.properties(), ..Conversion::new(given, naming, release)? };
+    let given: Vec<Value> = wanted.map(without_server_fields).collect();
+    let namespace = namespace_of(&given, options.namespace);
+    let given = placed(given, namespace.as_deref(), options.namespace, &mut comments);
+    let conversion = Conversion::new(given, naming, options.release)?;
+    let conversion = Conversion { namespace, gates: analysis.properties(), ..conversion };
     Ok(conversion.carried_out(comments))
 }
 
@@ -161,19 +182,8 @@ impl Conversion {
         let instance = labels.get("app.kubernetes.io/instance").and_then(Value::as_str);
         let suggested = instance.or_else(|| workload["metadata"]["name"].as_str()).unwrap_or_default();
         let name = naming.resolve(suggested)?;
-        let namespaces = given.iter().filter_map(|object| object["metadata"]["namespace"].as_str());
-        let mut namespaces: Vec<String> = namespaces.map(str::to_owned).collect();
-        namespaces.sort();
-        namespaces.dedup();
-        let namespace = match namespaces.as_slice() {
-            [namespace] => Some(namespace.clone()),
-            _ => None,
-        };
         for object in &mut given {
             let Some(metadata) = object["metadata"].as_object_mut() else { continue };
-            if namespace.is_some() {
-                metadata.remove("namespace");
-            }
             // The application passes these on.
             if let Some(own) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
                 own.retain(|key, _| !labels.contains_key(key));
@@ -183,7 +193,7 @@ impl Conversion {
             }
         }
         let objects = given.iter().map(cleaned).collect();
-        Ok(Self { name, namespace, labels, given, objects, release, gates: Map::new() })
+        Ok(Self { name, namespace: None, labels, given, objects, release, gates: Map::new() })
     }
 
     fn carried_out(self, mut comments: Vec<String>) -> String {
@@ -191,6 +201,12 @@ impl Conversion {
         let mut taken: Vec<usize> = Vec::new();
         for (index, object) in self.objects.iter().enumerate() {
             if fit(object, None).is_none() {
+                continue;
+            }
+            if let Some(namespace) = own_namespace(object) {
+                let reason =
+                    format!("the workloads of an application are in its namespace, not in `{namespace}`");
+                comments.push(format!("{}: kept as an object: {reason}", reference(object)));
                 continue;
             }
             let service = service::own_service(object, &self.objects);
@@ -307,10 +323,6 @@ impl Conversion {
         }
         let left = if patched.is_empty() { kept } else { self.compared(&component, object, service)? };
         component.comments.extend(left.iter().map(shown));
-        if let (None, Some(namespace)) = (&self.namespace, object["metadata"]["namespace"].as_str()) {
-            let advice = "an application has one namespace: convert the objects of each on their own";
-            component.comments.push(format!("namespace `{namespace}`: {advice}"));
-        }
         self.add_rollout(&mut component, object);
         Ok(component)
     }
@@ -341,7 +353,9 @@ impl Conversion {
     fn is_scaled(&self, object: &Value) -> bool {
         let is_target = |other: &Value| {
             let target = &other["spec"]["scaleTargetRef"];
-            target["kind"] == object["kind"] && target["name"] == object["metadata"]["name"]
+            target["kind"] == object["kind"]
+                && target["name"] == object["metadata"]["name"]
+                && own_namespace(other) == own_namespace(object)
         };
         self.objects.iter().any(|other| other["kind"] == "HorizontalPodAutoscaler" && is_target(other))
     }

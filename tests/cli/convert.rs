@@ -36,6 +36,8 @@ fn the_printed_manifest_can_be_planned() {
     let (code, printed, said) = piped(&env, "convert - --rollout --name shop", DEPLOYMENT);
     assert_eq!((code, said.as_str()), (Some(0), ""));
     assert!(printed.contains("metadata:\n  name: shop\n"), "{printed}");
+    let (_, elsewhere, _) = piped(&env, "convert - --name shop -n mon", DEPLOYMENT);
+    assert!(elsewhere.contains("metadata:\n  name: shop\n  namespace: mon\n"), "{elsewhere}");
     let (code, planned, said) = piped(&env, "plan - --sandbox", &printed);
     assert_eq!(code, Some(0), "{said}");
     assert!(planned.contains("web"), "{planned}");

@@ -3,24 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use rollout::oam::application::Release;
-use rollout::oam::convert::{ConvertError, convert};
+use rollout::oam::convert::{ConvertError, ConvertOptions, convert};
 use rollout::oam::manifest::{Source, parse_manifest, parse_objects};
 use rollout::oam::render::render_objects;
 use serde_json::{Value, json};
 
 use crate::golden::has_all;
 
-fn source(name: &str, text: &str) -> Source {
+pub(crate) fn source(name: &str, text: &str) -> Source {
     Source { name: name.to_owned(), bytes: text.as_bytes().to_vec() }
 }
 
-fn converted(text: &str) -> String {
+pub(crate) const OPTIONS: ConvertOptions<'_> =
+    ConvertOptions { name: None, namespace: None, release: Release::AsAWhole };
+
+pub(crate) fn converted(text: &str) -> String {
     converted_as(text, Release::AsAWhole)
 }
 
 fn converted_as(text: &str, release: Release) -> String {
     let objects = parse_objects(&[source("objects.yaml", text)]).unwrap_or_else(|errors| panic!("{errors}"));
-    convert(&objects, None, release).unwrap()
+    convert(&objects, ConvertOptions { release, ..OPTIONS }).unwrap()
 }
 
 /// The pairs of files in `convert`: objects, and the resulting application.
@@ -186,22 +189,6 @@ spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxRe
 }
 
 #[test]
-fn a_namespace_beside_others_is_reported() {
-    let deployment = |name: &str, namespace: &str| {
-        format!(
-            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {name}, namespace: {namespace}}}, \
-             spec: {{template: {{spec: {{containers: [{{name: {name}, image: a}}]}}}}}}}}\n"
-        )
-    };
-    let text = converted(&format!("{}---\n{}", deployment("web", "one"), deployment("api", "two")));
-    for namespace in ["one", "two"] {
-        assert!(text.contains(&format!("    #   namespace `{namespace}`: an application has one")), "{text}");
-    }
-    let text = converted(&format!("{}---\n{}", deployment("web", "one"), deployment("api", "one")));
-    assert!(!text.contains("Not carried over") && text.contains("  namespace: one\n"), "{text}");
-}
-
-#[test]
 fn objects_created_by_others_are_omitted() {
     let text = converted(
         "
@@ -281,10 +268,13 @@ fn invalid_objects_are_rejected_with_their_place() {
         "objects.yaml:3:11: metadata.name: missing, expected a name"
     );
     assert!(refused("a: [").starts_with("objects.yaml:1:4: not valid YAML"));
-    assert_eq!(convert(&[], None, Release::AsAWhole), Err(ConvertError::Nothing));
+    assert_eq!(convert(&[], OPTIONS), Err(ConvertError::Nothing));
     let objects =
         parse_objects(&[source("", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")]).unwrap();
-    assert!(matches!(convert(&objects, Some("A"), Release::AsAWhole), Err(ConvertError::Name(_))));
+    assert!(matches!(
+        convert(&objects, ConvertOptions { name: Some("A"), ..OPTIONS }),
+        Err(ConvertError::Name(_))
+    ));
 }
 
 /// Every part of an object, with one of them replaced by something else.
@@ -357,7 +347,9 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
                 if text == pair {
                     together[index] = changed;
                 }
-                drop(convert(&together, Some("shop"), Release::InBatches));
+                let release = Release::InBatches;
+                let options = ConvertOptions { name: Some("shop"), release, ..OPTIONS };
+                drop(convert(&together, options));
             }
         }
     }

@@ -2,10 +2,10 @@
 
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
-use crate::cli::flags::args::ManifestArgs;
+use crate::cli::flags::args::{GlobalArgs, ManifestArgs};
 use crate::cli::input;
 use crate::cli::terminal::ui::Ui;
-use crate::ops::convert::{Release, convert, parse_objects};
+use crate::ops::convert::{ConvertOptions, Release, convert, parse_objects};
 
 /// Print an Application that renders the given objects
 ///
@@ -13,7 +13,9 @@ use crate::ops::convert::{Release, convert, parse_objects};
 /// of the type that fits, with traits for what the type has no properties for; other objects become a `k8s-objects`
 /// component. AnalysisTemplates of Argo Rollouts become gates of the `rollout` trait; alone, they become the properties
 /// to put there. Applications among the objects are printed as they are. Comments say what could not be carried over.
-/// Sends nothing.
+///
+/// Objects stay in their namespaces. The Application is in that of `--namespace`, which is also that of objects without
+/// one; by default, in that of the first workload. Sends nothing.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConvertArgs {
@@ -42,11 +44,12 @@ Examples:
 /// # Errors
 ///
 /// If the input is not an object, or the name is invalid for an application.
-pub fn run(args: &ConvertArgs, ui: &mut Ui) -> Result<u8, CommandError> {
+pub fn run(args: &ConvertArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u8, CommandError> {
     let sources = input::read(&args.manifests.paths(), ui.stdin())?;
     let objects = parse_objects(&sources).map_err(|errors| CommandError::new(Kind::Manifest, errors))?;
     let release = if args.rollout { Release::InBatches } else { Release::AsAWhole };
-    let application = convert(&objects, args.name.as_deref(), release);
+    let (name, namespace) = (args.name.as_deref(), global.namespace.as_deref());
+    let application = convert(&objects, ConvertOptions { name, namespace, release });
     ui.data(&application.map_err(|error| CommandError::new(Kind::Usage, error))?);
     Ok(exit::SUCCESS)
 }
