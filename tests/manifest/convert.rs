@@ -188,6 +188,23 @@ spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxRe
     assert!(!text.contains("type: rollout"), "{text}");
 }
 
+/// `serviceAccount` is the name that the field had before `serviceAccountName`.
+#[test]
+fn a_service_account_is_kept_under_its_old_name() {
+    let text = converted(
+        "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {template: {spec: {serviceAccount: robot, containers: [{name: web, image: 'web:1'}]}}}
+",
+    );
+    assert!(
+        text.contains("- type: service-account\n          properties:\n            name: robot"),
+        "{text}"
+    );
+}
+
 #[test]
 fn objects_created_by_others_are_omitted() {
     let text = converted(

@@ -224,8 +224,10 @@ fn clean_pod_metadata(template: &mut Value) {
 fn clean_template(template: &mut Value) {
     clean_pod_metadata(template);
     let Some(spec) = field_mut(template, "spec") else { return };
-    // A deprecated alias of `serviceAccountName`.
-    spec.remove("serviceAccount");
+    // A deprecated alias; the server sets both fields.
+    if let Some(account) = spec.remove("serviceAccount") {
+        spec.entry("serviceAccountName").or_insert(account);
+    }
     drop_all(
         spec,
         &[
