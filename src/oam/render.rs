@@ -159,26 +159,27 @@ pub fn render_workload(
     let mut own = own_labels(&application.name, &component.name, namespace);
     own.insert(labels::RESOURCE_TYPE.to_owned(), "WORKLOAD".to_owned());
     own.insert(labels::WORKLOAD_TYPE.to_owned(), component.kind.as_str().to_owned());
-    let bare = bare_workload(component, namespace, revision);
+    let bare = bare_workload(application, component, namespace, revision);
     let workload = traited::traited_workload(application, component, namespace, bare);
     marked(workload, &Inherited::of(application), own)
 }
 
 /// The workload without its traits, and without labels and annotations of its application.
-fn bare_workload(component: &Component, namespace: &str, revision: &str) -> Value {
+fn bare_workload(application: &Application, component: &Component, namespace: &str, revision: &str) -> Value {
     let kind = component.kind.workload().unwrap_or_default();
+    let template = |properties: &Properties| pod::template(application, component, properties, revision);
     json!({
         "apiVersion": kind.api_version(),
         "kind": kind.as_str(),
         "metadata": {"name": component.name, "namespace": namespace},
-        "spec": component.properties().map(|properties| spec(component, kind, properties, revision)),
+        "spec": component.properties().map(|properties| spec(component, kind, properties, &template(properties))),
     })
 }
 
-fn spec(component: &Component, kind: WorkloadKind, properties: &Properties, revision: &str) -> Value {
+fn spec(component: &Component, kind: WorkloadKind, properties: &Properties, template: &Value) -> Value {
     let mut spec = json!({
         "selector": {"matchLabels": {labels::COMPONENT: component.name}},
-        "template": pod::template(component, properties, revision),
+        "template": template,
     });
     match kind {
         WorkloadKind::Deployment => {}

@@ -15,7 +15,7 @@ fn a_first_release() {
 
     --- /dev/null
     +++ deployment/express-server-v1
-    @@ -0,0 +1,28 @@
+    @@ -0,0 +1,29 @@
     +apiVersion: apps/v1
     +kind: Deployment
     +metadata:
@@ -39,6 +39,7 @@ fn a_first_release() {
     +    metadata:
     +      labels:
     +        app.oam.dev/component: express-server
+    +        app.oam.dev/name: rollout-trait-test
     +        app.oam.dev/revision: express-server-v1
     +    spec:
     +      containers:
@@ -72,8 +73,8 @@ fn an_upgrade_to_the_end_and_to_the_gate() {
 
     --- deployment/web-v1
     +++ deployment/web-v2
-    @@ -21,5 +21,5 @@
-             app.oam.dev/component: web
+    @@ -22,5 +22,5 @@
+             app.oam.dev/name: shop
          spec:
            containers:
     -      - image: registry.example/web:1

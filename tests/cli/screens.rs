@@ -76,7 +76,7 @@ fn an_image_that_cannot_be_pulled_at_three_widths() {
     [   0s] web: workload `web-v2` created
     [   0s] web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`): `web-v2`: 0 of 1 ready
     [   0s]   waited 0s for `web-v2`: 0 of 1 ready
-    [   0s]   pod `web-v2-696776456d-4bvfk`: ImagePullBackOff: Back-off pulling image "web:2": ErrImagePull: failed to pull
+    [   0s]   pod `web-v2-85574c6955-4bvfk`: ImagePullBackOff: Back-off pulling image "web:2": ErrImagePull: failed to pull
     and unpack image "web:2": failed to resolve reference "web:2": web:2: not found
     [   0s]   warning event: Failed: Failed to pull image "web:2": failed to pull and unpack image "web:2": failed to resolv
     e reference "web:2": web:2: not found
@@ -94,7 +94,7 @@ fn an_image_that_cannot_be_pulled_at_three_widths() {
     [   0s] web: failed in batch 1 of 2: not ready after 500ms (`--batch-timeout`):
     `web-v2`: 0 of 1 ready
     [   0s]   waited 0s for `web-v2`: 0 of 1 ready
-    [   0s]   pod `web-v2-696776456d-4bvfk`: ImagePullBackOff: Back-off pulling imag
+    [   0s]   pod `web-v2-85574c6955-4bvfk`: ImagePullBackOff: Back-off pulling imag
     e "web:2": ErrImagePull: failed to pull and unpack image "web:2": failed to reso
     lve reference "web:2": web:2: not found
     [   0s]   warning event: Failed: Failed to pull image "web:2": failed to pull an
@@ -118,7 +118,7 @@ fn an_image_that_cannot_be_pulled_at_three_widths() {
     `web-v2`: 0 of 1 ready
     [   0s]   waited 0s for `web-v2`: 0 of 1
      ready
-    [   0s]   pod `web-v2-696776456d-4bvfk`:
+    [   0s]   pod `web-v2-85574c6955-4bvfk`:
      ImagePullBackOff: Back-off pulling imag
     e "web:2": ErrImagePull: failed to pull
     and unpack image "web:2": failed to reso

@@ -51,7 +51,7 @@ fn a_clone_set_sets_as_few_fields_as_possible() {
         json!({
             "selector": {"matchLabels": {"app.oam.dev/component": "web"}},
             "template": {
-                "metadata": {"labels": {"app.oam.dev/component": "web"}},
+                "metadata": {"labels": {"app.oam.dev/component": "web", "app.oam.dev/name": "shop"}},
                 "spec": {"containers": [{"name": "web", "image": "web:1", "ports": [{"containerPort": 80}]}]},
             },
         })
@@ -128,7 +128,8 @@ fn every_property_of_a_stateful_set() {
         spec["template"]["spec"]["containers"][0]["volumeMounts"],
         json!([{"name": "data", "mountPath": "/data"}])
     );
-    assert_eq!(spec["template"]["metadata"]["labels"], json!({"app.oam.dev/component": "web"}));
+    let labels = json!({"app.oam.dev/component": "web", "app.oam.dev/name": "shop"});
+    assert_eq!(spec["template"]["metadata"]["labels"], labels);
     let found = running(&text, 3, 2);
     assert_eq!(found["metadata"]["name"], "web");
     assert_eq!(

@@ -96,9 +96,17 @@ fn corpus() -> Vec<(&'static str, &'static str, (&'static str, &'static str), Va
     ]
 }
 
+/// With or without the label of the application, which KubeVela adds since version 1.4, and `rollout` did not always.
 #[test]
 fn revisions_of_kubevela_are_reused() {
-    for (kind, properties, object, spec) in corpus() {
+    let labelled = |mut spec: Value| {
+        spec["template"]["metadata"]["labels"]["app.oam.dev/name"] = json!("shop");
+        spec
+    };
+    let labelled = corpus()
+        .into_iter()
+        .map(|(kind, properties, object, spec)| (kind, properties, object, labelled(spec)));
+    for (kind, properties, object, spec) in corpus().into_iter().chain(labelled) {
         let manifest = format!(
             "apiVersion: core.oam.dev/v1beta1
 kind: Application

@@ -34,6 +34,7 @@ fn the_seeds_first_release() {
                 "template": {
                     "metadata": {"labels": {
                         "app.oam.dev/component": "express-server",
+                        "app.oam.dev/name": "rollout-trait-test",
                         "app.oam.dev/revision": "express-server-v1",
                     }},
                     "spec": {"containers": [{"name": "express-server", "image": "stefanprodan/podinfo:4.0.3"}]},
@@ -72,6 +73,7 @@ fn every_property_of_a_webservice() {
                         "labels": {
                             "tier": "front",
                             "app.oam.dev/component": "web",
+                            "app.oam.dev/name": "shop",
                             "app.oam.dev/revision": "web-v1",
                             "app.oam.dev/appRevision": "web-v1",
                         },
@@ -190,7 +192,7 @@ fn pods_of_a_worker_have_no_revision_label() {
     assert_eq!(
         worker["spec"]["template"],
         json!({
-            "metadata": {"labels": {"app.oam.dev/component": "jobs"}},
+            "metadata": {"labels": {"app.oam.dev/component": "jobs", "app.oam.dev/name": "shop"}},
             "spec": {"containers": [{
                 "name": "jobs",
                 "image": "shop/jobs:1",

@@ -12,9 +12,13 @@ use crate::oam::properties::{Port, Properties};
 use crate::oam::traits::volume_of;
 
 /// The template of the component's pods. Properties that are not set are omitted, except for KubeVela's defaults.
-pub(super) fn template(component: &Component, properties: &Properties, revision: &str) -> Value {
-    let mut labels = properties.labels.clone();
-    labels.insert(labels::COMPONENT.to_owned(), component.name.clone());
+pub(super) fn template(
+    application: &Application,
+    component: &Component,
+    properties: &Properties,
+    revision: &str,
+) -> Value {
+    let mut labels = own_labels(application, component, properties);
     let mut mark = |label: &str| labels.insert(label.to_owned(), revision.to_owned());
     // As in KubeVela, pods of other types get no revision label by default: one object serves all revisions, and a
     // label that changes with the name alone would replace its pods needlessly.
@@ -29,7 +33,7 @@ pub(super) fn template(component: &Component, properties: &Properties, revision:
 }
 
 /// The template of the pods of a component that is applied as a whole. As in KubeVela, they have a label for the
-/// application, and one for the revision only with `addRevisionLabel`.
+/// revision only with `addRevisionLabel`.
 pub(super) fn whole_template(
     application: &Application,
     component: &Component,
@@ -55,12 +59,22 @@ fn whole_labels(
     properties: &Properties,
     revision: &str,
 ) -> BTreeMap<String, String> {
-    let mut labels = properties.labels.clone();
-    labels.insert(labels::NAME.to_owned(), application.name.clone());
-    labels.insert(labels::COMPONENT.to_owned(), component.name.clone());
+    let mut labels = own_labels(application, component, properties);
     if properties.add_revision_label {
         labels.insert(labels::REVISION.to_owned(), revision.to_owned());
     }
+    labels
+}
+
+/// The labels that the pods of all types have.
+fn own_labels(
+    application: &Application,
+    component: &Component,
+    properties: &Properties,
+) -> BTreeMap<String, String> {
+    let mut labels = properties.labels.clone();
+    labels.insert(labels::NAME.to_owned(), application.name.clone());
+    labels.insert(labels::COMPONENT.to_owned(), component.name.clone());
     labels
 }
 

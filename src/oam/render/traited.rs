@@ -69,7 +69,7 @@ fn untraited(application: &Application, component: &Component, namespace: &str, 
         trait_type: super::AUXILIARY.to_owned(),
         object,
     };
-    let workload = bare_workload(component, namespace, revision);
+    let workload = bare_workload(application, component, namespace, revision);
     let services = render_services_for(application, component, namespace, &workload);
     Rendered { workload, outputs: services.into_iter().map(output).collect() }
 }

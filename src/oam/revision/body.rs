@@ -1,7 +1,7 @@
 //! Comparing and hashing the content of revisions.
 //!
-//! Only a workload's `spec` counts. A different name, label or annotation is no new revision, and neither is the
-//! revision's own name in the pods' labels.
+//! Only a workload's `spec` counts. A different name, label or annotation is no new revision, and neither are the names
+//! of the revision and the application in the pods' labels.
 
 use serde_json::{Map, Value, json};
 
@@ -82,6 +82,10 @@ fn comparable(workload: &Value) -> Value {
         fields.remove("paused");
     }
     blank_revision(spec.pointer_mut("/template/metadata/labels"));
+    // Revisions recorded by earlier versions lack the label. They stay as they are, and so do their pods.
+    if let Some(Value::Object(of_pods)) = spec.pointer_mut("/template/metadata/labels") {
+        of_pods.remove(labels::NAME);
+    }
     without_empties(&MEANT_EMPTY, spec)
 }
 
