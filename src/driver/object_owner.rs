@@ -70,7 +70,7 @@ impl ObjectOwner<'_> {
             };
         }
         // A read-only object that does not exist yet is waited for.
-        if policies.is_some_and(|policies| is_selected(&policies.read_only)) {
+        if policies.is_some_and(|policies| policies.only_reads(body)) {
             return Ok(Handling::Keep);
         }
         let Some(before) = before else { return Ok(Handling::Apply) };
@@ -79,7 +79,7 @@ impl ObjectOwner<'_> {
         }
         let may_adopt = self.adoption == Adoption::TakeOver
             || policies.is_some_and(|policies| is_selected(&policies.take_over));
-        let is_shared = policies.is_some_and(|policies| is_selected(&policies.shared_resource));
+        let is_shared = self.shares(body);
         match foreign_reason(before, reference, *self) {
             None if self.is_recreated(body, before, applied) => Ok(Handling::Recreate),
             None => Ok(Handling::Apply),
@@ -142,11 +142,16 @@ impl ObjectOwner<'_> {
         })
     }
 
+    /// Whether a `shared-resource` policy selects an object: the application that it belongs to writes it.
+    pub(super) fn shares(&self, body: &Value) -> bool {
+        self.policies.is_some_and(|policies| policies.shares(body))
+    }
+
     /// The value of the annotation for an object that is kept when its component no longer renders it; `None` if it is
     /// deleted. An application does not delete objects that it shares.
     pub(super) fn kept(&self, body: &Value) -> Option<&'static str> {
         let policies = self.policies?;
-        if policies.shared_resource.iter().any(|selector| selector.selects(body)) {
+        if policies.shares(body) {
             return Some("never");
         }
         match policies.garbage_strategy(body) {

@@ -61,6 +61,8 @@ pub struct PreparedObject {
     pub before: Option<DynamicObject>,
     /// What a run does to it.
     pub handling: Handling,
+    /// Whether applications share it: if it belongs to another one by then, it is left to that.
+    is_shared: bool,
     /// Fields that other clients own once the object exists, such as `spec.replicas`.
     left_alone: Vec<String>,
 }
@@ -294,9 +296,10 @@ impl PreparedObject {
             hash: hash_json(&body),
             earlier,
             reference: located,
-            body,
             before,
             handling,
+            is_shared: owner.shares(&body),
+            body,
             left_alone,
         })
     }
@@ -393,14 +396,24 @@ impl PreparedObject {
 
     /// Whether a run has applied it under this claim.
     fn is_stamped(&self, live: &DynamicObject, epoch: Epoch) -> bool {
-        self.handling == Handling::Keep
+        self.is_left(live)
             || stamp(live) == Some(epoch) && live.annotations().get(keys::APPLIED) == Some(&self.hash)
+    }
+
+    /// Whether the run leaves the live object as it is. Another application may have created a shared one since.
+    fn is_left(&self, live: &DynamicObject) -> bool {
+        let is_others = |key: &&str| {
+            live.labels().get(*key).is_some_and(|label| self.body["metadata"]["labels"][*key] != *label)
+        };
+        let may_be_left = self.is_shared && self.handling == Handling::Apply;
+        let keys = [labels::NAME, labels::NAMESPACE, labels::COMPONENT];
+        self.handling == Handling::Keep || may_be_left && keys.iter().any(is_others)
     }
 
     /// Whether the live object is as last applied, and that was the same as what is rendered now.
     #[must_use]
     pub fn is_same(&self, live: &DynamicObject) -> bool {
-        if self.handling == Handling::Keep {
+        if self.is_left(live) {
             return true;
         }
         let Some(epoch) = stamp(live) else { return false };

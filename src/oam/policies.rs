@@ -174,6 +174,18 @@ impl ObjectSelector {
 }
 
 impl Policies {
+    /// Whether several applications may share an object.
+    #[must_use]
+    pub fn shares(&self, object: &Value) -> bool {
+        self.shared_resource.iter().any(|selector| selector.selects(object))
+    }
+
+    /// Whether an object is only read.
+    #[must_use]
+    pub fn only_reads(&self, object: &Value) -> bool {
+        self.read_only.iter().any(|selector| selector.selects(object))
+    }
+
     /// Every selector.
     pub(in crate::oam) fn selectors_mut(&mut self) -> impl Iterator<Item = &mut ObjectSelector> {
         let Self { garbage_collect, apply_once, read_only, take_over, shared_resource, recreate } = self;

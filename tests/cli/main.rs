@@ -30,6 +30,7 @@ mod sandbox_file;
 mod screens;
 mod secrets;
 mod services;
+mod shared_objects;
 mod sigkill;
 mod signals;
 mod status_until;

@@ -23,16 +23,19 @@ pub fn find_collision(requests: &[RolloutRequest]) -> Option<String> {
             return Some(format!("application `{application}` appears twice in namespace `{namespace}`"));
         }
     }
-    let mut rendered: BTreeMap<(String, String, String), &str> = BTreeMap::new();
+    let mut rendered: BTreeMap<ObjectKey, (&str, Sharing)> = BTreeMap::new();
     for request in requests {
         for (application, component) in components(request) {
             let batched = objects(component).into_iter();
             let batched = batched.map(|(kind, name)| (request.namespace.clone(), kind.to_owned(), name));
+            let batched = batched.map(|key| (key, Sharing::Exclusive));
             let whole = whole_objects(application, component, &request.namespace);
-            for (namespace, kind, name) in batched.chain(whole) {
-                let key = (namespace, kind.clone(), name.clone());
-                let owner = rendered.entry(key).or_insert(&component.name);
-                if *owner != component.name {
+            for (key, sharing) in batched.chain(whole) {
+                let (_, kind, name) = &key;
+                let (kind, name) = (kind.clone(), name.clone());
+                let (owner, of_owner) = *rendered.entry(key).or_insert((&component.name, sharing));
+                let is_shared = (sharing, of_owner) == (Sharing::Shared, Sharing::Shared);
+                if owner != component.name && !is_shared {
                     return Some(collision(&kind, &name, owner, &component.name));
                 }
             }
@@ -41,13 +44,25 @@ pub fn find_collision(requests: &[RolloutRequest]) -> Option<String> {
     None
 }
 
-/// The objects of a component that are applied as a whole: namespace, kind and name. An object without a namespace
-/// counts under the application's.
+/// The namespace, kind and name of an object.
+type ObjectKey = (String, String, String);
+
+/// Whether other components may render the same object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// They must not.
+    Exclusive,
+    /// Those may that share it as well, by their `shared-resource` policies.
+    Shared,
+}
+
+/// The objects of a component that are applied as a whole, without those that it only reads. An object without a
+/// namespace counts under the application's.
 fn whole_objects(
     application: &Application,
     component: &Component,
     namespace: &str,
-) -> impl Iterator<Item = (String, String, String)> {
+) -> impl Iterator<Item = (ObjectKey, Sharing)> {
     let objects = match component.rollout {
         Some(_) => render_trait_objects(application, component, namespace),
         None => render_objects(application, component, namespace, ""),
@@ -60,7 +75,13 @@ fn whole_objects(
         };
         (reference.namespace.unwrap_or_else(|| namespace.to_owned()), of_group, reference.name)
     };
-    objects.iter().filter_map(ObjectRef::of).map(key).collect::<Vec<_>>().into_iter()
+    let policies = &application.policies;
+    let written = objects.iter().filter(|object| !policies.only_reads(object));
+    let keys = written.filter_map(|object| {
+        let sharing = if policies.shares(object) { Sharing::Shared } else { Sharing::Exclusive };
+        Some((key(ObjectRef::of(object)?), sharing))
+    });
+    keys.collect::<Vec<_>>().into_iter()
 }
 
 /// The second of two components that would create the same revision or Deployment, and a description of the collision.
