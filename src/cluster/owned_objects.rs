@@ -64,9 +64,10 @@ impl OwnedObject {
         self.object.labels().get(key).map(String::as_str)
     }
 
-    /// The value of one of its annotations.
-    pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.object.annotations().get(key).map(String::as_str)
+    /// Whether it is kept when its application is deleted.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        is_kept(&self.resource.kind, &self.object)
     }
 
     /// Whether it carries an annotation.
@@ -100,6 +101,14 @@ impl OwnedObject {
     pub(super) fn kind(&self) -> (&str, &str) {
         (&self.resource.group, &self.resource.plural)
     }
+}
+
+/// Whether an object of a kind is kept when its application is deleted: a volume claim, which may hold data, or one
+/// that a `garbage-collect` policy keeps forever.
+#[must_use]
+pub fn is_kept(kind: &str, object: &DynamicObject) -> bool {
+    let kept = object.annotations().get(keys::KEPT).map(String::as_str);
+    kept == Some("never") || kind == "PersistentVolumeClaim"
 }
 
 /// Formats it as kubectl does: `deployment.apps/web-v1`.

@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
+use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::lookup::find_objects;
+use crate::cluster::record_store::load_records;
 use crate::cluster::served_kind::{ServedKind, ServedKinds, find_kinds};
 use crate::cluster::session::Session;
+use crate::cluster::{keys, owned_objects};
 use crate::oam::kind_scope::KindScope;
+use crate::oam::labels;
 use crate::oam::object::ObjectRef;
+use crate::plan::record::Record;
 
 /// Objects by their reference, and how their kinds are served.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +26,8 @@ pub struct LiveObjects {
     objects: BTreeMap<ObjectRef, DynamicObject>,
     /// Kinds that will be served later, by group and kind.
     defined: BTreeMap<(String, String), KindScope>,
+    /// Objects that were kept when the component that they belong to was deleted.
+    abandoned: BTreeSet<ObjectRef>,
 }
 
 impl LiveObjects {
@@ -74,6 +81,42 @@ impl LiveObjects {
             Some(((text("/spec/group")?, text("/spec/names/kind")?), scope))
         });
         Self { defined: defined.collect(), ..self }
+    }
+
+    /// Finds the objects that were kept when their component, of another application, was deleted: it has no run record
+    /// any more. If the records cannot be read, it counts as existing.
+    pub async fn find_abandoned(self, session: &Session, application: &str, namespace: &str) -> Self {
+        let owner = |(reference, object): (&ObjectRef, &DynamicObject)| {
+            let label = |key: &str| object.labels().get(key).cloned();
+            let name = label(labels::NAME).filter(|name| name != application)?;
+            let home = label(labels::NAMESPACE).or_else(|| reference.namespace.clone());
+            let home = home.unwrap_or_else(|| namespace.to_owned());
+            let is_stamped = object.annotations().contains_key(keys::EPOCH);
+            let is_kept = is_stamped && owned_objects::is_kept(&reference.kind, object);
+            is_kept.then(|| ((home, name, label(labels::COMPONENT)), reference.clone()))
+        };
+        let kept: Vec<_> = self.objects.iter().filter_map(owner).collect();
+        let homes: BTreeSet<&String> = kept.iter().map(|((home, _, _), _)| home).collect();
+        let mut abandoned = BTreeSet::new();
+        for home in homes {
+            let Ok(records) = load_records(session, home).await else { continue };
+            let is_abandoned = |(of, name, component): &(String, String, Option<String>)| {
+                let is_of = |record: &Record| {
+                    record.application == *name
+                        && component.as_ref().is_none_or(|component| record.component == *component)
+                };
+                of == home && !records.iter().any(|stored| is_of(&stored.record))
+            };
+            let found = kept.iter().filter(|(owner, _)| is_abandoned(owner));
+            abandoned.extend(found.map(|(_, reference)| reference.clone()));
+        }
+        Self { abandoned, ..self }
+    }
+
+    /// Whether [`LiveObjects::find_abandoned`] has found an object.
+    #[must_use]
+    pub fn is_abandoned(&self, located: &ObjectRef) -> bool {
+        self.abandoned.contains(located)
     }
 
     /// Whether [`LiveObjects::with_definitions`] has added a kind.

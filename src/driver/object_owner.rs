@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::keys;
 use crate::driver::checks::objects::contains;
+use crate::driver::live_objects::LiveObjects;
 use crate::driver::outcome::Failure;
 use crate::driver::request::Adoption;
 use crate::oam::labels;
@@ -45,15 +46,16 @@ pub struct ObjectOwner<'a> {
 }
 
 impl ObjectOwner<'_> {
-    /// What a run does to an object, given its rendered body, its live state and, if known, the body that was last
+    /// What a run does to an object, given its rendered body, the live objects and, if known, the body that was last
     /// applied.
     pub(super) fn handling(
         &self,
         body: &Value,
-        before: Option<&DynamicObject>,
+        live: &LiveObjects,
         applied: Option<&Value>,
         reference: &ObjectRef,
     ) -> Result<Handling, Failure> {
+        let before = live.get(reference);
         let is_selected =
             |selectors: &[ObjectSelector]| selectors.iter().any(|selector| selector.selects(body));
         let policies = self.policies;
@@ -80,16 +82,22 @@ impl ObjectOwner<'_> {
         let may_adopt = self.adoption == Adoption::TakeOver
             || policies.is_some_and(|policies| is_selected(&policies.take_over));
         let is_shared = self.shares(body);
+        let is_labelled = before.labels().contains_key(labels::NAME);
+        let is_abandoned = live.is_abandoned(reference);
         match foreign_reason(before, reference, *self) {
             None if self.is_recreated(body, before, applied) => Ok(Handling::Recreate),
             None => Ok(Handling::Apply),
+            Some(_) if may_adopt && (!is_labelled || is_abandoned) => Ok(Handling::Adopt),
             // The application that the object belongs to writes it.
-            Some(_) if is_shared && before.labels().contains_key(labels::NAME) => Ok(Handling::Keep),
-            Some(_) if may_adopt && !before.labels().contains_key(labels::NAME) => Ok(Handling::Adopt),
+            Some(_) if is_shared && is_labelled => Ok(Handling::Keep),
+            Some(reason) if is_abandoned => {
+                let reason = format!("{reason}, which was deleted and has kept it");
+                Err(Failure::refused(reason).hint("take it over with `--take-over`, or rename the object"))
+            }
             Some(reason) if self.is_of_application(before) => {
                 Err(self.refused_sibling(reason, before, reference))
             }
-            Some(reason) if before.labels().contains_key(labels::NAME) => {
+            Some(reason) if is_labelled => {
                 Err(Failure::refused(reason).hint("rename the component or the object"))
             }
             Some(reason) => Err(Failure::refused(reason).hint(

@@ -281,7 +281,7 @@ impl PreparedObject {
         let earlier: Vec<Value> =
             earlier.map(|body| in_namespace(body, located.namespace.as_deref())).collect();
         let applied = before.as_ref().and_then(|live| applied_body(&earlier, live));
-        let handling = owner.handling(body, before.as_ref(), applied, &located)?;
+        let handling = owner.handling(body, live, applied, &located)?;
         let left_alone = owner.policies.map_or(&[][..], |policies| policies.fields_left_alone(body)).to_vec();
         let mut body = in_namespace(body, located.namespace.as_deref());
         // If no policies are known, keep the annotation of the live object.
@@ -442,7 +442,8 @@ fn as_found(live: &DynamicObject, body: &Value) -> Value {
     labels.extend(body["metadata"]["labels"].as_object().cloned().unwrap_or_default());
     let mut annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
     annotations.retain(|key, _| {
-        key != labels::KUBECTL_LAST_APPLIED && !key.starts_with("deployment.kubernetes.io/")
+        let of_programs = ["deployment.kubernetes.io/", "batch-rollout.dev/"];
+        key != labels::KUBECTL_LAST_APPLIED && !of_programs.iter().any(|prefix| key.starts_with(prefix))
     });
     let mut kept = json!({"name": metadata["name"], "labels": labels});
     if !annotations.is_empty() {

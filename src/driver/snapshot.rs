@@ -328,6 +328,7 @@ impl<'a> Snapshot<'a> {
             }
         }
         let objects = LiveObjects::read(session, &request.namespace, &references).await?;
+        let objects = objects.find_abandoned(session, &request.application, &request.namespace).await;
         let of_targets = resolved().flat_map(|resolved| resolved.target.whole_objects());
         self.objects = objects.with_definitions(of_targets);
         Ok(())

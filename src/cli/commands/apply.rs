@@ -45,7 +45,8 @@ pub struct ApplyArgs {
     /// Take over objects that exist and belong to no application
     ///
     /// Takes over all their fields and records each object as it was: `rollout undo` restores it.
-    /// Without this flag such an object is rejected. Objects of another application are always rejected.
+    /// Without this flag such an object is rejected. An object of another application can be taken over only if it was
+    /// kept when its component was deleted.
     #[arg(long)]
     pub take_over: bool,
 

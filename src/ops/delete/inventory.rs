@@ -163,7 +163,7 @@ async fn find(session: &Session, scope: &Scope) -> Result<Inventory, ClusterErro
     };
     let services: Vec<OwnedObject> = services
         .into_iter()
-        .filter(|service| !is_needed(service) && !is_found(&found, service) && !is_kept(service))
+        .filter(|service| !is_needed(service) && !is_found(&found, service) && !service.is_kept())
         .collect();
     found.extend(services);
     found.extend(revisions);
@@ -212,12 +212,7 @@ async fn applied_objects(
             && (records.iter().any(|record| component == Some(&record.component))
                 || revisions.iter().any(|revision| component == revision.component()))
     };
-    Ok(owned.filter(is_owned).partition(|owned| !is_kept(owned)))
-}
-
-/// Whether an object is kept when its application is deleted.
-fn is_kept(owned: &OwnedObject) -> bool {
-    owned.annotation(keys::KEPT) == Some("never") || owned.to_string().starts_with("persistentvolumeclaim/")
+    Ok(owned.filter(is_owned).partition(|owned| !owned.is_kept()))
 }
 
 /// The owners of the workloads of a kind, by component, from the names in recorded runs and revisions.
