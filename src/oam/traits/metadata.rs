@@ -1,6 +1,6 @@
 //! Traits that change labels, annotations, or arbitrary fields.
 
-use json_patch::PatchOperation;
+use json_patch::{AddOperation, PatchErrorKind, PatchOperation};
 use serde_json::{Map, Value, json};
 
 use crate::oam::traits::error::{TraitError, refused};
@@ -71,14 +71,36 @@ pub(super) fn json_patch(properties: &Value, workload: &mut Value) -> Result<(),
                 return Err(refused(message, "let the operations nest less"));
             }
         }
-        json_patch::patch_unsafe(workload, std::slice::from_ref(operation)).map_err(|error| {
+        let done = adding_absent(operation, workload);
+        json_patch::patch_unsafe(workload, std::slice::from_ref(&done)).map_err(|error| {
+            let reason = if matches!(error.kind, PatchErrorKind::InvalidPointer) {
+                "there is no such field".to_owned()
+            } else {
+                error.kind.to_string()
+            };
             refused(
-                format!("cannot apply operation {}, `{operation}`: {}", index + 1, error.kind),
+                format!("cannot apply operation {}, `{operation}`: {reason}", index + 1),
                 "paths begin at the workload, such as `/spec/template/spec/containers/0/image`",
             )
         })?;
     }
     Ok(())
+}
+
+/// The same operation, but adding a field that it replaces and that does not exist, as the API server and KubeVela do.
+fn adding_absent(operation: &PatchOperation, workload: &Value) -> PatchOperation {
+    if let PatchOperation::Replace(replace) = operation
+        && let path = replace.path.as_str()
+        && workload.pointer(path).is_none()
+        && path
+            .rsplit_once('/')
+            .and_then(|(parent, _)| workload.pointer(parent))
+            .is_some_and(Value::is_object)
+    {
+        let (path, value) = (replace.path.clone(), replace.value.clone());
+        return PatchOperation::Add(AddOperation { path, value });
+    }
+    operation.clone()
 }
 
 /// The value that an operation inserts.
