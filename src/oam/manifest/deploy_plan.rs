@@ -218,7 +218,9 @@ impl DeployPlanner<'_> {
         match &self.namespace {
             Some(first) if *first != namespace => {
                 let message = format!("components go to {} and to {}", shown(first), shown(&namespace));
-                walk.refuse_with(at, message, "use an application for each namespace");
+                let advice = "use an application for each namespace; or omit these policies, and name the context once \
+                              for each namespace in a file for `--fleet`, with `namespace` and `overrides`";
+                walk.refuse_with(at, message, advice);
                 return None;
             }
             Some(_) | None => self.namespace = Some(namespace),
