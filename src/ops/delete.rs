@@ -113,6 +113,21 @@ pub async fn find_scope(context: &Context, namespace: &str, name: &str) -> Resul
     Err(unknown_name(name, &names, namespace))
 }
 
+/// The components that remain of an application which has the name of the component in scope; empty for other scopes.
+///
+/// # Errors
+/// The server's last error.
+pub async fn remaining_components(context: &Context, scope: &Scope) -> Result<Vec<String>, Failure> {
+    let Scope { namespace, application, component } = scope;
+    if component.as_ref() != Some(application) {
+        return Ok(Vec::new());
+    }
+    let known = record_store::load_records(&context.session, namespace).await?;
+    let records = known.into_iter().map(|stored| stored.record);
+    let others = records.filter(|one| one.application == *application && one.component != *application);
+    Ok(others.map(|record| record.component).collect())
+}
+
 /// Takes the inventories of scopes.
 ///
 /// # Errors

@@ -71,6 +71,21 @@ fn an_application_without_records_is_deleted() {
     }
 }
 
+/// The component of a name comes before the application.
+#[test]
+fn the_rest_of_an_application_with_the_name_of_a_component_is_reported() {
+    let env = TestEnv::new();
+    env.write("shop.yaml", application("shop", &[component("shop", 1, 1), component("config", 1, 1)]));
+    env.run_ok("apply shop.yaml");
+    let warning = "warning: `shop` is a component here: `config` of application `shop` remains; to delete the \
+         application, pass its manifest, or rerun the command after this\n";
+    env.run_ok("delete shop --dry-run").says(warning);
+    env.run_ok("delete shop --yes").says(warning);
+    assert_eq!(env.deployments(), ["config-v1 1/1"]);
+    let rerun = env.run_ok("delete shop --yes");
+    assert_eq!((rerun.stderr.as_str(), env.deployments().len()), ("", 0));
+}
+
 #[test]
 fn an_unknown_name_is_rejected() {
     insta::assert_snapshot!(open_shop().run("delete nobody").transcript(), @"

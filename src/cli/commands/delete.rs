@@ -16,7 +16,7 @@ use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, OwnedObject, Removed, Scope};
 use crate::ops::{Context, Limits};
 use crate::report::message;
-use crate::report::text::{format_duration, sanitise};
+use crate::report::text::{format_duration, list_literals, sanitise};
 
 /// Delete applications or components, with everything that they own
 ///
@@ -29,6 +29,7 @@ pub struct DeleteArgs {
     /// Delete these applications or components, or the applications in these manifests
     ///
     /// An argument is a manifest if it is an existing file or directory, ends in `.yaml`, `.yml` or `.json`, or is `-`.
+    /// A name that both have means the component.
     #[arg(value_name = "FILE|NAME", required_unless_present = "filename", value_parser = NonEmpty::new())]
     pub names: Vec<String>,
 
@@ -86,7 +87,16 @@ pub async fn run(args: &DeleteArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<
     });
     let mut scopes: Vec<Scope> = of_manifest.collect();
     for name in names {
-        scopes.push(delete::find_scope(&context, env.namespace(), name).await?);
+        let scope = delete::find_scope(&context, env.namespace(), name).await?;
+        let remaining = delete::remaining_components(&context, &scope).await?;
+        if !remaining.is_empty() {
+            ui.warn(&format!(
+                "`{name}` is a component here: {} of application `{name}` remains; to delete the application, pass its \
+                 manifest, or rerun the command after this",
+                list_literals(&remaining)
+            ));
+        }
+        scopes.push(scope);
     }
     let inventories = delete::take_inventories(&context, &scopes).await?;
     if inventories.iter().all(|inventory| inventory.objects.is_empty()) {
