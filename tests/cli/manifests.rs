@@ -86,7 +86,7 @@ fn all_problems_are_reported_at_once_and_nothing_is_sent() {
     wrong.yaml:15:13: spec.components[0].traits[0].properties.targetSize: missing, expected an integer from 0 to 2147483647
     wrong.yaml:18:27: spec.components[0].traits[0].properties.rolloutBatches[1].replicas: found -2, expected an integer of 0 or more, or a percentage from "0%" to "100%"
     wrong.yaml:27:13: spec.components[0].type: found `webservise`, expected one of `webservice`, `worker`, `cloneset-service`, `statefulset`, `daemon`, `task`, `cron-task`, `k8s-objects`, `raw`, `ref-objects`
-        did you mean `webservice`?
+        did you mean `webservice`? if not, what a custom definition renders goes into a `k8s-objects` component
     more.yaml:7:13: spec.components[0].name: found the boolean `y`, expected a DNS label of at most 52 characters (lower-case letters, digits and `-`), to leave room for a suffix such as `-v1`
         did you mean "y", in quotes?
     more.yaml:12:14: spec.components[0].properties.cpu: found `lots`, expected a quantity of 0 or more such as `500m` or `0.5`

@@ -72,9 +72,16 @@ fn is_application(walk: &mut Walk<'_>, root: &At<'_>) -> bool {
         && nearest(kind, [KIND]).is_none()
     {
         let at = At { node, path: joined(&root.path, "kind") };
-        let hint =
-            "`rollout` reads only Applications; `rollout convert` makes one of other objects".to_owned();
-        walk.report(&at, format!("found {}, expected `{KIND}`", quoted(kind)), Some(hint));
+        let hint = match kind {
+            "ComponentDefinition" | "TraitDefinition" | "PolicyDefinition" | "WorkflowStepDefinition" => {
+                "`rollout` does not evaluate definitions: what one renders goes into a `k8s-objects` component"
+            }
+            "Kustomization" => {
+                "convert what it builds to an Application: `kustomize build DIR | rollout convert -`"
+            }
+            _ => "`rollout` reads only Applications; `rollout convert` makes one of other objects",
+        };
+        walk.refuse_with(&at, format!("found {}, expected `{KIND}`", quoted(kind)), hint);
         return false;
     }
     let good = [("apiVersion", API_VERSION), ("kind", KIND)]

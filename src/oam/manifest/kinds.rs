@@ -12,6 +12,9 @@ const ALIASES: [(&str, ComponentKind); 2] =
 const HELM: &str = "install the chart with Helm or Flux";
 const TERRAFORM: &str = "create the cloud resource with Terraform or Crossplane";
 
+/// The advice about definitions of users.
+pub(super) const CUSTOM: &str = "what a custom definition renders goes into a `k8s-objects` component";
+
 /// Types of KubeVela's addons, and alternatives to them. A name that ends with `-` is a prefix.
 const OTHERS: [(&str, &str); 15] = [
     ("helm", HELM),
@@ -54,8 +57,8 @@ pub(super) fn read_kind(walk: &mut Walk<'_>, at: &At<'_>) -> Option<ComponentKin
         return None;
     }
     let hint = match nearest(name, names) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "what a custom definition renders goes into a `k8s-objects` component".to_owned(),
+        Some(near) => format!("did you mean `{near}`? if not, {CUSTOM}"),
+        None => CUSTOM.to_owned(),
     };
     walk.refuse_with(at, format!("found {}, expected {expected}", quoted(text)), hint);
     None

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use crate::oam::application::{Application, Component, ComponentKind, RolloutTrait};
+use crate::oam::manifest::kinds::CUSTOM;
 use crate::oam::manifest::names::definition;
 use crate::oam::manifest::node::{Node, NodeValue};
-use crate::oam::manifest::problem::{did_you_mean, quoted};
+use crate::oam::manifest::problem::{nearest, quoted};
 use crate::oam::manifest::properties::unite_variables;
 use crate::oam::manifest::rollout;
 use crate::oam::manifest::schema::read_shape;
@@ -174,13 +175,11 @@ fn refuse_unknown(walk: &mut Walk<'_>, at: &At<'_>, name: &str) {
     }
     let names: Vec<&str> =
         std::iter::once(ROLLOUT).chain(TraitKind::ALL.iter().map(|kind| kind.as_str())).collect();
-    let hint = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
+    let near = nearest(name, names.iter().copied());
+    let hint = near.map(|near| format!("did you mean `{near}`? if not, {CUSTOM}")).unwrap_or_else(|| {
         let current = TraitKind::ALL.iter().filter(|kind| kind.replacement().is_none());
         let current: Vec<&str> = std::iter::once(ROLLOUT).chain(current.map(|kind| kind.as_str())).collect();
-        format!(
-            "what a custom definition renders goes into a `k8s-objects` component; known traits: {}",
-            listed(&current)
-        )
+        format!("{CUSTOM}; known traits: {}", listed(&current))
     });
     walk.refuse_with(at, format!("unknown trait {}", quoted(name)), hint);
 }

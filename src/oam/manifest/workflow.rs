@@ -49,7 +49,7 @@ const MODES: [(&str, Mode); 2] = [("StepByStep", Mode::StepByStep), ("DAG", Mode
 const KNOWN: [&str; 5] = ["apply-component", "deploy", "suspend", "step-group", "depends-on-app"];
 
 /// Unsupported steps, and alternatives to them.
-const OTHERS: [(&str, &str); 8] = [
+const OTHERS: [(&str, &str); 10] = [
     ("notification", "notify from the script that runs `rollout`"),
     ("webhook", "call it from the script that runs `rollout`"),
     ("request", "call it from the script that runs `rollout`"),
@@ -57,6 +57,8 @@ const OTHERS: [(&str, &str); 8] = [
     ("apply-application-in-parallel", "list the components in steps `apply-component`"),
     ("apply-remaining", "list the components in steps `apply-component`"),
     ("apply-object", "put the object into a `k8s-objects` component"),
+    ("apply-deployment", "put the Deployment into a `webservice` component"),
+    ("check-metrics", "give a component the `rollout` trait with `analysis`"),
     ("deploy2env", "use a step `deploy`"),
 ];
 

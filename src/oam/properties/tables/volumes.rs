@@ -7,8 +7,9 @@ use crate::oam::traits::tables::{LABEL_NAME, OBJECT_NAME, PATH};
 /// Permission bits.
 const MODE: Shape = Shape::Integer { noun: "permission bits", least: 0, most: 0o777 };
 
-const WITHIN: Grammar =
-    Grammar::new("a path within the volume, without `..`", |path| !path.is_empty() && is_within(path));
+const WITHIN: Grammar = Grammar::new("a relative path within the volume, without `..`", |path| {
+    !path.is_empty() && is_within(path)
+});
 /// As in Kubernetes, an empty path is the whole volume.
 const SUB_PATH_OR_NONE: Grammar = Grammar::new("a path within the volume, without `..`", is_within);
 const NODE_PATH: Grammar = Grammar::new("a path on the node, without `..`", |path| {
