@@ -20,7 +20,7 @@ use crate::script::Command;
 use crate::support::fault::Request;
 use crate::support::manifest::{Component, web};
 use crate::support::process::Run;
-use crate::support::rules::world::{self, WORKLOADS, is_effect};
+use crate::support::rules::world::{self, WORKLOADS, World, is_effect};
 use crate::verdict::{Failure, fail};
 
 /// A removal reads the Lease and the record before each object, and removes nothing without an answer.
@@ -107,6 +107,53 @@ pub(crate) fn of_rollback(played: &Played, history: &[Change]) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// A rollback of a run that succeeded keeps the size; without a workload that has one, it restores the size of the last
+/// run in batches to its revision. This applies only if nobody else changes sizes.
+pub(crate) fn of_restored_size(played: &Played, history: &[Change]) -> Result<(), Failure> {
+    if !matches!(played.command, Command::Undo { .. }) {
+        return Ok(());
+    }
+    let mut world = World::default();
+    // The size of the last run in batches to each revision of a component.
+    let mut sizes: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for change in history {
+        let record = |object: &Option<Arc<Value>>| object.as_deref().and_then(world::record);
+        let claim = record(&change.after).filter(|record| {
+            change.kind == "configmaps"
+                && record.run.spec.mode != Mode::Apply
+                && self::record_before(change).is_none_or(|before| before.epoch < record.epoch)
+        });
+        if let Some(claim) = claim {
+            let spec = &claim.run.spec;
+            let key = (claim.component.clone(), spec.target.clone());
+            let is_new = |before: &Record| before.run.spec.target != spec.target;
+            let before = self::record_before(change).filter(is_new);
+            if let Some(before) = before.filter(|_| played.made(change) && claim.run.purpose == Purpose::Undo)
+            {
+                let wanted = match world.workloads(&claim.component).next() {
+                    Some(_) if before.run.outcome == Outcome::Succeeded => {
+                        Some(world.wanted(&claim.component))
+                    }
+                    None if before.run.spec.mode == Mode::Apply => sizes.get(&key).copied(),
+                    Some(_) | None => None,
+                };
+                if wanted.is_some_and(|wanted| wanted != spec.target_size) {
+                    let detail =
+                        format!("{} instead of {wanted:?} replicas of\n{}", spec.target_size, played.command);
+                    return fail("restored size", detail);
+                }
+            }
+            sizes.insert(key, spec.target_size);
+        }
+        world.take_in(change);
+    }
+    Ok(())
+}
+
+fn record_before(change: &Change) -> Option<Record> {
+    change.before.as_deref().and_then(world::record)
 }
 
 /// An upgrade has the batches that its manifest specifies, with percentages rounded up.
@@ -241,6 +288,24 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         after(FailureKind::NotReady).map_err(|failure| failure.to_string())?;
         found("rollback", after(FailureKind::ExternalChange))
     };
+    let restored_size = || {
+        let one = |epoch: u64, mode: &str, size: u32| {
+            let spec = json!({
+                "mode": mode, "kind": "Deployment", "target": if mode == "Apply" { "web-v3" } else { "web-v2" },
+                "sources": [], "originalSize": 0, "targetStart": 0, "targetSize": size, "batches": [],
+                "partition": null, "strategy": "IncreaseFirst",
+            });
+            claim("web", epoch, &spec, if epoch == 3 { "Undo" } else { "Forward" }, "Succeeded")
+        };
+        let back_to = |size| {
+            let undo = Command::Undo { component: "web".to_owned(), to_revision: None, now: false };
+            let whole = Change { before: one(1, "Release", 4).after, ..one(2, "Apply", 0) };
+            let back = Change { before: whole.after.clone(), ..one(3, "Release", size) };
+            of_restored_size(&driving(undo), &[one(1, "Release", 4), whole, back])
+        };
+        back_to(4).map_err(|failure| failure.to_string())?;
+        found("restored size", back_to(1))
+    };
     let queue = || {
         let lease = |holder: &str, seconds| {
             let after = json!({"spec": {"holderIdentity": holder}});
@@ -294,6 +359,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     };
     [
         Trial::test("conduct::a_gate_that_is_passed_without_an_answer_is_found", gates),
+        Trial::test("conduct::another_size_than_that_of_the_last_run_is_found", restored_size),
         Trial::test("conduct::a_lease_that_is_taken_from_its_holder_is_found", queue),
         Trial::test("conduct::a_request_that_is_made_again_too_soon_is_found", retries),
         Trial::test("conduct::other_batches_than_those_of_the_manifest_are_found", batches),
@@ -356,7 +422,7 @@ fn claim_of_db(outcome: &str) -> Change {
         "targetStart": 0, "targetSize": 1, "batches": [{"size": 1, "maxUnavailable": 0}], "partition": null,
         "strategy": "IncreaseFirst",
     });
-    claim("db", &spec, "Forward", outcome)
+    claim("db", 1, &spec, "Forward", outcome)
 }
 
 /// The record of an upgrade of `web`.
@@ -365,14 +431,14 @@ fn upgrade_of_web(purpose: &str, batches: &Value) -> Change {
         "mode": "Upgrade", "kind": "Deployment", "target": "web-v2", "sources": ["web-v1"], "originalSize": 4,
         "targetStart": 0, "targetSize": 4, "batches": batches, "partition": null, "strategy": "IncreaseFirst",
     });
-    claim("web", &spec, purpose, "Running")
+    claim("web", 1, &spec, purpose, "Running")
 }
 
-fn claim(component: &str, spec: &Value, purpose: &str, outcome: &str) -> Change {
+fn claim(component: &str, epoch: u64, spec: &Value, purpose: &str, outcome: &str) -> Change {
     let run = json!({
         "spec": spec, "purpose": purpose, "outcome": outcome, "by": "ci", "started": "2026-03-01T12:00:00Z",
     });
-    let record = json!({"application": "shop", "component": component, "epoch": 1, "run": run});
+    let record = json!({"application": "shop", "component": component, "epoch": epoch, "run": run});
     let data = json!({"data": {"record": record.to_string()}});
     change("configmaps", &format!("rollout-{component}"), data)
 }

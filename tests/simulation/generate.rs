@@ -1,14 +1,17 @@
 //! Generates the script of a seed.
 
+mod faults;
+mod types;
+
 use std::time::Duration;
 
 use crate::batch_gates;
-use crate::script::{
-    Answer, Command, Counted, Disturbance, EnvironmentEvent, Fault, FaultKind, Invocation, Pace, Script,
-    Stage, User,
-};
+use crate::script::{Command, Disturbance, EnvironmentEvent, Invocation, Pace, Script, User};
 use crate::support::manifest::{Component, component};
 use crate::support::random::Rng;
+
+use faults::{duel_faults, fault};
+use types::{Changes, Style, TYPES};
 
 /// The applications in scripts: names of components and their dependencies.
 const APPLICATIONS: [&[(&str, Option<&str>)]; 5] = [
@@ -18,34 +21,6 @@ const APPLICATIONS: [&[(&str, Option<&str>)]; 5] = [
     &[("db", None), ("web", Some("db"))],
     &[("api", None), ("web", None)],
 ];
-
-/// The types of components, and how each is rolled out.
-const TYPES: [(&str, Style); 15] = [
-    ("webservice", Style::Batches),
-    ("webservice", Style::Batches),
-    ("webservice", Style::Batches),
-    ("cloneset-service", Style::Batches),
-    ("statefulset", Style::Batches),
-    ("webservice", Style::Whole),
-    ("worker", Style::Batches),
-    ("webservice", Style::Either),
-    ("webservice", Style::Batches),
-    ("worker", Style::Either),
-    ("statefulset", Style::Whole),
-    ("daemon", Style::Whole),
-    ("task", Style::Whole),
-    ("k8s-objects", Style::Whole),
-    ("cloneset-service", Style::Batches),
-];
-
-/// Whether a component has the `rollout` trait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Style {
-    Batches,
-    Whole,
-    /// It gains and loses the trait.
-    Either,
-}
 
 /// The state of a component while its script is generated.
 struct Part {
@@ -63,12 +38,17 @@ struct Part {
     is_numbered: bool,
     /// Whether each of its batches tolerates having no ready pods.
     is_tolerant: bool,
+    /// If it changes its type.
+    changes: Option<Changes>,
 }
 
 /// The commands or events that a script draws from. A subset makes combinations of its members more frequent.
 struct Choice(u32);
 
 impl Choice {
+    /// Manifests, rollbacks, promotions, resumptions and deletions.
+    const ABOUT_RUNS: Self = Self(0x5_5fff);
+
     fn new(rng: &mut Rng) -> Self {
         Self(if rng.one_in(2) { u32::MAX } else { rng.below(u32::MAX) })
     }
@@ -105,25 +85,15 @@ const FAILURES: [&str; 6] =
 /// The kinds whose writes may be denied for a while.
 const DENIED: [&str; 5] = ["deployments", "leases", "configmaps", "services", "controllerrevisions"];
 
-/// Which requests faults count, and the maximum of each.
-const COUNTED: [(Counted, u32); 9] = [
-    (Counted::All, 45),
-    (Counted::All, 45),
-    (Counted::Leases, 6),
-    (Counted::Records, 8),
-    (Counted::Workloads, 20),
-    (Counted::Looks, 5),
-    (Counted::Creations, 5),
-    (Counted::Removals, 3),
-    (Counted::Watches, 6),
-];
-
 /// The maximum number of replicas of a component.
 const LARGEST: u32 = 4;
 
 /// The script of a seed.
 pub(crate) fn script(seed: u64) -> Script {
     let mut rng = Rng(seed);
+    // Later additions draw from a generator of their own.
+    let mut added = Rng(!seed);
+    let changes_type = added.one_in(5);
     let application = *rng.pick(&APPLICATIONS);
     // Nothing happens except that pods fail within the tolerated number.
     let is_tolerant = rng.one_in(20);
@@ -137,7 +107,9 @@ pub(crate) fn script(seed: u64) -> Script {
             let depends_on = *depends_on;
             let (kind, style) = if is_tolerant { ("webservice", Style::Batches) } else { (kind, style) };
             let is_numbered = is_numbered && !is_tolerant;
-            let has_gateway = has_gateway && !is_tolerant;
+            let changes =
+                (changes_type && !is_tolerant).then(|| Changes::new(Rng(u64::from(added.below(u32::MAX)))));
+            let has_gateway = has_gateway && !is_tolerant && changes.is_none();
             Part {
                 name,
                 depends_on,
@@ -149,10 +121,12 @@ pub(crate) fn script(seed: u64) -> Script {
                 has_gateway,
                 is_numbered,
                 is_tolerant,
+                changes,
             }
         })
         .collect();
     let (commands, events) = (Choice::new(&mut rng), Choice::new(&mut rng));
+    let commands = if changes_type && added.one_in(2) { Choice::ABOUT_RUNS } else { commands };
     let users = match rng.below(10) {
         _ if is_tolerant => 1,
         0..4 => 1,
@@ -219,91 +193,6 @@ fn delay(rng: &mut Rng) -> Duration {
         _ => rng.below(20_000),
     };
     Duration::from_millis(u64::from(milliseconds))
-}
-
-fn fault(rng: &mut Rng) -> Fault {
-    let answer = *rng.pick(&[
-        Answer::Conflict,
-        Answer::TooManyRequests,
-        Answer::InternalError,
-        Answer::Unavailable,
-        Answer::Timeout,
-        Answer::Reset,
-    ]);
-    let seconds = |rng: &mut Rng| Duration::from_secs(u64::from(*rng.pick(&[1_u32, 7, 12, 16, 25, 60])));
-    let kind = match rng.below(10) {
-        0..3 => FaultKind::Death,
-        3 | 4 => FaultKind::Freeze(seconds(rng)),
-        5 => FaultKind::Outage(seconds(rng)),
-        6 => FaultKind::Answer(answer),
-        7 => FaultKind::LateAnswer(seconds(rng)),
-        8 => FaultKind::LeaseOutage(seconds(rng)),
-        _ => FaultKind::AnswerAfterServing(match answer {
-            // After these answers, the request counts as refused.
-            Answer::Conflict | Answer::TooManyRequests => Answer::Timeout,
-            _ => answer,
-        }),
-    };
-    let stage = *rng.pick(&[Stage::Before, Stage::Sent, Stage::After]);
-    let (counted, most) = *rng.pick(&COUNTED);
-    Fault { counted, request: rng.below(most) as usize, stage, kind }
-}
-
-/// The faults of a process while others wait for it, mostly several in a row.
-fn duel_faults(rng: &mut Rng) -> Vec<Fault> {
-    match rng.below(8) {
-        0 => cut_off_from_its_lease(rng),
-        1 | 2 => stopped_around_its_target(rng),
-        3 => vec![duel_fault(rng)],
-        _ => {
-            let first = duel_fault(rng);
-            // Soon after the first.
-            let second = Fault { request: rng.below(3) as usize, ..duel_fault(rng) };
-            vec![first, second]
-        }
-    }
-}
-
-/// The answer about its Lease is late, and no further answer arrives.
-fn cut_off_from_its_lease(rng: &mut Rng) -> Vec<Fault> {
-    let about_leases = |request: u32, kind| Fault {
-        counted: Counted::Leases,
-        request: request as usize,
-        stage: Stage::Before,
-        kind,
-    };
-    let late = FaultKind::LateAnswer(Duration::from_secs(u64::from(4 + rng.below(6))));
-    vec![
-        about_leases(rng.below(4), late),
-        about_leases(0, FaultKind::LeaseOutage(Duration::from_secs(u64::from(10 + rng.below(40))))),
-    ]
-}
-
-/// It is stopped right before it creates its target, and again before it scales it up: the target is missing from the
-/// state that others decide from, but exists when they act.
-fn stopped_around_its_target(rng: &mut Rng) -> Vec<Fault> {
-    let stop = |counted, request: u32, seconds: u32| Fault {
-        counted,
-        request: request as usize,
-        stage: Stage::Before,
-        kind: FaultKind::Freeze(Duration::from_secs(u64::from(seconds))),
-    };
-    vec![
-        stop(Counted::Targets, rng.below(2), 1 + rng.below(2)),
-        stop(Counted::Workloads, rng.below(3), 1 + rng.below(7)),
-    ]
-}
-
-/// A fault of a process while others wait for it: mostly a stop that is shorter than its Lease is valid, at one of the
-/// requests after which it acts on what it has read.
-fn duel_fault(rng: &mut Rng) -> Fault {
-    if rng.one_in(3) {
-        return fault(rng);
-    }
-    let (counted, most) = *rng.pick(&COUNTED[2..]);
-    let stage = *rng.pick(&[Stage::Before, Stage::Sent, Stage::After]);
-    let lasting = Duration::from_secs(u64::from(*rng.pick(&[1_u32, 2, 3, 7, 16])));
-    Fault { counted, request: rng.below(most) as usize, stage, kind: FaultKind::Freeze(lasting) }
 }
 
 fn from_the_start(event: EnvironmentEvent) -> Disturbance {
@@ -427,13 +316,17 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
     let older = 1 + rng.below(part.version);
     let target = if purpose == Purpose::Any && rng.one_in(4) { older } else { part.version };
     // A Job never changes, and a list of objects has no pods.
-    let target = if part.kind == "task" { 1 } else { target };
-    let mut wanted = component(part.name, target, part.size).of(part.kind);
+    let target = if part.kind == "task" && part.changes.is_none() { 1 } else { target };
+    let (kind, style) = match &mut part.changes {
+        Some(changes) => changes.of(target),
+        None => (part.kind, part.style),
+    };
+    let mut wanted = component(part.name, target, part.size).of(kind);
     // The content follows from the version, since a revision never changes.
     if part.has_gateway {
         // Except for settings outside the pods.
         wanted = wanted.behind_host(rng.pick::<&'static str>(&HOSTS));
-    } else if part.kind == "webservice" {
+    } else if kind == "webservice" {
         wanted = match target % 4 {
             0 => wanted,
             2 => wanted.exposing(81),
@@ -444,29 +337,33 @@ fn wanted(rng: &mut Rng, part: &mut Part, purpose: Purpose) -> Component {
         }
     }
     // Revisions of components that are applied as a whole share the same sequence of numbers.
-    if part.style == Style::Either {
+    if style == Style::Either || part.changes.is_some() {
         wanted = wanted.revision(&format!("{}-r{target}", part.name));
     }
-    if part.stores && part.kind != "k8s-objects" && part.kind != "task" {
+    let is_special = ["k8s-objects", "task", "cron-task"].contains(&kind);
+    if part.stores && !is_special {
         wanted = wanted.storing(&target.to_string());
     }
     if let Some(on) = part.depends_on {
         wanted = wanted.depends_on(on);
     }
-    let is_whole = match part.style {
+    let is_whole = match style {
         Style::Batches => false,
         Style::Whole => true,
         Style::Either => rng.one_in(2),
     };
     // Every second version differs only in the order of its variables.
-    if (is_whole || part.is_numbered) && part.kind != "task" && part.kind != "k8s-objects" {
+    if (is_whole || part.is_numbered) && !is_special && part.changes.is_none() {
         let variables = if target % 2 == 0 { ["A", "B"] } else { ["B", "A"] };
         wanted = wanted.image(&format!("{}:{}", part.name, target & !1)).variables(variables);
     }
     if is_whole {
+        if purpose == Purpose::Any && part.changes.as_mut().is_some_and(Changes::leaves_size) {
+            return wanted.of_any_size();
+        }
         return if wanted.is_sized() { wanted.plain() } else { wanted.of_any_size() };
     }
-    if part.is_numbered {
+    if part.is_numbered && part.changes.is_none() {
         wanted = wanted.unnamed();
     }
     if rng.one_in(4) {

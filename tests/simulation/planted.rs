@@ -19,7 +19,7 @@ struct Planted {
     history: fn(&mut History),
 }
 
-const PLANTED: [Planted; 26] = [
+const PLANTED: [Planted; 27] = [
     Planted {
         name: "a_foreign_workload_is_scaled",
         rule: "ownership",
@@ -252,6 +252,21 @@ const PLANTED: [Planted; 26] = [
             let ports = json!([{"name": "http", "containerPort": 80}]);
             pod["spec"] = json!({"containers": [{"name": "web", "ports": ports}]});
             history.put("", "pods", "web-v1-0", pod);
+        },
+    },
+    Planted {
+        name: "what_serves_is_deleted_before_its_successor_is_ready",
+        rule: "handover",
+        history: |history| {
+            history.claim("apply", 1, &upgrade(1));
+            history.workload("apply", "daemonsets", "web", 1, &json!({"epoch": "1"}));
+            history.pod("web", 0);
+            let mut pod = (*history.last("pods", "web-0").unwrap()).clone();
+            pod["metadata"]["ownerReferences"][0]["kind"] = json!("DaemonSet");
+            history.put("", "pods", "web-0", pod);
+            history.claim("apply", 2, &upgrade(1));
+            history.deployment("apply", "web-v2", 1, &json!({"epoch": "2"}));
+            history.delete("apply", "daemonsets", "web");
         },
     },
     Planted {

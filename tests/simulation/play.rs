@@ -120,6 +120,9 @@ impl Simulation<'_> {
             conduct::of_retries(played)?;
             conduct::of_plan(played, &history)?;
             conduct::of_rollback(played, &history)?;
+            if !self.circumstances.others_edit {
+                conduct::of_restored_size(played, &history)?;
+            }
             conduct::of_removal(played)?;
             conduct::of_dependency(played, &history)?;
             batch_gates::judge(played, &history)?;
@@ -137,6 +140,7 @@ impl Simulation<'_> {
             verdict::of_rerun(&again)?;
             self.cluster.settle().await;
             verdict::of_word(&again, self.cluster)?;
+            verdict::of_deletion(&again, self.cluster)?;
         }
         self.conclude(script, &environment).await
     }
@@ -154,7 +158,14 @@ impl Simulation<'_> {
                 self.run_calm("last", "resume", &Command::Resume(component.name.clone())).await;
             }
         }
-        let applied = self.run_calm("last", "last", &last).await;
+        let mut applied = self.run_calm("last", "last", &last).await;
+        if script.changes_type() && verdict::is_refused(&applied) {
+            verdict::of_rerun(&applied)?;
+            // Some types need another name, or the deletion of the component.
+            self.run_calm("last", "clearance", &Command::DeleteApplication).await;
+            self.cluster.settle().await;
+            applied = self.run_calm("last", "last", &last).await;
+        }
         verdict::of_last(&applied)?;
         self.cluster.settle().await;
         verdict::of_end(&script.last, self.cluster)?;
@@ -165,7 +176,7 @@ impl Simulation<'_> {
         let removed = self.run_calm("last", "removal", &Command::DeleteApplication).await;
         verdict::of_last(&removed)?;
         self.cluster.settle().await;
-        verdict::of_removal(self.cluster)
+        verdict::of_removal(None, self.cluster)
     }
 
     /// Waits until a user types a command.

@@ -9,7 +9,7 @@ use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 
 /// The features that must each occur in some script.
-const ALL: [&str; 75] = [
+const ALL: [&str; 79] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -28,7 +28,10 @@ const ALL: [&str; 75] = [
     "undo",
     "undo --now",
     "undo --to-revision",
+    "another type at last",
+    "cloneset-service as a whole",
     "cloneset-service in batches",
+    "cron-task as a whole",
     "daemon as a whole",
     "k8s-objects as a whole",
     "statefulset as a whole",
@@ -46,6 +49,7 @@ const ALL: [&str; 75] = [
     "with measurements",
     "with smoke tests",
     "with a label",
+    "without a size",
     "with a type of its Service",
     "1 users",
     "2 users",
@@ -116,6 +120,7 @@ pub(crate) fn trial(seeds: u64) -> Trial {
 
 fn features(script: &Script) -> Vec<String> {
     let mut all = vec![format!("{} users", script.users.len())];
+    all.extend(script.changes_type().then(|| "another type at last".to_owned()));
     for invocation in script.users.iter().flat_map(|user| &user.invocations) {
         all.push(of_command(&invocation.command).to_owned());
         if let Command::Apply { manifest, .. } = &invocation.command {
@@ -131,6 +136,10 @@ fn features(script: &Script) -> Vec<String> {
                     all.extend(component.has_trait(kind).then(|| format!("with {kind}")));
                 }
                 all.extend(component.service_type().map(|_| "with a type of its Service".to_owned()));
+                let leaves_size = component.workload_size().is_some() && !component.is_sized();
+                all.extend(
+                    (leaves_size && component.kind != "k8s-objects").then(|| "without a size".to_owned()),
+                );
                 all.extend(component.team().map(|_| "with a label".to_owned()));
             }
         }

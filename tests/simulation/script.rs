@@ -207,6 +207,21 @@ pub(crate) enum EnvironmentEvent {
 }
 
 impl Script {
+    /// Whether a component changes its type, or is a `task` at last, which cannot change.
+    pub(crate) fn changes_type(&self) -> bool {
+        let invocations = self.users.iter().flat_map(|user| &user.invocations);
+        let mut manifests = invocations.filter_map(|invocation| match &invocation.command {
+            Command::Apply { manifest, .. } => Some(manifest),
+            _ => None,
+        });
+        let differs = |one: &Component| {
+            self.last
+                .iter()
+                .any(|last| last.name == one.name && (last.kind != one.kind || last.kind == "task"))
+        };
+        manifests.any(|manifest| manifest.iter().any(differs))
+    }
+
     /// Whether the only events are failing or slow pods, with a single user.
     pub(crate) fn has_only_failing_pods(&self) -> bool {
         let mut invocations = self.users.iter().flat_map(|user| &user.invocations);

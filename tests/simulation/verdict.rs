@@ -139,7 +139,10 @@ pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
     check_requests(&played.run);
     for failure in played.run.failures() {
         match failure.kind {
-            FailureKind::Refused | FailureKind::Invalid => {}
+            FailureKind::Refused | FailureKind::Invalid if played.run.effects().is_empty() => {}
+            FailureKind::Refused | FailureKind::Invalid => {
+                return fail("refusal", format!("{} of\n{}", played.run.transcript(), played.command));
+            }
             FailureKind::NotReady
             | FailureKind::GateFailed
             | FailureKind::Superseded
@@ -153,6 +156,11 @@ pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Whether a command is refused.
+pub(crate) fn is_refused(played: &Played) -> bool {
+    played.run.failures().iter().any(|failure| failure.kind == FailureKind::Refused)
 }
 
 /// The last manifest is accepted, and its run finishes.
@@ -200,6 +208,19 @@ pub(crate) fn of_end(last: &[Component], cluster: &TestCluster) -> Result<(), Fa
         if ready != size {
             return fail("end", format!("{ready} of {size} pods of {} are ready", name(object)));
         }
+    }
+    let is_of_version = |object: &Value| {
+        // The Job of a smoke test expires by itself.
+        if object["spec"]["ttlSecondsAfterFinished"].is_u64() {
+            return true;
+        }
+        let mut shown = last.iter().filter(|one| !one.is_sized()).map(Component::shown_version);
+        shown.any(|(kind, of, ..)| object["kind"] == kind && of == name(object))
+    };
+    let is_whole =
+        |object: &&Value| ["DaemonSet", "Job", "CronJob"].iter().any(|kind| object["kind"] == *kind);
+    if let Some(left) = objects.iter().filter(is_whole).find(|one| !is_others(one) && !is_of_version(one)) {
+        return fail("end", format!("{} {} is left", left["kind"], name(left)));
     }
     let named = |kind: &str, component: &Component| {
         objects.iter().find(|one| one["kind"] == kind && name(one) == component.name)
@@ -269,12 +290,27 @@ pub(crate) fn of_idle(played: &Played) -> Result<(), Failure> {
     }
 }
 
-/// No objects of the application remain.
-pub(crate) fn of_removal(cluster: &TestCluster) -> Result<(), Failure> {
+/// A deletion that succeeds leaves nothing of its component or application.
+pub(crate) fn of_deletion(played: &Played, cluster: &TestCluster) -> Result<(), Failure> {
+    let component = match &played.command {
+        Command::DeleteComponent(component) => Some(component.as_str()),
+        Command::DeleteApplication => None,
+        _ => return Ok(()),
+    };
+    if played.run.failures().is_empty() { of_removal(component, cluster) } else { Ok(()) }
+}
+
+/// No objects of the application, or of one of its components, remain.
+pub(crate) fn of_removal(component: Option<&str>, cluster: &TestCluster) -> Result<(), Failure> {
+    let is_of_it = |object: &Value| {
+        let labels = &object["metadata"]["labels"];
+        labels["app.oam.dev/name"] == "shop"
+            && component.is_none_or(|component| labels["app.oam.dev/component"] == component)
+    };
     let left: Vec<String> = cluster
         .all_objects()
         .iter()
-        .filter(|object| object["metadata"]["labels"]["app.oam.dev/name"] == "shop" && !is_others(object))
+        .filter(|object| is_of_it(object) && !is_others(object))
         .map(|object| format!("{} {}", object["kind"], name(object)))
         .collect();
     match left.is_empty() {

@@ -295,7 +295,7 @@ impl Component {
     /// The final number of pods of its workload, if that has a size.
     pub(crate) fn workload_size(&self) -> Option<u32> {
         match self.kind {
-            "daemon" | "task" => None,
+            "daemon" | "task" | "cron-task" => None,
             "k8s-objects" => Some(1),
             _ => Some(self.size),
         }
@@ -303,7 +303,8 @@ impl Component {
 
     /// Whether its workload has the size in the manifest.
     pub(crate) fn is_sized(&self) -> bool {
-        !["daemon", "task", "k8s-objects"].contains(&self.kind)
+        let has_size = !self.is_plain || self.has_trait("scaler");
+        has_size && !["daemon", "task", "cron-task", "k8s-objects"].contains(&self.kind)
     }
 
     /// If it has no size, the object that shows the applied version: its kind, its name, the path of the value, and the
@@ -312,6 +313,10 @@ impl Component {
         let image = "/spec/template/spec/containers/0/image";
         match self.kind {
             "daemon" => ("DaemonSet", self.name.clone(), image, self.image.clone()),
+            "cron-task" => {
+                let image = "/spec/jobTemplate/spec/template/spec/containers/0/image";
+                ("CronJob", self.name.clone(), image, self.image.clone())
+            }
             "task" => ("Job", format!("shop-{}", self.name), image, self.image.clone()),
             _ => ("ConfigMap", format!("{}-objects", self.name), "/data/image", self.image.clone()),
         }
@@ -370,6 +375,7 @@ impl Component {
             "k8s-objects" => format!("        objects: [{}]", self.objects()),
             _ => format!("        image: {}", self.image),
         });
+        lines.extend((self.kind == "cron-task").then(|| "        schedule: '0 3 * * *'".to_owned()));
         lines.extend(self.properties.iter().map(|line| format!("        {line}")));
         if !self.traits.is_empty() || !self.is_plain {
             lines.push("      traits:".to_owned());

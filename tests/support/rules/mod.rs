@@ -20,9 +20,11 @@
 //! | `service` | every serving pod is reached on its exposed ports, and receives no traffic for a port that it lacks |
 //! | `decision` | an apply rolls back only its own run |
 //! | `external change` | no run changes a workload of all revisions that another client has changed since its claim |
+//! | `handover` | no run deletes what serves before what replaces it is ready |
 //! | `removal` | only a command that deletes removes the record of a component |
 
 mod claim;
+mod handover;
 mod record;
 pub(crate) mod service;
 mod workload;
@@ -156,6 +158,7 @@ impl Judge {
         self.look_at_record(change, author)?;
         self.world.take_in(change);
         self.look_at_workload(change, author)?;
+        self.look_at_handover(change, author)?;
         self.forget_removed(change);
         self.note_late_service(change, author);
         self.look_at_service(change)

@@ -8,7 +8,7 @@ use rollout::sandbox::fault::Verb;
 use serde_json::Value;
 
 use super::claim::Claim;
-use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, size};
+use super::world::{self, WORKLOADS, component, epoch, is_effect, is_foreign, is_in_list, size};
 use super::{Author, Broken, Judge, Memory};
 
 /// How long after a pause earlier writes may arrive: their delay and the watch's, with a margin. A process that was
@@ -84,6 +84,13 @@ impl Judge {
                 false => Err(("single writer", format!("`{by}` acts under the claim of `{}`", claim.by))),
             };
         }
+        // What other types have left behind is not stamped: the rule `handover` judges its deletion.
+        let deletes = |claim: &&Claim| change.after.is_none() && before < Some(claim.epoch);
+        if let (Some(claim), Author::Process(by)) = (memory.claim.as_ref().filter(deletes), author)
+            && claim.by == by
+        {
+            return Ok(());
+        }
         let acting = after.or(before).unwrap_or(0);
         // A creation by an apply has no version as a precondition (ARCHITECTURE.md, *Fencing*).
         if acting < memory.acted && change.before.is_none() && change.verb == Verb::Patch {
@@ -94,8 +101,9 @@ impl Judge {
             return Err(("single writer", format!("epoch {acting} acted after {acted}")));
         }
         memory.acted = acting;
-        let is_behind = |one: &&serde_json::Value| size(one) > 0 && epoch(one).unwrap_or(0) < acting;
-        if let Some(behind) = self.world.workloads(component).find(is_behind) {
+        // The workload of another type, which the run deletes at the end, is not stamped.
+        let is_behind = |one: &&Value| size(one) > 0 && epoch(one).unwrap_or(0) < acting && !is_in_list(one);
+        if let Some(behind) = self.world.of(&change.kind, component).find(is_behind) {
             let name = &behind["metadata"]["name"];
             return Err(("single writer", format!("epoch {acting} acts, and {name} is not stamped")));
         }

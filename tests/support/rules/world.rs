@@ -45,9 +45,10 @@ impl World {
         })
     }
 
-    /// Its workloads.
+    /// Its workloads, other than those of a list of objects.
     pub(crate) fn workloads<'a>(&'a self, component: &'a str) -> impl Iterator<Item = &'a Value> {
-        WORKLOADS.into_iter().flat_map(move |kind| self.of(kind, component))
+        let all = WORKLOADS.into_iter().flat_map(move |kind| self.of(kind, component));
+        all.filter(|workload| !is_in_list(workload))
     }
 
     /// The total size of its workloads.
@@ -95,16 +96,19 @@ impl World {
         count(self.ready_pods(component).filter(|pod| self.workload_of(pod) == Some(name)))
     }
 
+    /// Ready pods of an object of this kind, which other kinds may share the name of.
+    pub(crate) fn ready_of_kind(&self, kind: &str, component: &str, name: &str) -> u32 {
+        let is_of_it =
+            |pod: &&Value| self.workload_of(pod) == Some(name) && kinds_of_owner(pod).contains(&kind);
+        count(self.ready_pods(component).filter(is_of_it))
+    }
+
     /// Whether the workload of a pod exists and is not foreign.
     pub(crate) fn has_workload(&self, pod: &Value) -> bool {
         let name = self.workload_of(pod).unwrap_or_default();
-        let kinds: &[&str] = match pod["metadata"]["ownerReferences"][0]["kind"].as_str() {
-            Some("StatefulSet") => &["statefulsets"],
-            Some("CloneSet") => &["clonesets"],
-            Some("ReplicaSet") => &["deployments"],
-            Some(_) | None => &WORKLOADS,
-        };
-        kinds.iter().any(|kind| self.get(kind, name).is_some_and(|workload| !is_foreign(workload)))
+        kinds_of_owner(pod)
+            .iter()
+            .any(|kind| self.get(kind, name).is_some_and(|workload| !is_foreign(workload)))
     }
 
     fn workload_of<'a>(&'a self, pod: &'a Value) -> Option<&'a str> {
@@ -113,6 +117,17 @@ impl World {
             Some(set) => set["metadata"]["ownerReferences"][0]["name"].as_str(),
             None => Some(owner),
         }
+    }
+}
+
+/// The kinds of object that a pod's owner can be a part of.
+fn kinds_of_owner(pod: &Value) -> &'static [&'static str] {
+    match pod["metadata"]["ownerReferences"][0]["kind"].as_str() {
+        Some("StatefulSet") => &["statefulsets"],
+        Some("CloneSet") => &["clonesets"],
+        Some("ReplicaSet") => &["deployments"],
+        Some("DaemonSet") => &["daemonsets"],
+        Some(_) | None => &WORKLOADS,
     }
 }
 
@@ -159,6 +174,11 @@ pub(crate) fn is_foreign(object: &Value) -> bool {
     object["metadata"]["annotations"][FOREIGN] == "true"
 }
 
+/// Whether it is one of a component that is a list of objects: its pods do not have the component's label.
+pub(crate) fn is_in_list(object: &Value) -> bool {
+    object["metadata"]["name"].as_str().is_some_and(|name| name.ends_with("-objects"))
+}
+
 /// The epoch that an object is stamped with.
 pub(crate) fn epoch(object: &Value) -> Option<u64> {
     object["metadata"]["annotations"]["batch-rollout.dev/epoch"].as_str()?.parse().ok()
@@ -177,7 +197,8 @@ pub(crate) fn record(config_map: &Value) -> Option<Record> {
 pub(crate) const OF_OTHER: &str = "store:";
 
 /// The kinds that a process writes only if they have the label of the application.
-const LABELLED: [&str; 11] = [
+const LABELLED: [&str; 12] = [
+    "cronjobs",
     "daemonsets",
     "deployments",
     "jobs",
