@@ -6,7 +6,7 @@
 //!
 //! For the library, [`manifest`] writes manifests, [`process`] is one process of the tool over any client, [`fault`]
 //! decides what happens to its requests ([`tapped_client`] does so for any client), and [`delayed_request`] delays one
-//! of them. A [`backend`] is the cluster: the sandbox with paused time, or a real one. [`test_cluster`] adds bystanders
+//! of them; [`admission`] changes or denies writes. A [`backend`] is the cluster: the sandbox with paused time, or a real one. [`test_cluster`] adds bystanders
 //! to it, [`scenario`] plays a scenario there, and [`command`] a command. Three modules check the server:
 //! [`invariants`] its history, [`preconditions`] the requests, [`end_state`] the final objects. [`probe`] answers hooks
 //! and measurements, and [`scenarios`] lists the scenarios; [`histories`] plays random ones, which [`random`] generates
@@ -14,6 +14,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod admission;
 pub(crate) mod backend;
 pub(crate) mod child;
 pub(crate) mod command;
