@@ -10,8 +10,8 @@ use kube::{Api, Client};
 use rollout::cluster::clock::Moment;
 use serde_json::{Value, json};
 
-use crate::network::Denials;
 use crate::script::{Disturbance, EnvironmentEvent};
+use crate::support::admission::Admission;
 use crate::support::foreign;
 use crate::support::pod_rules;
 use crate::support::random::Rng;
@@ -32,7 +32,7 @@ pub(crate) struct Environment<'a> {
     pub(crate) cluster: &'a TestCluster,
     /// A client with [`USER_AGENT`].
     pub(crate) client: Client,
-    pub(crate) denials: Arc<Denials>,
+    pub(crate) admission: Arc<Admission>,
     /// The revisions that were deleted.
     pub(crate) deleted_revisions: RefCell<Vec<Value>>,
 }
@@ -60,7 +60,7 @@ impl Environment<'_> {
     /// Ends all disturbances that keep commands from finishing: pods become ready, and nothing is denied.
     pub(crate) async fn calm_down(&self) {
         self.cluster.set_pod_rules(pod_rules::READY);
-        self.denials.lift();
+        self.admission.lift();
         self.release().await;
         // Only its revision shows that a workload belongs to the component.
         for mut revision in self.deleted_revisions.take() {
@@ -144,6 +144,24 @@ impl Environment<'_> {
                 let Some(workload) = self.workload(component) else { return };
                 self.merge(&workload, json!({"spec": {"replicas": replicas}})).await;
             }
+            EnvironmentEvent::Rescale { component, replicas } => {
+                let Some(workload) = self.workload(component) else { return };
+                let name = workload["metadata"]["name"].as_str().unwrap();
+                let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+                let kubectl =
+                    PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() };
+                self.api(&workload).patch_scale(name, &kubectl, &patch).await.ok();
+            }
+            EnvironmentEvent::OwnSize { component, replicas } => {
+                let Some(workload) = self.workload(component) else { return };
+                let name = &workload["metadata"]["name"];
+                let patch = Patch::Apply(json!({
+                    "apiVersion": workload["apiVersion"], "kind": workload["kind"], "metadata": {"name": name},
+                    "spec": {"replicas": replicas},
+                }));
+                let of_manager = PatchParams::apply("gitops").force();
+                self.api(&workload).patch(name.as_str().unwrap(), &of_manager, &patch).await.ok();
+            }
             EnvironmentEvent::PlantForeign(seed) => {
                 let mut rng = Rng(*seed);
                 let mut object = foreign::plant(&mut rng, *seed);
@@ -223,8 +241,11 @@ impl Environment<'_> {
                 let Some(workload) = self.workload(component) else { return };
                 self.merge(&workload, json!({"metadata": {"finalizers": [FINALIZER]}})).await;
             }
+            EnvironmentEvent::Enforce { policy, lasting } => {
+                self.admission.add(*policy, self.cluster.clock.moment().plus(*lasting));
+            }
             EnvironmentEvent::Deny { kind, lasting } => {
-                self.denials.deny(kind, self.cluster.clock.moment().plus(*lasting));
+                self.admission.deny(kind, self.cluster.clock.moment().plus(*lasting));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Generates the script of a seed.
 
+mod disturbances;
 mod faults;
 mod types;
 
@@ -10,6 +11,7 @@ use crate::script::{Command, Disturbance, EnvironmentEvent, Invocation, Pace, Sc
 use crate::support::manifest::{Component, component};
 use crate::support::random::Rng;
 
+use disturbances::{about_sizes_and_admission, disturbance, failing_pods, from_the_start};
 use faults::{duel_faults, fault};
 use types::{Changes, Style, TYPES};
 
@@ -78,13 +80,6 @@ const HOSTS: [&str; 2] = ["a.example.com", "b.example.com"];
 /// Types of Services.
 const EXPOSE_TYPES: [&str; 3] = ["ClusterIP", "NodePort", "LoadBalancer"];
 
-/// How pods fail.
-const FAILURES: [&str; 6] =
-    ["NeverReady", "ImagePullBackOff", "CrashLoopBackOff", "OOMKilled", "Unschedulable", "FailedMount"];
-
-/// The kinds whose writes may be denied for a while.
-const DENIED: [&str; 5] = ["deployments", "leases", "configmaps", "services", "controllerrevisions"];
-
 /// The maximum number of replicas of a component.
 const LARGEST: u32 = 4;
 
@@ -94,6 +89,9 @@ pub(crate) fn script(seed: u64) -> Script {
     // Later additions draw from a generator of their own.
     let mut added = Rng(!seed);
     let changes_type = added.one_in(5);
+    // A change of type, then commands about it.
+    let is_directed = changes_type && added.one_in(2);
+    let of_all = added.one_in(2).then(|| u64::from(added.below(u32::MAX)));
     let application = *rng.pick(&APPLICATIONS);
     // Nothing happens except that pods fail within the tolerated number.
     let is_tolerant = rng.one_in(20);
@@ -107,8 +105,10 @@ pub(crate) fn script(seed: u64) -> Script {
             let depends_on = *depends_on;
             let (kind, style) = if is_tolerant { ("webservice", Style::Batches) } else { (kind, style) };
             let is_numbered = is_numbered && !is_tolerant;
-            let changes =
-                (changes_type && !is_tolerant).then(|| Changes::new(Rng(u64::from(added.below(u32::MAX)))));
+            let changes = (changes_type && !is_tolerant).then(|| {
+                let seed = of_all.unwrap_or_else(|| u64::from(added.below(u32::MAX)));
+                if is_directed { Changes::directed(seed) } else { Changes::new(seed) }
+            });
             let has_gateway = has_gateway && !is_tolerant && changes.is_none();
             Part {
                 name,
@@ -128,7 +128,7 @@ pub(crate) fn script(seed: u64) -> Script {
     let (commands, events) = (Choice::new(&mut rng), Choice::new(&mut rng));
     let commands = if changes_type && added.one_in(2) { Choice::ABOUT_RUNS } else { commands };
     let users = match rng.below(10) {
-        _ if is_tolerant => 1,
+        _ if is_tolerant || is_directed => 1,
         0..4 => 1,
         4..8 => 2,
         8 => 3,
@@ -138,7 +138,7 @@ pub(crate) fn script(seed: u64) -> Script {
     let is_duel = users > 1 && rng.one_in(2);
     let shares_identity = if is_duel { !rng.one_in(3) } else { rng.one_in(5) };
     let is_disturbed = rng.one_in(2);
-    let has_faults = !is_tolerant && (is_duel || rng.one_in(2));
+    let has_faults = !is_tolerant && (is_duel || rng.one_in(2)) && (!is_directed || added.one_in(3));
     let mut users: Vec<User> = (1..=users)
         .map(|number| User {
             identity: if shares_identity { "ci".to_owned() } else { format!("ci-{number}") },
@@ -147,10 +147,16 @@ pub(crate) fn script(seed: u64) -> Script {
         .collect();
     let most = if users.len() == 1 { 5 } else { 3 };
     for (index, user) in users.iter_mut().enumerate() {
-        for number in 0..1 + rng.below(most) {
+        let many = 1 + rng.below(most);
+        for number in 0..if is_directed { 5 } else { many } {
             let is_first = index == 0 && number == 0;
-            let command =
-                if is_first { apply(&mut rng, &mut parts) } else { command(&mut rng, &commands, &mut parts) };
+            let command = match number {
+                0 | 1 if is_directed => settled(&mut rng, &mut parts),
+                2 if is_directed && added.one_in(3) => settled(&mut rng, &mut parts),
+                _ if is_directed => after_change(&mut rng, &commands, &mut parts),
+                _ if is_first => apply(&mut rng, &mut parts),
+                _ => command(&mut rng, &commands, &mut parts),
+            };
             let invocation = Invocation {
                 after: delay(&mut rng),
                 at_fault: is_duel && index > 0 && (number == 0 || rng.one_in(3)),
@@ -175,6 +181,9 @@ pub(crate) fn script(seed: u64) -> Script {
     } else {
         (0..disturbances).map(|_| disturbance(&mut rng, &events, &parts)).collect()
     };
+    if !is_tolerant && added.one_in(4) {
+        environment.extend(about_sizes_and_admission(&mut added, &parts));
+    }
     if is_duel && rng.one_in(3) {
         // Slow pods leave time for faults of processes.
         let event = EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10))));
@@ -195,54 +204,6 @@ fn delay(rng: &mut Rng) -> Duration {
     Duration::from_millis(u64::from(milliseconds))
 }
 
-fn from_the_start(event: EnvironmentEvent) -> Disturbance {
-    Disturbance { at: Duration::ZERO, event }
-}
-
-fn failing_pods(rng: &mut Rng, parts: &[Part]) -> EnvironmentEvent {
-    let part = rng.pick(parts);
-    let images = vec![format!("{}:{}", part.name, 1 + rng.below(part.version.max(1)))];
-    EnvironmentEvent::FailPods { images, failure: rng.pick::<&'static str>(&FAILURES) }
-}
-
-fn disturbance(rng: &mut Rng, events: &Choice, parts: &[Part]) -> Disturbance {
-    let part = rng.pick(parts);
-    let name = part.name.to_owned();
-    let event = match events.pick(rng, 22) {
-        0 | 1 => failing_pods(rng, parts),
-        2 => EnvironmentEvent::FailPods { images: vec![], failure: FAILURES[0] },
-        3 => EnvironmentEvent::SlowPods(Duration::from_secs(u64::from(1 + rng.below(10)))),
-        4 => EnvironmentEvent::SetImage(name),
-        5 => EnvironmentEvent::Scale { component: name, replicas: rng.below(LARGEST + 2) },
-        6 => EnvironmentEvent::PlantForeign(u64::from(rng.below(1_000))),
-        7 => EnvironmentEvent::DeleteWorkload(name),
-        8 => EnvironmentEvent::DeletePod(name),
-        9 => EnvironmentEvent::DeleteRecord(name),
-        10 => EnvironmentEvent::DeleteLease,
-        11 => EnvironmentEvent::FillQuota,
-        12 => EnvironmentEvent::Autoscale { component: name, replicas: 1 + rng.below(LARGEST) },
-        13 => EnvironmentEvent::StallControllers(Duration::from_secs(u64::from(1 + rng.below(20)))),
-        14 => EnvironmentEvent::Hold {
-            component: name,
-            lasting: Duration::from_secs(u64::from(1 + rng.below(50))),
-        },
-        15 => EnvironmentEvent::GarbleRecord(name),
-        16 => EnvironmentEvent::DeleteRevision(name),
-        17 => EnvironmentEvent::Restart(name),
-        18 => EnvironmentEvent::PauseWorkload(name),
-        19 => EnvironmentEvent::EditService(name),
-        20 => EnvironmentEvent::DeleteService(name),
-        _ => EnvironmentEvent::Deny {
-            kind: DENIED[rng.below(5) as usize],
-            lasting: Duration::from_secs(u64::from(1 + rng.below(30))),
-        },
-    };
-    let latest = *rng.pick(&[1_000, 10_000, 30_000]);
-    let is_from_the_beginning = matches!(event, EnvironmentEvent::SlowPods(_)) && rng.one_in(2);
-    let at = if is_from_the_beginning { 0 } else { rng.below(latest) };
-    Disturbance { at: Duration::from_millis(u64::from(at)), event }
-}
-
 fn apply(rng: &mut Rng, parts: &mut [Part]) -> Command {
     let mut manifest: Vec<Component> = parts.iter_mut().map(|part| wanted(rng, part, Purpose::Any)).collect();
     if rng.one_in(8) {
@@ -253,6 +214,27 @@ fn apply(rng: &mut Rng, parts: &mut [Part]) -> Command {
     }
     let manifest = labelled(rng, manifest);
     Command::Apply { manifest, prune: false, undo_on_failure: rng.one_in(3) }
+}
+
+/// Applies the next version of each component, without anything that holds it.
+fn settled(rng: &mut Rng, parts: &mut [Part]) -> Command {
+    let manifest = parts.iter_mut().map(|part| wanted(rng, part, Purpose::Last)).collect();
+    Command::Apply { manifest, prune: false, undo_on_failure: rng.one_in(3) }
+}
+
+/// A command after a change of type, mostly a rollback.
+fn after_change(rng: &mut Rng, commands: &Choice, parts: &mut [Part]) -> Command {
+    let component = rng.pick(parts).name.to_owned();
+    match rng.below(6) {
+        0..3 => Command::Undo { component, to_revision: None, now: rng.one_in(2) },
+        3 => {
+            let first = format!("{component}-r1");
+            Command::Undo { component, to_revision: Some(first), now: rng.one_in(2) }
+        }
+        4 if rng.one_in(2) => apply(rng, parts),
+        4 => Command::DeleteComponent(component),
+        _ => command(rng, commands, parts),
+    }
 }
 
 /// The manifest with a label on its application, or without one.

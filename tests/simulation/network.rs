@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 use tower::BoxError;
 
 use crate::script::{Answer, Counted, Fault, FaultKind, Pace, Stage};
+use crate::support::admission::Admission;
 use crate::support::fault::{Tap, is_write, page, status, test_failed, too_many_requests};
 use crate::support::random::Rng;
 use crate::support::rules::world::{self, WORKLOADS};
@@ -68,28 +69,9 @@ pub(crate) struct Connection {
     pub(crate) asked_to_wait: Mutex<BTreeMap<String, Moment>>,
     /// The first request that was repeated too early.
     pub(crate) hasty: Mutex<Option<String>>,
-    pub(crate) denials: Arc<Denials>,
+    pub(crate) admission: Arc<Admission>,
     /// The epochs of the records that the process read first, by component.
     pub(crate) decided_from: Mutex<Option<BTreeMap<String, u64>>>,
-}
-
-/// The writes that are denied to every process.
-#[derive(Default)]
-pub(crate) struct Denials(Mutex<Vec<(&'static str, Moment)>>);
-
-impl Denials {
-    pub(crate) fn deny(&self, kind: &'static str, until: Moment) {
-        self.0.lock().unwrap().push((kind, until));
-    }
-
-    pub(crate) fn lift(&self) {
-        self.0.lock().unwrap().clear();
-    }
-
-    fn denies(&self, seen: &RequestInfo, now: Moment) -> bool {
-        is_write(seen)
-            && self.0.lock().unwrap().iter().any(|(kind, until)| *kind == seen.kind && now < *until)
-    }
 }
 
 impl Connection {
@@ -136,7 +118,7 @@ impl Connection {
         // Records the fate of the request.
         self.tap.fate(&seen);
         parts.headers.insert(http::header::USER_AGENT, self.user_agent.parse()?);
-        let request = Request::from_parts(parts, Body::from(body));
+        let request = Request::from_parts(parts, body);
         self.note_haste(&seen);
         let fault = self.next_fault(&seen);
         self.strike(fault, Stage::Before).await;
@@ -148,10 +130,11 @@ impl Connection {
             return answer.response(&seen);
         }
         self.outage_is_over(&seen).await?;
-        if self.denials.denies(&seen, self.clock.moment()) {
-            let message = format!("{} \"x\" is forbidden: User \"ci\" cannot do that", seen.kind);
-            return Ok(status(403, "Forbidden", &message).map(whole));
-        }
+        let (parts, body) = request.into_parts();
+        let request = match self.admission.admit(&seen, body, self.clock.moment()) {
+            Ok(admitted) => Request::from_parts(parts, Body::from(admitted)),
+            Err(answer) => return Ok(answer.map(whole)),
+        };
         let (there, back) = (self.delay(), self.delay());
         let clock = self.clock.clone();
         let sent = tokio::spawn(async move {

@@ -17,8 +17,9 @@ use tokio::sync::Notify;
 use crate::batch_gates::{self, Asked};
 use crate::conduct;
 use crate::environment::{self, Environment};
-use crate::network::{Connection, Denials};
+use crate::network::Connection;
 use crate::script::{Command, Disturbance, EnvironmentEvent, Invocation, Pace, Script};
+use crate::support::admission::Admission;
 use crate::support::fault::Tap;
 use crate::support::process::{Process, Run};
 use crate::support::random::Rng;
@@ -61,7 +62,7 @@ pub(crate) struct Outcome {
 /// A running simulation.
 struct Simulation<'a> {
     cluster: &'a TestCluster,
-    denials: Arc<Denials>,
+    admission: Arc<Admission>,
     circumstances: Circumstances,
     requests: AtomicUsize,
     /// Wakes those that wait for a fault of another process.
@@ -74,7 +75,7 @@ pub(crate) async fn play(script: &Script) -> Outcome {
     let events = || script.environment.iter().map(|disturbance| &disturbance.event);
     let simulation = Simulation {
         cluster: &cluster,
-        denials: Arc::default(),
+        admission: Arc::default(),
         circumstances: Circumstances {
             pods_are_harmed: script.environment.iter().any(Disturbance::harms_pods),
             others_edit: events().any(|event| event.edits()),
@@ -95,7 +96,7 @@ impl Simulation<'_> {
         let environment = Environment {
             cluster: self.cluster,
             client: self.connection(environment::USER_AGENT, None, Tap::new(|_| crate::support::fault::PASS)),
-            denials: self.denials.clone(),
+            admission: self.admission.clone(),
             deleted_revisions: RefCell::default(),
         };
         let users = script.users.iter().enumerate().map(async |(index, user)| {
@@ -268,7 +269,7 @@ impl Simulation<'_> {
             lease_outage: Mutex::default(),
             asked_to_wait: Mutex::default(),
             hasty: Mutex::default(),
-            denials: self.denials.clone(),
+            admission: self.admission.clone(),
             decided_from: Mutex::default(),
         });
         (connection.client(&self.cluster.client()), connection)

@@ -7,9 +7,10 @@ use libtest_mimic::{Failed, Trial};
 use crate::batch_gates;
 use crate::generate;
 use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
+use crate::support::admission::Policy;
 
 /// The features that must each occur in some script.
-const ALL: [&str; 79] = [
+const ALL: [&str; 85] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -73,6 +74,12 @@ const ALL: [&str; 79] = [
     "event: slow pods",
     "event: set image",
     "event: scale",
+    "event: rescale",
+    "event: size of another tool",
+    "event: policy adds a port",
+    "event: policy adds a label",
+    "event: policy caps sizes",
+    "event: policy denies a creation",
     "event: foreign workload",
     "event: delete workload",
     "event: delete pod",
@@ -199,6 +206,14 @@ fn of_event(event: &EnvironmentEvent) -> &'static str {
         EnvironmentEvent::SlowPods(_) => "slow pods",
         EnvironmentEvent::SetImage(_) => "set image",
         EnvironmentEvent::Scale { .. } => "scale",
+        EnvironmentEvent::Rescale { .. } => "rescale",
+        EnvironmentEvent::OwnSize { .. } => "size of another tool",
+        EnvironmentEvent::Enforce { policy, .. } => match policy {
+            Policy::AddPort => "policy adds a port",
+            Policy::AddLabel => "policy adds a label",
+            Policy::CapSize(_) => "policy caps sizes",
+            Policy::DenyCreation(_) => "policy denies a creation",
+        },
         EnvironmentEvent::PlantForeign(_) => "foreign workload",
         EnvironmentEvent::DeleteWorkload(_) => "delete workload",
         EnvironmentEvent::DeletePod(_) => "delete pod",

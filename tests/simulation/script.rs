@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::support::admission::Policy;
 use crate::support::manifest::{Component, application};
 
 /// The name of the other application.
@@ -172,6 +173,10 @@ pub(crate) enum EnvironmentEvent {
     SetImage(String),
     /// `kubectl scale` of a workload of the component.
     Scale { component: String, replicas: u32 },
+    /// `kubectl scale` of a workload of the component, through its subresource.
+    Rescale { component: String, replicas: u32 },
+    /// Another tool applies the size of a workload of the component, and owns it then.
+    OwnSize { component: String, replicas: u32 },
     /// A foreign workload with our labels appears.
     PlantForeign(u64),
     /// `kubectl delete` of a workload of the component.
@@ -202,6 +207,8 @@ pub(crate) enum EnvironmentEvent {
     StallControllers(Duration),
     /// A finalizer holds a workload of the component for this long.
     Hold { component: String, lasting: Duration },
+    /// A policy of admission is in force for this long.
+    Enforce { policy: Policy, lasting: Duration },
     /// Writes of this kind are denied to every process for this long.
     Deny { kind: &'static str, lasting: Duration },
 }
@@ -250,6 +257,8 @@ impl EnvironmentEvent {
             Self::FailPods { images, .. } => !images.is_empty(),
             Self::SetImage(_)
             | Self::Scale { .. }
+            | Self::Rescale { .. }
+            | Self::OwnSize { .. }
             | Self::Autoscale { .. }
             | Self::DeleteWorkload(_)
             | Self::DeletePod(_)
@@ -266,13 +275,15 @@ impl EnvironmentEvent {
             | Self::FillQuota
             | Self::StallControllers(_)
             | Self::Hold { .. }
+            | Self::Enforce { .. }
             | Self::Deny { .. } => false,
         }
     }
 
     /// Whether it changes the network access to pods.
     pub(crate) fn cuts_off_pods(&self) -> bool {
-        matches!(self, Self::EditService(_) | Self::DeleteService(_))
+        let adds_port = matches!(self, Self::Enforce { policy: Policy::AddPort, .. });
+        adds_port || matches!(self, Self::EditService(_) | Self::DeleteService(_))
     }
 
     /// Whether it changes objects that a run has written.
@@ -280,6 +291,8 @@ impl EnvironmentEvent {
         match self {
             Self::SetImage(_)
             | Self::Scale { .. }
+            | Self::Rescale { .. }
+            | Self::OwnSize { .. }
             | Self::Autoscale { .. }
             | Self::DeleteWorkload(_)
             | Self::DeleteRecord(_)
@@ -297,6 +310,7 @@ impl EnvironmentEvent {
             | Self::DeleteLease
             | Self::StallControllers(_)
             | Self::Hold { .. }
+            | Self::Enforce { .. }
             | Self::Deny { .. } => false,
         }
     }
@@ -415,6 +429,21 @@ impl fmt::Display for Disturbance {
             }
             EnvironmentEvent::Scale { component, replicas } => {
                 write!(f, "kubectl scale (a workload of {component}) --replicas {replicas}")
+            }
+            EnvironmentEvent::Rescale { component, replicas } => {
+                write!(
+                    f,
+                    "kubectl scale (a workload of {component}) --replicas {replicas}, by its subresource"
+                )
+            }
+            EnvironmentEvent::OwnSize { component, replicas } => {
+                write!(
+                    f,
+                    "kubectl apply --server-side --field-manager gitops (replicas {replicas} of {component})"
+                )
+            }
+            EnvironmentEvent::Enforce { policy, lasting } => {
+                write!(f, "an admission policy for {lasting:?}: {policy:?}")
             }
             EnvironmentEvent::PlantForeign(seed) => write!(f, "a foreign workload with our labels ({seed})"),
             EnvironmentEvent::DeleteWorkload(component) => {

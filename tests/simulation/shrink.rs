@@ -104,6 +104,8 @@ fn forget(script: &mut Script, component: &str) {
     script.environment.retain(|disturbance| match &disturbance.event {
         EnvironmentEvent::SetImage(component)
         | EnvironmentEvent::Scale { component, .. }
+        | EnvironmentEvent::Rescale { component, .. }
+        | EnvironmentEvent::OwnSize { component, .. }
         | EnvironmentEvent::Autoscale { component, .. }
         | EnvironmentEvent::DeleteWorkload(component)
         | EnvironmentEvent::DeletePod(component)
@@ -121,6 +123,7 @@ fn forget(script: &mut Script, component: &str) {
         | EnvironmentEvent::PlantForeign(_)
         | EnvironmentEvent::DeleteLease
         | EnvironmentEvent::StallControllers(_)
+        | EnvironmentEvent::Enforce { .. }
         | EnvironmentEvent::Deny { .. } => true,
     });
 }

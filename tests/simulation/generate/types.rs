@@ -58,9 +58,25 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn new(mut rng: Rng) -> Self {
+    /// A component that changes between two or three types. Components of the same seed change between the same.
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = Rng(seed);
         let between = (0..2 + rng.below(2)).map(|_| *rng.pick(&CHANGES)).collect();
         Self { rng, between, of_versions: Vec::new() }
+    }
+
+    /// A component whose first version rolls out in batches, and whose next ones do not.
+    pub(super) fn directed(seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        let mut one = |style| loop {
+            let found = *rng.pick(&CHANGES);
+            if found.1 == style {
+                return found;
+            }
+        };
+        let between = vec![one(Style::Batches), one(Style::Whole)];
+        let of_versions = vec![between[0], between[1], one(Style::Whole)];
+        Self { rng, between, of_versions }
     }
 
     /// The type of a version, and how it is rolled out.
