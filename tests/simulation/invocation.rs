@@ -4,6 +4,7 @@ use rollout::oam::application::{Amount, Batch};
 use rollout::ops::abort::abort_request;
 use rollout::ops::component::ComponentSelector;
 use rollout::ops::delete::{self, DeleteExtent, Removed, Scope};
+use rollout::ops::plan::{self, DryRun};
 use rollout::ops::promote::Promotion;
 use rollout::ops::prune::{self, Pruning};
 use rollout::ops::scale::scale_request;
@@ -60,9 +61,22 @@ impl Command {
                 Ok(apply::apply(context, &[request_for_application(OTHER, manifest)]).await)
             }
             Self::DeleteOther => remove(context, OTHER).await,
+            Self::Plan(manifest) => Ok(vec![planned(context, manifest).await]),
             Self::Status => status::statuses(context, NAMESPACE).await.map(|_| Vec::new()),
         }
     }
+}
+
+/// The plan of a manifest as an outcome: each component that would change counts as changed.
+async fn planned(context: &Context, manifest: &[Component]) -> ApplicationOutcome {
+    let planned = plan::plan(context, &[request_for(manifest)], DryRun::Server).await;
+    let rejected =
+        planned.rejections.into_iter().map(|failure| (String::new(), ComponentOutcome::Failed(failure)));
+    let components = planned.components.into_iter().map(|component| {
+        (component.component, ComponentOutcome::Succeeded { changed: component.is_pending })
+    });
+    let (namespace, application) = (NAMESPACE.to_owned(), APPLICATION.to_owned());
+    ApplicationOutcome { namespace, application, components: components.chain(rejected).collect() }
 }
 
 fn selector(component: &str) -> ComponentSelector {

@@ -137,7 +137,8 @@ impl Simulation<'_> {
             if last.command.goes_further() {
                 continue;
             }
-            let again = self.run_calm(&user.identity, &format!("{}-again", index + 1), &last.command).await;
+            let again =
+                self.run_planned(&user.identity, &format!("{}-again", index + 1), &last.command).await?;
             verdict::of_rerun(&again)?;
             self.cluster.settle().await;
             verdict::of_word(&again, self.cluster)?;
@@ -159,18 +160,18 @@ impl Simulation<'_> {
                 self.run_calm("last", "resume", &Command::Resume(component.name.clone())).await;
             }
         }
-        let mut applied = self.run_calm("last", "last", &last).await;
+        let mut applied = self.run_planned("last", "last", &last).await?;
         if script.changes_type() && verdict::is_refused(&applied) {
             verdict::of_rerun(&applied)?;
             // Some types need another name, or the deletion of the component.
             self.run_calm("last", "clearance", &Command::DeleteApplication).await;
             self.cluster.settle().await;
-            applied = self.run_calm("last", "last", &last).await;
+            applied = self.run_planned("last", "last", &last).await?;
         }
         verdict::of_last(&applied)?;
         self.cluster.settle().await;
         verdict::of_end(&script.last, self.cluster)?;
-        let again = self.run_calm("last", "idle", &last).await;
+        let again = self.run_planned("last", "idle", &last).await?;
         verdict::of_idle(&again)?;
         environment.plant_look_alikes().await;
         self.cluster.settle().await;
@@ -217,6 +218,17 @@ impl Simulation<'_> {
         let hasty = connection.hasty.lock().unwrap().clone();
         let asked = asked.take();
         Played { command: command.clone(), user_agent: agent, run, decided_from, unanswered, asked, hasty }
+    }
+
+    /// Runs a command; an `apply` is planned before.
+    async fn run_planned(&self, identity: &str, name: &str, command: &Command) -> Result<Played, Failure> {
+        let Command::Apply { manifest, .. } = command else {
+            return Ok(self.run_calm(identity, name, command).await);
+        };
+        let plan = Command::Plan(manifest.clone());
+        let planned = self.run_calm(identity, &format!("{name}-plan"), &plan).await;
+        let applied = self.run_calm(identity, name, command).await;
+        verdict::of_plan(&planned, &applied).map(|()| applied)
     }
 
     async fn run_calm(&self, identity: &str, name: &str, command: &Command) -> Played {

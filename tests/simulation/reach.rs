@@ -178,6 +178,7 @@ fn of_command(command: &Command) -> &'static str {
         Command::ApplyOther(_) => "apply another application",
         Command::DeleteOther => "delete another application",
         Command::Status => "status",
+        Command::Plan(_) => "plan",
     }
 }
 

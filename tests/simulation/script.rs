@@ -74,6 +74,8 @@ pub(crate) enum Command {
     ApplyOther(Vec<Component>),
     DeleteOther,
     Status,
+    /// Plans what applying a manifest does; it precedes an `apply` on a calm cluster.
+    Plan(Vec<Component>),
 }
 
 /// How fast requests and their responses travel.
@@ -331,6 +333,7 @@ impl Command {
             Self::ApplyOther(_) => "apply",
             Self::DeleteComponent(_) | Self::DeleteApplication | Self::DeleteOther => "delete",
             Self::Status => "status",
+            Self::Plan(_) => "plan",
         }
     }
 
@@ -349,6 +352,7 @@ impl Command {
             | Self::DeleteApplication
             | Self::ApplyOther(_)
             | Self::DeleteOther
+            | Self::Plan(_)
             | Self::Status => None,
         }
     }
@@ -368,6 +372,7 @@ impl Command {
             | Self::DeleteApplication
             | Self::ApplyOther(_)
             | Self::DeleteOther
+            | Self::Plan(_)
             | Self::Status => false,
         }
     }
@@ -405,6 +410,7 @@ impl fmt::Display for Command {
             }
             Self::DeleteOther => write!(f, "rollout delete {OTHER} --yes"),
             Self::Status => f.write_str("rollout status"),
+            Self::Plan(manifest) => write!(f, "rollout plan - <<'EOF'\n{}EOF", application("shop", manifest)),
         }
     }
 }

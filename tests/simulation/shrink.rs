@@ -86,7 +86,7 @@ fn forget(script: &mut Script, component: &str) {
     script.last.iter_mut().for_each(|one| one.forget_dependency(component));
     for user in &mut script.users {
         user.invocations.retain_mut(|invocation| match &mut invocation.command {
-            Command::Apply { manifest, .. } | Command::ApplyOther(manifest) => {
+            Command::Apply { manifest, .. } | Command::ApplyOther(manifest) | Command::Plan(manifest) => {
                 manifest.retain(|one| is_other(&one.name));
                 manifest.iter_mut().for_each(|one| one.forget_dependency(component));
                 !manifest.is_empty()

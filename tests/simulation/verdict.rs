@@ -1,11 +1,11 @@
 //! Violations in the results of a script.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollout::driver::outcome::{ComponentOutcome, FailureKind};
+use rollout::driver::outcome::{ComponentOutcome, Failure as CommandFailure, FailureKind};
 use rollout::sandbox::Change;
 use serde_json::Value;
 
@@ -156,6 +156,58 @@ pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A plan that precedes an `apply` writes nothing, and is right: if it shows no change, nothing is written, otherwise
+/// something is; and both refuse the same for the same reason.
+pub(crate) fn of_plan(planned: &Played, applied: &Played) -> Result<(), Failure> {
+    let failed = |detail: &str| {
+        let (plan, apply) = (planned.run.transcript(), applied.run.transcript());
+        fail("plan", format!("{detail}: {plan}\n{apply} of\n{}", applied.command))
+    };
+    if !planned.run.writes().is_empty() {
+        return failed("it writes");
+    }
+    let reasons = |played: &Played| -> BTreeSet<String> {
+        let refused =
+            |failure: &&&CommandFailure| matches!(failure.kind, FailureKind::Refused | FailureKind::Invalid);
+        let failures = played.run.failures();
+        failures.iter().filter(refused).map(|failure| failure.reason.clone()).collect()
+    };
+    let (foreseen, refused) = (reasons(planned), reasons(applied));
+    if foreseen.is_empty() != refused.is_empty() || !refused.is_subset(&foreseen) {
+        return failed("it refuses something else");
+    }
+    if !refused.is_empty() {
+        return Ok(());
+    }
+    let is_change =
+        |(_, end): &(String, ComponentOutcome)| matches!(end, ComponentOutcome::Succeeded { changed: true });
+    let changed = |played: &Played| -> BTreeMap<String, bool> {
+        let changed = |(name, end): &(String, ComponentOutcome)| match end {
+            ComponentOutcome::Succeeded { changed } => Some((name.clone(), *changed)),
+            ComponentOutcome::Held { .. }
+            | ComponentOutcome::Skipped { .. }
+            | ComponentOutcome::Failed(_) => None,
+        };
+        played.run.ends.iter().flatten().filter_map(changed).collect()
+    };
+    let (planned_changes, changes) = (changed(planned), changed(applied));
+    let differing = changes.iter().find(|(name, changed)| planned_changes.get(*name) != Some(changed));
+    if let Some((name, _)) = differing {
+        return failed(&format!("it is wrong about `{name}`"));
+    }
+    // A component that waits for one that is held is still to be changed.
+    let is_done = |(_, end): &(String, ComponentOutcome)| matches!(end, ComponentOutcome::Succeeded { .. });
+    let are_done = applied.run.ends.iter().flatten().all(is_done);
+    match (planned.run.ends.iter().flatten().any(is_change), applied.run.effects().is_empty()) {
+        (true, true) if !are_done => Ok(()),
+        // Pruning changes components that are not planned.
+        (false, false) if matches!(applied.command, Command::Apply { prune: true, .. }) => Ok(()),
+        (false, false) => failed("it shows no change, and something is written"),
+        (true, true) => failed("it shows a change, and nothing is written"),
+        (false, true) | (true, false) => Ok(()),
+    }
 }
 
 /// Whether a command is refused.
