@@ -88,7 +88,7 @@ pub(crate) fn script(seed: u64) -> Script {
     let mut rng = Rng(seed);
     // Later additions draw from a generator of their own.
     let mut added = Rng(!seed);
-    let changes_type = added.one_in(5);
+    let changes_type = added.one_in(4);
     // A change of type, then commands about it.
     let is_directed = changes_type && added.one_in(2);
     let of_all = added.one_in(2).then(|| u64::from(added.below(u32::MAX)));
@@ -152,7 +152,7 @@ pub(crate) fn script(seed: u64) -> Script {
             let is_first = index == 0 && number == 0;
             let command = match number {
                 0 | 1 if is_directed => settled(&mut rng, &mut parts),
-                2 if is_directed && added.one_in(3) => settled(&mut rng, &mut parts),
+                2 if is_directed && added.one_in(2) => settled(&mut rng, &mut parts),
                 _ if is_directed => after_change(&mut rng, &commands, &mut parts),
                 _ if is_first => apply(&mut rng, &mut parts),
                 _ => command(&mut rng, &commands, &mut parts),
@@ -226,8 +226,8 @@ fn settled(rng: &mut Rng, parts: &mut [Part]) -> Command {
 fn after_change(rng: &mut Rng, commands: &Choice, parts: &mut [Part]) -> Command {
     let component = rng.pick(parts).name.to_owned();
     match rng.below(6) {
-        0..3 => Command::Undo { component, to_revision: None, now: rng.one_in(2) },
-        3 => {
+        0..2 => Command::Undo { component, to_revision: None, now: rng.one_in(2) },
+        2 | 3 => {
             let first = format!("{component}-r1");
             Command::Undo { component, to_revision: Some(first), now: rng.one_in(2) }
         }

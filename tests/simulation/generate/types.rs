@@ -32,7 +32,7 @@ pub(super) enum Style {
 
 /// The types that a component changes between: two kinds of workload that roll out in place are rarer, since they can
 /// only be changed to by components that are applied as a whole.
-const CHANGES: [(&str, Style); 14] = [
+const CHANGES: [(&str, Style); 15] = [
     ("webservice", Style::Batches),
     ("webservice", Style::Batches),
     ("webservice", Style::Whole),
@@ -46,6 +46,7 @@ const CHANGES: [(&str, Style); 14] = [
     ("statefulset", Style::Batches),
     ("cloneset-service", Style::Whole),
     ("cloneset-service", Style::Batches),
+    ("k8s-objects", Style::Whole),
     ("k8s-objects", Style::Whole),
 ];
 

@@ -85,7 +85,7 @@ impl Judge {
             };
         }
         // What other types have left behind is not stamped: the rule `handover` judges its deletion.
-        let deletes = |claim: &&Claim| change.after.is_none() && before < Some(claim.epoch);
+        let deletes = |claim: &&Claim| change.verb == Verb::Delete && before < Some(claim.epoch);
         if let (Some(claim), Author::Process(by)) = (memory.claim.as_ref().filter(deletes), author)
             && claim.by == by
         {
