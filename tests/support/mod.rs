@@ -6,11 +6,11 @@
 //!
 //! For the library, [`manifest`] writes manifests, [`process`] is one process of the tool over any client, [`fault`]
 //! decides what happens to its requests ([`tapped_client`] does so for any client), and [`delayed_request`] delays one
-//! of them; [`admission`] changes or denies writes. A [`backend`] is the cluster: the sandbox with paused time, or a real one. [`test_cluster`] adds bystanders
-//! to it, [`scenario`] plays a scenario there, and [`command`] a command. Three modules check the server:
-//! [`invariants`] its history, [`preconditions`] the requests, [`end_state`] the final objects. [`probe`] answers hooks
-//! and measurements, and [`scenarios`] lists the scenarios; [`histories`] plays random ones, which [`random`] generates
-//! from a seed.
+//! of them; [`admission`] changes or denies writes. A [`backend`] is the cluster: the sandbox with paused time, or a
+//! real one. [`test_cluster`] adds bystanders to it, [`scenario`] plays a scenario there, and [`command`] a command.
+//! Three modules check the server: [`invariants`] its history, [`preconditions`] the requests, [`end_state`] the final
+//! objects. [`probe`] answers hooks and measurements, and [`scenarios`] lists the scenarios; [`histories`] plays
+//! random ones, which [`random`] generates from a seed.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
