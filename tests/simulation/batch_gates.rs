@@ -11,7 +11,7 @@ use rollout::probe::ProbeRequest;
 use rollout::sandbox::Change;
 
 use crate::play::Played;
-use crate::support::probe::{ScriptedProbe, answer};
+use crate::support::probe::{ScriptedProbe, answer, never};
 use crate::support::random::Rng;
 use crate::support::rules::world;
 use crate::verdict::{Failure, fail};
@@ -55,23 +55,61 @@ impl Asked {
     }
 }
 
-/// Hooks and providers whose answers are all good, or partly bad. They record the requests to them.
+/// What hooks and providers are like for one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mood {
+    /// Whether some answers are bad.
+    is_moody: bool,
+    /// Whether some requests are never answered.
+    pub(crate) hangs: bool,
+    /// Whether its machine lacks the programs of metrics.
+    pub(crate) lacks_programs: bool,
+}
+
+impl Mood {
+    /// The mood of a seed; a command after the disturbances has none, and all answers are good.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut added = Rng(!seed);
+        let (hangs, lacks_programs) = (added.one_in(6), added.one_in(6));
+        let is_disturbed = seed != 0;
+        Self {
+            is_moody: is_disturbed && Rng(seed).one_in(2),
+            hangs: is_disturbed && hangs,
+            lacks_programs: is_disturbed && lacks_programs,
+        }
+    }
+}
+
+/// Hooks and providers of a mood. They record the requests to them.
 pub(crate) fn probe(seed: u64, clock: &Clock, asked: &Rc<RefCell<Vec<Asked>>>) -> Rc<ScriptedProbe> {
-    let (mut rng, asked, clock) = (Rng(seed), asked.clone(), clock.clone());
-    // A command after the disturbances has no seed.
-    let is_moody = seed != 0 && rng.one_in(2);
-    ScriptedProbe::new(move |question| {
+    let mood = Mood::new(seed);
+    let (mut rng, mut added, asked, clock) = (Rng(seed), Rng(!seed), asked.clone(), clock.clone());
+    rng.one_in(2);
+    let script = move |question: &ProbeRequest| {
         let (status, body) = match question {
-            ProbeRequest::Http { .. } => (if is_moody { *rng.pick(&[200, 200, 403, 503]) } else { 200 }, ""),
+            ProbeRequest::Http { .. } => {
+                (if mood.is_moody { *rng.pick(&[200, 200, 403, 503]) } else { 200 }, "")
+            }
             // Good, inconclusive, bad, or without a value.
             ProbeRequest::Exec { .. } => {
-                (0, if is_moody { *rng.pick(&["0", "0", "0", "1.5", "3", "?"]) } else { "0" })
+                (0, if mood.is_moody { *rng.pick(&["0", "0", "0", "1.5", "3", "?"]) } else { "0" })
             }
         };
-        let is_good = status == 200 || body == "0";
+        let is_answered = !(mood.hangs && added.one_in(3));
+        let is_good = is_answered && (status == 200 || body == "0");
         asked.borrow_mut().push(Asked { at: clock.now(), question: question.clone(), is_good });
-        answer(status, body)
-    })
+        if is_answered { answer(status, body) } else { never() }
+    };
+    ScriptedProbe::on_machine(script, mood.lacks_programs)
+}
+
+/// Checks that a command on a machine without the programs of its metrics runs none of them: it refuses before.
+pub(crate) fn of_missing_programs(played: &Played) -> Result<(), Failure> {
+    let is_program = |asked: &Asked| matches!(asked.question, ProbeRequest::Exec { .. });
+    match played.lacks_programs && played.asked.iter().any(is_program) {
+        true => fail("missing programs", format!("a metric is measured by\n{}", played.command)),
+        false => Ok(()),
+    }
 }
 
 /// Checks that a run passes a gate between batches only if the answers were good or a user has promoted it.

@@ -387,6 +387,7 @@ fn played(command: Command) -> Played {
         decided_from: None,
         unanswered: BTreeSet::new(),
         asked: Vec::new(),
+        lacks_programs: false,
         hasty: None,
     }
 }

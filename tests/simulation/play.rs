@@ -14,7 +14,7 @@ use rollout::driver::context::{Context, OnFailure};
 use rollout::sandbox::Change;
 use tokio::sync::Notify;
 
-use crate::batch_gates::{self, Asked};
+use crate::batch_gates::{self, Asked, Mood};
 use crate::conduct;
 use crate::environment::{self, Environment};
 use crate::network::Connection;
@@ -41,6 +41,8 @@ pub(crate) struct Played {
     pub(crate) unanswered: BTreeSet<usize>,
     /// Its requests to hooks and providers, and whether they were answered as good.
     pub(crate) asked: Vec<Asked>,
+    /// Whether its machine lacks the programs of metrics.
+    pub(crate) lacks_programs: bool,
     /// A request that it repeated earlier than the server had asked for.
     pub(crate) hasty: Option<String>,
 }
@@ -127,6 +129,10 @@ impl Simulation<'_> {
             conduct::of_removal(played)?;
             conduct::of_dependency(played, &history)?;
             batch_gates::judge(played, &history)?;
+            // A run of another process may have gates that are not known beforehand.
+            if script.users.len() == 1 {
+                batch_gates::of_missing_programs(played)?;
+            }
             if script.has_only_failing_pods() {
                 conduct::of_tolerance(played)?;
             }
@@ -217,7 +223,9 @@ impl Simulation<'_> {
         let unanswered = connection.unanswered.lock().unwrap().clone();
         let hasty = connection.hasty.lock().unwrap().clone();
         let asked = asked.take();
-        Played { command: command.clone(), user_agent: agent, run, decided_from, unanswered, asked, hasty }
+        let lacks_programs = Mood::new(invocation.seed).lacks_programs;
+        let (command, user_agent) = (command.clone(), agent);
+        Played { command, user_agent, run, decided_from, unanswered, asked, lacks_programs, hasty }
     }
 
     /// Runs a command; an `apply` is planned before.

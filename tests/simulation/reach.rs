@@ -10,7 +10,7 @@ use crate::script::{Answer, Command, EnvironmentEvent, FaultKind, Script};
 use crate::support::admission::Policy;
 
 /// The features that must each occur in some script.
-const ALL: [&str; 85] = [
+const ALL: [&str; 87] = [
     "abort",
     "apply",
     "apply --on-failure undo",
@@ -51,6 +51,8 @@ const ALL: [&str; 85] = [
     "with smoke tests",
     "with a label",
     "without a size",
+    "without some answers at gates",
+    "without the programs of gates",
     "with a type of its Service",
     "1 users",
     "2 users",
@@ -150,6 +152,9 @@ fn features(script: &Script) -> Vec<String> {
                 all.extend(component.team().map(|_| "with a label".to_owned()));
             }
         }
+        let mood = batch_gates::Mood::new(invocation.seed);
+        all.extend(mood.hangs.then(|| "without some answers at gates".to_owned()));
+        all.extend(mood.lacks_programs.then(|| "without the programs of gates".to_owned()));
         all.extend(invocation.at_fault.then(|| "at a fault of another".to_owned()));
         all.extend(invocation.faults.iter().map(|fault| format!("fault: {}", of_fault(fault.kind))));
         all.extend((invocation.faults.len() > 1).then(|| "one fault after the other".to_owned()));

@@ -52,11 +52,18 @@ pub(crate) fn fail(what: &'static str, detail: String) -> Result<(), Failure> {
 /// More requests than any command of a script needs, deadlines and retries included.
 const MAX_REQUESTS: usize = 2_500;
 
-/// A command may end in many ways, but not with a bug, and not after too many requests.
+/// Longer than any command of a script may take, its deadlines and the longest faults included.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A command may end in many ways, but not with a bug, and not after too many requests or too long.
 pub(crate) fn of_run(played: &Played) -> Result<(), Failure> {
     check_requests(&played.run);
     if played.run.requests.len() > MAX_REQUESTS {
         return fail("requests", format!("{} requests of\n{}", played.run.requests.len(), played.command));
+    }
+    let times = played.run.requests.iter().map(|request| request.at);
+    if times.clone().max().zip(times.min()).is_some_and(|(last, first)| last - first > PATIENCE) {
+        return fail("patience", format!("{} of\n{}", played.run.transcript(), played.command));
     }
     for failure in played.run.failures() {
         match failure.kind {

@@ -14,13 +14,23 @@ type Script = Box<dyn FnMut(&ProbeRequest) -> Result<ProbeResponse, ProbeError>>
 pub(crate) struct ScriptedProbe {
     script: RefCell<Script>,
     asked: RefCell<Vec<ProbeRequest>>,
+    lacks_programs: bool,
 }
 
 impl ScriptedProbe {
     pub(crate) fn new(
         script: impl FnMut(&ProbeRequest) -> Result<ProbeResponse, ProbeError> + 'static,
     ) -> Rc<Self> {
-        Rc::new(Self { script: RefCell::new(Box::new(script)), asked: RefCell::default() })
+        Self::on_machine(script, false)
+    }
+
+    /// A probe on a machine that may lack every program.
+    pub(crate) fn on_machine(
+        script: impl FnMut(&ProbeRequest) -> Result<ProbeResponse, ProbeError> + 'static,
+        lacks_programs: bool,
+    ) -> Rc<Self> {
+        let script = RefCell::new(Box::new(script) as Script);
+        Rc::new(Self { script, asked: RefCell::default(), lacks_programs })
     }
 
     /// A probe whose hooks all succeed and whose values are all 0.
@@ -47,8 +57,11 @@ impl Transport for ScriptedProbe {
         }
     }
 
-    fn look_up(&self, _: &[Header], _: Option<&str>) -> Result<(), ProbeError> {
-        Ok(())
+    fn look_up(&self, _: &[Header], program: Option<&str>) -> Result<(), ProbeError> {
+        match program.filter(|_| self.lacks_programs) {
+            Some(program) => Err(ProbeError(format!("command `{program}` does not exist"))),
+            None => Ok(()),
+        }
     }
 }
 
