@@ -182,7 +182,24 @@ pub(crate) fn script(seed: u64) -> Script {
         (0..disturbances).map(|_| disturbance(&mut rng, &events, &parts)).collect()
     };
     if !is_tolerant && added.one_in(4) {
-        environment.extend(about_sizes_and_admission(&mut added, &parts));
+        let events = about_sizes_and_admission(&mut added, &parts);
+        for Disturbance { at, event } in &events {
+            if let EnvironmentEvent::Rescale { component, .. } = event
+                && added.one_in(2)
+            {
+                // Its user scales the component then.
+                let replicas = added.below(LARGEST + 1);
+                users[0].invocations.push(Invocation {
+                    after: *at,
+                    at_fault: false,
+                    command: Command::Scale { component: component.clone(), replicas },
+                    pace: Pace::Instant,
+                    faults: Vec::new(),
+                    seed: u64::from(added.below(u32::MAX)),
+                });
+            }
+        }
+        environment.extend(events);
     }
     if is_duel && rng.one_in(3) {
         // Slow pods leave time for faults of processes.

@@ -149,6 +149,7 @@ impl Simulation<'_> {
             self.cluster.settle().await;
             verdict::of_word(&again, self.cluster)?;
             verdict::of_deletion(&again, self.cluster)?;
+            verdict::of_scale(&again, self.cluster)?;
         }
         self.conclude(script, &environment).await
     }

@@ -165,6 +165,35 @@ pub(crate) fn of_rerun(played: &Played) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A component whose workload was only resized can be scaled: it is still of its revision.
+pub(crate) fn of_scale(played: &Played, cluster: &TestCluster) -> Result<(), Failure> {
+    let Command::Scale { component, .. } = &played.command else { return Ok(()) };
+    let mut failures = played.run.failures().into_iter();
+    let Some(refusal) = failures.find(|failure| failure.reason.contains("a workload of another revision"))
+    else {
+        return Ok(());
+    };
+    let objects = cluster.all_objects();
+    let named =
+        |kind: &str, wanted: &str| objects.iter().find(|one| one["kind"] == kind && name(one) == wanted);
+    let workload = named("CloneSet", component).or_else(|| named("StatefulSet", component));
+    let target = cluster.record(component).map(|record| record["run"]["spec"]["target"].clone());
+    let target =
+        target.as_ref().and_then(Value::as_str).and_then(|target| named("ControllerRevision", target));
+    let (Some(workload), Some(target)) = (workload, target) else { return Ok(()) };
+    let (live, recorded) =
+        (&workload["spec"]["template"], &target["data"]["spec"]["workload"]["spec"]["template"]);
+    let first = |template: &Value| {
+        let container = &template["spec"]["containers"][0];
+        (container["image"].clone(), container["env"].clone())
+    };
+    let is_restarted = !live["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].is_null();
+    match first(live) == first(recorded) && !is_restarted {
+        true => fail("scale", format!("{refusal:?} of\n{}", played.command)),
+        false => Ok(()),
+    }
+}
+
 /// A plan that precedes an `apply` writes nothing, and is right: if it shows no change, nothing is written, otherwise
 /// something is; and both refuse the same for the same reason.
 pub(crate) fn of_plan(planned: &Played, applied: &Played) -> Result<(), Failure> {
