@@ -133,7 +133,7 @@ impl Connection {
         let (parts, body) = request.into_parts();
         let request = match self.admission.admit(&seen, body, self.clock.moment()) {
             Ok(admitted) => Request::from_parts(parts, Body::from(admitted)),
-            Err(answer) => return Ok(answer.map(whole)),
+            Err(answer) => return Ok((*answer).map(whole)),
         };
         let (there, back) = (self.delay(), self.delay());
         let clock = self.clock.clone();

@@ -164,9 +164,9 @@ impl Script {
     /// Whether a component changes its type, or is a `task` at last, which cannot change.
     pub(crate) fn changes_type(&self) -> bool {
         let invocations = self.users.iter().flat_map(|user| &user.invocations);
-        let mut manifests = invocations.filter_map(|invocation| match &invocation.command {
-            Command::Apply { manifest, .. } => Some(manifest),
-            _ => None,
+        let mut manifests = invocations.filter_map(|invocation| {
+            let Command::Apply { manifest, .. } = &invocation.command else { return None };
+            Some(manifest)
         });
         let differs = |one: &Component| {
             self.last

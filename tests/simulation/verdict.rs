@@ -380,10 +380,12 @@ pub(crate) fn of_idle(played: &Played) -> Result<(), Failure> {
 
 /// A deletion that succeeds leaves nothing of its component or application.
 pub(crate) fn of_deletion(played: &Played, cluster: &TestCluster) -> Result<(), Failure> {
-    let component = match &played.command {
-        Command::DeleteComponent(component) => Some(component.as_str()),
-        Command::DeleteApplication => None,
-        _ => return Ok(()),
+    let component = if let Command::DeleteComponent(component) = &played.command {
+        Some(component.as_str())
+    } else if matches!(played.command, Command::DeleteApplication) {
+        None
+    } else {
+        return Ok(());
     };
     if played.run.failures().is_empty() { of_removal(component, cluster) } else { Ok(()) }
 }

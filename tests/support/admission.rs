@@ -61,11 +61,11 @@ impl Admission {
         seen: &RequestInfo,
         body: Bytes,
         now: Moment,
-    ) -> Result<Bytes, Response<Bytes>> {
+    ) -> Result<Bytes, Box<Response<Bytes>>> {
         let is_denied = |(kind, until): &(&str, Moment)| *kind == seen.kind && now < *until;
         if is_write(seen) && self.denied.lock().unwrap().iter().any(is_denied) {
             let message = format!("{} \"x\" is forbidden: User \"ci\" cannot do that", seen.kind);
-            return Err(status(403, "Forbidden", &message));
+            return Err(Box::new(status(403, "Forbidden", &message)));
         }
         if !matches!(seen.verb, Verb::Create | Verb::Patch) {
             return Ok(body);
@@ -78,7 +78,7 @@ impl Admission {
                 && *kind == seen.kind
             {
                 let message = "admission webhook \"policy.example.com\" denied the request: not now";
-                return Err(status(400, "BadRequest", message));
+                return Err(Box::new(status(400, "BadRequest", message)));
             }
             let Some(mut changed) = serde_json::from_slice(&body).ok() else { continue };
             policy.change(seen, &mut changed);
