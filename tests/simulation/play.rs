@@ -81,6 +81,7 @@ pub(crate) async fn play(script: &Script) -> Outcome {
         circumstances: Circumstances {
             pods_are_harmed: script.environment.iter().any(Disturbance::harms_pods),
             others_edit: events().any(|event| event.edits()),
+            sizes_are_lowered: events().any(EnvironmentEvent::lowers_sizes),
             others_cut_off: events().any(EnvironmentEvent::cuts_off_pods),
         },
         requests: AtomicUsize::new(0),

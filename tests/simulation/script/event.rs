@@ -102,6 +102,11 @@ impl EnvironmentEvent {
         }
     }
 
+    /// Whether admission lowers sizes.
+    pub(crate) fn lowers_sizes(&self) -> bool {
+        matches!(self, Self::Enforce { policy: Policy::CapSize(_), .. })
+    }
+
     /// Whether it changes the network access to pods.
     pub(crate) fn cuts_off_pods(&self) -> bool {
         let adds_port = matches!(self, Self::Enforce { policy: Policy::AddPort, .. });

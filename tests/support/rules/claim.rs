@@ -43,7 +43,11 @@ impl Claim {
             epoch: record.epoch.0,
             by: by.to_owned(),
             floor: ready.min(spec.target_size).saturating_sub(tolerated + out),
-            ceiling: wanted.max(spec.target_size) + surge,
+            ceiling: match spec.mode {
+                // Workloads that other types have left run beside it until it is complete.
+                Mode::Release => wanted + spec.target_size,
+                Mode::Upgrade | Mode::Scale | Mode::Apply => wanted.max(spec.target_size) + surge,
+            },
             // A removal claims the component but starts no run.
             removes: !by.is_empty()
                 && runs(by, &["delete", "prune"])

@@ -45,6 +45,8 @@ pub(crate) struct Circumstances {
     pub(crate) pods_are_harmed: bool,
     /// Whether others edit or delete objects that processes write.
     pub(crate) others_edit: bool,
+    /// Whether admission lowers the sizes that processes write.
+    pub(crate) sizes_are_lowered: bool,
     /// Whether others edit or delete Services.
     pub(crate) others_cut_off: bool,
 }

@@ -142,7 +142,8 @@ impl Judge {
             return Err(("ceiling", format!("{wanted} pods are wanted, more than {}", claim.ceiling)));
         }
         let kept = self.world.kept_ready(component);
-        if kept < claim.floor && !self.circumstances.pods_are_harmed && !memory.has_lost_record {
+        let is_harmed = self.circumstances.pods_are_harmed || self.circumstances.sizes_are_lowered;
+        if kept < claim.floor && !is_harmed && !memory.has_lost_record {
             return Err(("floor", format!("{kept} ready pods are left, fewer than {}", claim.floor)));
         }
         Self::check_gate(change, &claim)?;
@@ -151,7 +152,8 @@ impl Judge {
 
     fn check_direction(&self, change: &Change, acting: u64, memory: &mut Memory) -> Result<(), Broken> {
         let (Some(before), Some(after)) = (&change.before, &change.after) else { return Ok(()) };
-        if size(before) == size(after) || memory.edited.contains(&change.name) {
+        let is_own = !memory.edited.contains(&change.name) && !self.circumstances.sizes_are_lowered;
+        if size(before) == size(after) || !is_own {
             return Ok(());
         }
         let grows = size(after) > size(before);
