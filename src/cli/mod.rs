@@ -15,6 +15,7 @@ pub mod hints;
 #[cfg(test)]
 mod hostile;
 pub mod input;
+pub mod interrupt;
 pub(crate) mod plugin;
 pub mod run;
 pub mod selection;
@@ -34,7 +35,7 @@ use crate::cli::flags::args::{Color, GlobalArgs};
 use crate::cli::flags::variables;
 use crate::cli::hints::flags::HintFlags;
 use crate::cli::hints::misplaced;
-use crate::cli::run::interruptible;
+use crate::cli::interrupt::interruptible;
 use crate::cli::terminal::ui::Ui;
 use crate::report::lines::Verbosity;
 use crate::report::text::{is_unsafe, sanitise, sanitise_block};

@@ -315,8 +315,6 @@ fn prepare_component(
         component: component.name.clone(),
         namespace: request.namespace.clone(),
         depends_on: component.depends_on.clone(),
-        ownership: parts.ownership,
-        desired,
         is_at_end: matches!(component.intent, Intent::Recorded { .. } | Intent::Abort { .. })
             && known_record.is_some_and(|record| record.run.outcome == Outcome::Succeeded),
         new_revision: resolved.new_revision,

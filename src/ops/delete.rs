@@ -248,6 +248,7 @@ pub async fn delete(
 async fn records_as_decided(
     session: &Session,
     inventory: &Inventory,
+    predecessor: Option<&str>,
 ) -> Result<Result<Vec<StoredRecord>, Failure>, RecordError> {
     let records = inventory::records(session, &inventory.scope).await?;
     for StoredRecord { record, .. } in &records {

@@ -19,7 +19,9 @@ use crate::driver::outcome::Failure;
 use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::workflow::{GateCondition, StepGate};
-use crate::ops::component::{list_records_of, stuck_predecessor, unknown_name, without_prefix};
+use crate::ops::component::{
+    has_gone_forward, list_records_of, open_place, stuck_predecessor, unknown_name, without_prefix,
+};
 use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::plan::observed::{Observed, Workload};
 use crate::plan::phrase;

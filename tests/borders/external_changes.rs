@@ -157,3 +157,33 @@ async fn a_size_that_the_server_lowers_is_not_written_for_ever() {
         assert!(reason.contains("has 2 replicas after 4 were written"), "{reason}");
     }
 }
+
+/// Another client gives the target all of its pods during the first batch.
+#[tokio::test(start_paused = true)]
+async fn batches_of_a_target_that_others_scale_up_are_ready_only_with_their_pods() {
+    for released in [vec![], vec![web(1, 5)]] {
+        let cluster = TestCluster::open(pod_rules::slow("web:2", "20s")).await;
+        if !released.is_empty() {
+            cluster.apply(&released).await;
+        }
+        let manifest = request_for(&[web(2, 5).batches(&["1", "2", "2"])]);
+        let (process, scaler) = (process(), async {
+            while !cluster.sizes().iter().any(|(name, size)| name == "web-v2" && *size == 1) {
+                cluster.clock.pause(Duration::from_millis(100)).await;
+            }
+            let api: kube::Api<Deployment> = kube::Api::default_namespaced(cluster.client());
+            let patch = Patch::Merge(json!({"spec": {"replicas": 5}}));
+            api.patch("web-v2", &PatchParams::default(), &patch).await.unwrap();
+        });
+        let (run, ()) = tokio::join!(cluster.run(&process, &manifest), scaler);
+        assert!(run.is_success(), "{}", run.transcript());
+        let ready = run.events.iter().filter_map(|event| match &event.what {
+            EventKind::BatchReady { progress } => Some((progress.batch, progress.upgraded, progress.ready)),
+            _ => None,
+        });
+        let ready: Vec<_> = ready.collect();
+        assert_eq!(ready.iter().map(|(batch, ..)| *batch).collect::<Vec<_>>(), [0, 1, 2]);
+        let is_true = |(_, upgraded, ready): &(usize, u32, u32)| upgraded <= ready;
+        assert!(ready.iter().all(is_true), "{ready:?}: {}", run.transcript());
+    }
+}

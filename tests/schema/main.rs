@@ -55,7 +55,7 @@ fn undescribed_output_is_detected() {
     let event = |more: serde_json::Value| {
         let mut event = serde_json::json!({
             "version": 1, "elapsedSeconds": 0.5, "application": "shop", "component": "web", "event": "waiting",
-            "on": "pods",
+            "on": "pods", "atGate": false,
             "progress": {"batch": 0, "batches": 2, "targetSize": 5, "upgraded": 2, "ready": 1, "source": 3},
         });
         event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

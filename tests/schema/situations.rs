@@ -292,7 +292,10 @@ fn held_in_a_workflow(schemas: &Schemas) {
 
 fn held_behind_a_component(schemas: &Schemas) {
     let checked_env = CheckedEnv::new(schemas);
-    let components = [component("web", 1, 2).batches(&["1", "1"]), component("api", 1, 1).depends_on("web")];
+    let components = [
+        component("web", 1, 2).batches(&["1", "1"]).rollout("soak: 1s"),
+        component("api", 1, 1).depends_on("web"),
+    ];
     checked_env.env.write("v1.yaml", application("shop", &components));
     checked_env.plan("v1.yaml --partition 0");
     checked_env.drive("apply v1.yaml --partition 0", 0);

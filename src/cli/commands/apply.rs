@@ -11,13 +11,14 @@ use crate::cli::flags::args::{BatchArgs, FLEET, GlobalArgs, ManifestArgs, RunArg
 use crate::cli::flags::shard::Shard;
 use crate::cli::flags::values::{self, first_given};
 use crate::cli::input::{self, Manifests};
+use crate::cli::interrupt::stoppable;
 use crate::cli::run::{self, RunSettings};
 use crate::cli::selection::{Selection, refuse_for_several, select_clusters};
 use crate::cli::terminal::ui::Ui;
 use crate::ops::delete::{DeleteExtent, take_inventories};
 use crate::ops::fleet::FleetFailure;
 use crate::ops::prune::Pruning;
-use crate::ops::{Adoption, Overrides};
+use crate::ops::{Adoption, Context, Overrides};
 
 /// Roll out the applications in manifests, batch by batch
 ///
@@ -132,7 +133,7 @@ pub async fn run(args: &ApplyArgs, global: &GlobalArgs, ui: &mut Ui) -> Result<u
             continue;
         };
         let context = Context { limits: settings.limits, ..cluster.env.context.clone() };
-        run::stoppable(&context, async |context| prune::prune(context, requests, pruning, ui).await).await?;
+        stoppable(&context, async |context| prune::prune(context, requests, pruning, ui).await).await?;
     }
     Ok(code)
 }

@@ -11,6 +11,7 @@ use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{GateArg, GlobalArgs, LockArg, RecursiveArg};
 use crate::cli::input::Manifests;
+use crate::cli::interrupt::stoppable;
 use crate::cli::terminal::ui::{Confirmation, Ui};
 use crate::ops::component::without_prefix;
 use crate::ops::delete::{self, DeleteEvent, DeleteExtent, Inventory, OwnedObject, Removed, Scope};

@@ -5,7 +5,7 @@ use crate::cli::connect::env::Env;
 use crate::cli::exit;
 use crate::cli::failure::{CommandError, Kind};
 use crate::cli::flags::args::{ComponentArg, GlobalArgs};
-use crate::cli::run::signals;
+use crate::cli::interrupt::signals;
 use crate::cli::terminal::ui::Ui;
 use crate::ops::pause::{self, Paused};
 use crate::ops::status;

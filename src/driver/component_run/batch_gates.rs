@@ -23,7 +23,7 @@ use crate::plan::observed::Observed;
 use crate::plan::phrase::{self, format_duration};
 use crate::plan::run::{Outcome, Run, RunSpec};
 use crate::plan::window::next_opening;
-use crate::report::event::{EventKind, Progress};
+use crate::report::event::EventKind;
 
 use metrics::MetricProgress;
 

@@ -23,7 +23,7 @@ use crate::oam::workflow::{GateCondition, StepGate};
 use crate::plan::phrase::format_duration;
 use crate::plan::run::{FrozenBatch, Mode, Outcome, Run, RunSpec, WorkflowPlace};
 use crate::plan::step::{Refusal, Step, plan};
-use crate::report::event::{EventKind, Progress};
+use crate::report::event::EventKind;
 
 /// How often to check whether another application is done: its namespace may not be watched.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

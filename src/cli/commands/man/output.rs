@@ -16,7 +16,7 @@ The JSON Schemas of all machine-readable output are in the folder `schema` of th
 const DRIVEN: &str = "\
 With `-o ndjson`, prints every event as it happens: one JSON object per line, with the keys `version`, \
 `elapsedSeconds`, `application`, `component`, and `event`, which determines the other keys; of several clusters or namespaces also `cluster` or `namespace`. Batches count from 0. \
-The last event of a component whose turn has come is `succeeded`, `held`, `suspended`, `inconclusive`, `interrupted` or `failed`; the exit status sums them up. \
+The last event of a component whose turn has come is `succeeded`, `held`, `suspended`, `dependencyHeld`, `inconclusive`, `interrupted` or `failed`; the exit status sums them up. \
 With `-o json`, prints one document at the end, as `rollout status -o json` does. \
 In both, `version` changes when a key is removed or changes its meaning; keys and events may be added without, so ignore \
 unknown ones. Their JSON Schemas are `schema/event.json` and `schema/status.json` in the source. \
@@ -78,7 +78,7 @@ mod tests {
                 section.starts_with(".SH OUTPUT\nWith \\fB\\-o ndjson\\fR, prints every event"),
                 "{section}"
             );
-            assert_eq!(section.matches(".TP\n\\fB").count(), 30, "{section}");
+            assert_eq!(section.matches(".TP\n\\fB").count(), 31, "{section}");
             assert!(section.contains("\\fBbatchReady\\fR\nA batch is complete\n"), "{section}");
         }
     }
