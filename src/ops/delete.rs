@@ -49,8 +49,10 @@ pub enum DeleteEvent<'a> {
 /// Which objects may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteExtent {
-    /// Everything in scope.
+    /// Everything in scope, including what the run that the deletion waits for has claimed meanwhile.
     Scope,
+    /// Everything in scope, unless another run has claimed it since the inventory was taken.
+    Unclaimed,
     /// Only objects in the inventory that the user has confirmed.
     Inventory,
 }
@@ -203,7 +205,6 @@ pub async fn delete(
             let records = records.iter().map(|stored| &stored.record);
             claimant.await_takeovers(records, |_, holder| say(DeleteEvent::Waiting(holder))).await?;
         }
-        // Without a confirmation, what the run that was in progress has claimed since is deleted as well.
         let predecessor = waited_for.as_deref().filter(|_| extent == DeleteExtent::Scope);
         let records = match records_as_decided(session, inventory, predecessor).await? {
             Ok(records) => records,
@@ -319,7 +320,7 @@ async fn remove_objects(
     say: &mut impl FnMut(DeleteEvent<'_>),
 ) -> Result<Removed, Failure> {
     let seen: BTreeSet<&str> = inventory.objects.iter().map(OwnedObject::uid).collect();
-    let may_go = |owned: &&OwnedObject| extent == DeleteExtent::Scope || seen.contains(owned.uid());
+    let may_go = |owned: &&OwnedObject| extent != DeleteExtent::Inventory || seen.contains(owned.uid());
     let mut finalization = Finalization::default();
     // Objects that were not gone at once, so that only the next inventory shows whether they are.
     let mut pending: Vec<OwnedObject> = Vec::new();

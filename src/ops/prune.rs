@@ -102,10 +102,15 @@ pub async fn prune(
             return Ok(());
         }
     }
+    // The run that this one waits for may have the component in its manifest.
+    let extent = match pruning.extent {
+        DeleteExtent::Scope | DeleteExtent::Unclaimed => DeleteExtent::Unclaimed,
+        DeleteExtent::Inventory => DeleteExtent::Inventory,
+    };
     for inventory in &pruning.inventories {
         let application = &inventory.scope.application;
         let deletion = |event: DeleteEvent<'_>| report(PruneEvent::Deletion(application, event));
-        match delete::delete(context, inventory, pruning.extent, deletion).await? {
+        match delete::delete(context, inventory, extent, deletion).await? {
             Removed::Everything => {}
             Removed::Overtaken(failure) => report(PruneEvent::Skipped(failure)),
         }

@@ -8,7 +8,9 @@ use rollout::driver::outcome::{ComponentOutcome, FailureKind};
 use rollout::driver::request::{Gate, Intent, Overrides, RolloutRequest};
 use rollout::oam::kind::WorkloadKind;
 use rollout::ops::delete::{self, DeleteExtent, Inventory, Removed, Scope, inventory};
+use rollout::ops::prune::{self, PruneEvent, Pruning};
 use rollout::plan::record::Record;
+use rollout::report::event::EventKind;
 use rollout::sandbox::fault::{RequestInfo, Verb, Verdict};
 
 use crate::support::command::Command;
@@ -69,6 +71,34 @@ async fn a_removal_does_not_delete_components_claimed_since() {
             assert_eq!(cluster.sizes(), [("web-v2".to_owned(), 2)]);
         }
     }
+}
+
+/// A run in progress applies again what another process is about to prune, which waits for it.
+#[tokio::test(start_paused = true)]
+async fn pruning_in_line_keeps_what_the_run_before_it_has_claimed() {
+    let cluster = TestCluster::open(pod_rules::slow("db:2", "20s")).await;
+    let api = || component("api", 1, 1);
+    let all = |version| [api(), component("db", version, 1), web(version, 2).depends_on("db")];
+    cluster.apply(&all(1)).await;
+    let inventories = vec![take(&cluster, Some("web")).await];
+    let pruning = Pruning { inventories, extent: DeleteExtent::Scope };
+    let request = [request_for(&[api()])];
+    let (first, reports) = (process(), std::cell::RefCell::new(Vec::new()));
+    let prune = async |context: &Context| {
+        let report = |event: PruneEvent<'_>| reports.borrow_mut().push(format!("{event:?}"));
+        prune::prune(context, &request, &pruning, report).await.unwrap();
+        Vec::new()
+    };
+    let request_of_all = request_for(&all(2));
+    let (run, _) = tokio::join!(cluster.run(&first, &request_of_all), async {
+        first.heard(1, |what| matches!(what, EventKind::WorkloadScaled { .. })).await;
+        cluster.perform(&Process::new("pruner"), prune).await
+    });
+    assert!(run.is_success(), "{}", run.transcript());
+    assert!(reports.borrow().iter().any(|report| report.contains("Waiting")), "{reports:?}");
+    assert!(reports.borrow().iter().any(|report| report.starts_with("Skipped")), "{reports:?}");
+    let size = |name: &str, size| (name.to_owned(), size);
+    assert_eq!(cluster.sizes(), [size("api-v1", 1), size("db-v2", 1), size("web-v2", 2)]);
 }
 
 /// An object that is created after the list was confirmed is not confirmed.
