@@ -11,7 +11,7 @@ use crate::driver::outcome::{Failure, FailureKind};
 use crate::driver::request::{Intent, Overrides, RolloutRequest};
 use crate::driver::workflow_place::passed_steps;
 use crate::plan::record::Record;
-use crate::plan::run::{Outcome, Purpose, WorkflowPlace};
+use crate::plan::run::{Outcome, Purpose, Run, WorkflowPlace};
 use crate::report::text::list_literals;
 
 /// A component that has been rolled out.
@@ -100,16 +100,12 @@ pub(super) fn passed_of_application(records: &[StoredRecord], record: &Record) -
     passed_steps(beside.map(|stored| &stored.record.run), &place.application)
 }
 
-/// As [`has_gone_forward`], by the component's name.
-pub(super) fn is_done(records: &[StoredRecord], application: &str, component: &str) -> bool {
-    let mut records = records.iter().map(|stored| &stored.record);
-    let found = records.find(|record| record.application == application && record.component == component);
-    found.is_some_and(has_gone_forward)
-}
-
-/// Whether a component is done, other than by a rollback.
-pub(super) fn has_gone_forward(record: &Record) -> bool {
-    record.run.outcome == Outcome::Succeeded && record.run.purpose == Purpose::Forward
+/// Whether a component that another waits for is done. A rollback that has succeeded counts as well, unless it has
+/// rolled back a run of the application's present content.
+pub(super) fn is_done(before: &Record, waiting: &Record) -> bool {
+    let content = |run: &Run| run.workflow.as_ref().map(|place| place.application.clone());
+    let is_undone = || before.past.iter().any(|run| content(run) == content(&waiting.run));
+    before.run.outcome == Outcome::Succeeded && (before.run.purpose == Purpose::Forward || !is_undone())
 }
 
 /// The place in the workflow of a run that is not complete.
@@ -126,7 +122,7 @@ pub(super) fn stuck_predecessor<'a>(
     let place = open_place(record).filter(|place| place.is_waiting)?;
     let is_in_order = |before: &Record| {
         let continues = open_place(before).is_some_and(|other| other.application == place.application);
-        before.application == record.application && (continues || has_gone_forward(before))
+        before.application == record.application && (continues || is_done(before, record))
     };
     place.depends_on.iter().find(|name| !find(name).is_some_and(is_in_order))
 }

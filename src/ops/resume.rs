@@ -29,7 +29,11 @@ pub async fn resume(
     let record = pick(&listed, component.name.as_deref(), &component.namespace)?;
     let place = record.run.workflow.as_ref().filter(|_| record.run.outcome.is_resumable());
     let before = place.filter(|place| place.is_waiting).map(|place| place.depends_on.clone());
-    let is_open = |name: &String| !is_done(records, &record.application, name);
+    let find = |name: &String| {
+        let mut records = records.iter().map(|stored| &stored.record);
+        records.find(|other| other.application == record.application && other.component == *name)
+    };
+    let is_open = |name: &String| !find(name).is_some_and(|before| is_done(before, record));
     let before: Vec<String> = before.unwrap_or_default().into_iter().filter(is_open).collect();
     if let Some(first) = before.first() {
         if record.run.paused.is_some() {

@@ -20,7 +20,7 @@ use crate::oam::kind::WorkloadKind;
 use crate::oam::labels;
 use crate::oam::workflow::{GateCondition, StepGate};
 use crate::ops::component::{
-    has_gone_forward, list_records_of, open_place, stuck_predecessor, unknown_name, without_prefix,
+    is_done, list_records_of, open_place, stuck_predecessor, unknown_name, without_prefix,
 };
 use crate::ops::status::objects::{applied_objects, status_of_objects};
 use crate::plan::observed::{Observed, Workload};
@@ -267,7 +267,7 @@ pub(super) fn explained_by_others<'a>(
                 format!("waits for `{before}`, which no promotion continues: apply the manifest again")
             }
             (None, None) if record.run.outcome == Outcome::Held => {
-                let is_open = |name: &&String| !find(name).is_some_and(has_gone_forward);
+                let is_open = |name: &&String| !find(name).is_some_and(|before| is_done(before, record));
                 let open: Vec<&String> = place.depends_on.iter().filter(is_open).collect();
                 if open.is_empty() {
                     return None;

@@ -450,3 +450,24 @@ fn an_application_is_promoted_by_its_name() {
     env.run_ok("promote shop").says("db: done").says("web: done");
     assert_eq!(env.deployments(), ["db-v2 2/2", "web-v2 2/2"]);
 }
+
+/// The rollback is older than the release, and the manifest agrees with it.
+#[test]
+fn a_component_that_was_rolled_back_before_holds_nothing() {
+    let env = TestEnv::new();
+    let write = |name: &str, api: u32, others: u32| {
+        let db = component("db", others, 2).batches(&["1", "1"]);
+        let web = component("web", others, 1).depends_on("api");
+        env.write(name, application("shop", &[db, component("api", api, 1).depends_on("db"), web]));
+    };
+    write("v1.yaml", 1, 1);
+    write("v2.yaml", 2, 1);
+    write("v3.yaml", 1, 3);
+    env.run_ok("apply v1.yaml");
+    env.run_ok("apply v2.yaml");
+    env.run_ok("undo api");
+    env.run_ok("apply v3.yaml --partition 0").says("web: waits for `db`, which is held");
+    env.run_ok("status").says("web: waits for `db`; continue with");
+    env.run_ok("promote db --full").says("web: done");
+    assert_eq!(env.deployments(), ["api-v1 1/1", "db-v3 2/2", "web-v3 1/1"]);
+}

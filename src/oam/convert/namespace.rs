@@ -7,8 +7,8 @@ use crate::oam::convert::workload::fit;
 use crate::oam::kind_scope::{KindScope, built_in_scope};
 use crate::oam::object::ObjectRef;
 
-/// The namespace of the application: the requested one or, by default, that of the first workload. If there are objects
-/// without one, which belong to the namespace of whoever applies them, so does the application.
+/// The namespace of the application: the requested one or, by default, that of the first workload. `None` if any object
+/// has none: such objects, and so the application, are in the namespace of the command that applies them.
 pub(super) fn namespace_of(given: &[Value], requested: Option<&str>) -> Option<String> {
     let is_unplaced =
         |object: &Value| own_namespace(object).is_none() && scope_of(object) == Some(KindScope::Namespaced);
