@@ -23,7 +23,7 @@ pub async fn interruptible(
 ///
 /// # Errors
 ///
-/// The failure of the work, which is [`FailureKind::Interrupted`] if a signal has stopped it.
+/// The failure of the work, which is [`ops::FailureKind::Interrupted`] if a signal has stopped it.
 pub async fn stoppable<T>(
     context: &Context,
     work: impl AsyncFnOnce(&Context) -> Result<T, CommandError>,

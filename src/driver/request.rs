@@ -213,12 +213,15 @@ impl RolloutRequest {
         let has_gates = application.steps.iter().any(|step| StepGate::of(step).is_some());
         let has_order = application.components.iter().any(|component| !component.depends_on.is_empty());
         let content = (has_gates || has_order).then(|| render::content_hash(application, &namespace));
+        let dependencies = application.dependencies();
         // Share what does not change: cloning the application for each component would take quadratic space.
         let shared = Arc::new(application.clone());
         let components = application.components.iter().map(|component| ComponentRequest {
             name: component.name.clone(),
             depends_on: component.depends_on.clone(),
-            workflow: content.as_deref().map(|content| workflow_place(application, component, content)),
+            workflow: content
+                .as_deref()
+                .map(|content| workflow_place(application, component, content, dependencies(component))),
             bound_to: None,
             intent: Intent::Manifest {
                 application: Arc::clone(&shared),
@@ -278,9 +281,13 @@ impl RolloutRequest {
     }
 }
 
-fn workflow_place(application: &Application, component: &Component, content: &str) -> WorkflowPlace {
+fn workflow_place(
+    application: &Application,
+    component: &Component,
+    content: &str,
+    depends_on: Vec<String>,
+) -> WorkflowPlace {
     let gates = gates_before(&application.steps, &component.name);
-    let depends_on = application.dependencies(component);
     WorkflowPlace {
         application: content.to_owned(),
         is_waiting: !gates.is_empty() || !depends_on.is_empty(),

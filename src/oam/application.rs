@@ -58,18 +58,21 @@ pub enum Release {
 }
 
 impl Application {
-    /// The components that one depends on, directly or through others, in the manifest's order.
-    #[must_use]
-    pub fn dependencies(&self, component: &Component) -> Vec<String> {
-        let mut found: BTreeSet<&str> = BTreeSet::new();
-        let mut next: Vec<&Component> = vec![component];
-        while let Some(one) = next.pop() {
-            for name in one.depends_on.iter().filter(|name| found.insert(name)) {
-                next.extend(self.components.iter().find(|other| other.name == *name));
+    /// Finds the components that one depends on, directly or through others, in the manifest's order.
+    pub fn dependencies(&self) -> impl Fn(&Component) -> Vec<String> {
+        let places: BTreeMap<&str, usize> =
+            self.components.iter().enumerate().map(|(place, one)| (one.name.as_str(), place)).collect();
+        move |component| {
+            let mut found: BTreeSet<usize> = BTreeSet::new();
+            let mut next = vec![component];
+            while let Some(one) = next.pop() {
+                let places = one.depends_on.iter().filter_map(|name| places.get(name.as_str()));
+                next.extend(
+                    places.filter(|place| found.insert(**place)).map(|place| &self.components[*place]),
+                );
             }
+            found.into_iter().map(|place| self.components[place].name.clone()).collect()
         }
-        let names = self.components.iter().map(|one| &one.name);
-        names.filter(|name| found.contains(name.as_str())).cloned().collect()
     }
 }
 
