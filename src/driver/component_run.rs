@@ -139,8 +139,7 @@ impl<'a> ComponentRun<'a> {
         leadership: Option<&'a Leadership<'a>>,
         prepared: &'a PreparedComponent,
     ) -> Self {
-        let whole = prepared.objects.iter().chain([&prepared.trait_objects]);
-        for object in whole.flat_map(|objects| &objects.objects) {
+        for object in prepared.all_objects() {
             watch.objects.cache.follow(&object.reference, &prepared.component);
             if let Some(before) = &object.before {
                 watch.objects.cache.apply(&object.reference, before);

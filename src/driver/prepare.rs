@@ -23,7 +23,7 @@ use crate::driver::inherited_metadata::{InheritedMetadata, Metadata};
 use crate::driver::object_owner::ObjectOwner;
 use crate::driver::outcome::Failure;
 use crate::driver::prepare::target_parts::{Basis, TargetParts};
-use crate::driver::prepared_objects::PreparedObjects;
+use crate::driver::prepared_objects::{PreparedObject, PreparedObjects};
 use crate::driver::request::{ComponentRequest, Intent, Overrides, RolloutRequest};
 use crate::driver::snapshot::Snapshot;
 use crate::driver::workflow_place::place_in_workflow;
@@ -119,11 +119,15 @@ pub struct Rejection {
 }
 
 impl PreparedComponent {
+    /// All objects that the component renders besides its workload in batches, including those of its traits.
+    pub fn all_objects(&self) -> impl Iterator<Item = &PreparedObject> {
+        self.objects.iter().chain([&self.trait_objects]).flat_map(|objects| &objects.objects)
+    }
+
     /// Whether a promotion can start its run: revisions contain no values of Secrets.
     #[must_use]
     pub fn can_be_promoted(&self) -> bool {
-        let objects = self.objects.iter().chain([&self.trait_objects]).flat_map(|objects| &objects.objects);
-        self.workflow.is_some() && !objects.map(|object| &object.body).any(|body| body["kind"] == "Secret")
+        self.workflow.is_some() && !self.all_objects().any(|object| object.body["kind"] == "Secret")
     }
 
     /// The Deployments that the component creates in the application's namespace.
@@ -176,9 +180,9 @@ impl PreparedComponent {
 
     /// The rights needed to apply the component's objects in its namespace.
     pub fn rights_on_objects(&self) -> impl Iterator<Item = Right<'_>> {
-        let whole = self.objects.iter().chain([&self.trait_objects]);
-        let objects = whole.flat_map(|objects| &objects.objects);
-        let in_namespace = objects.filter(|one| one.reference.namespace.as_deref() == Some(&self.namespace));
+        let is_in_namespace =
+            |one: &&PreparedObject| one.reference.namespace.as_deref() == Some(&self.namespace);
+        let in_namespace = self.all_objects().filter(is_in_namespace);
         in_namespace.filter_map(|one| Some((one.kind.as_ref()?, one.is_awaited()))).flat_map(
             |(ServedKind { resource, .. }, is_awaited)| {
                 let verbs: &[&str] = match is_awaited {

@@ -48,7 +48,10 @@ impl NewObjects {
     /// Collects them from all components of an application.
     pub fn of<'a>(components: impl IntoIterator<Item = &'a PreparedComponent>) -> Self {
         let mut new = Self::default();
-        let created = components.into_iter().flat_map(objects).filter(|object| object.before.is_none());
+        let created = components
+            .into_iter()
+            .flat_map(PreparedComponent::all_objects)
+            .filter(|object| object.before.is_none());
         for ObjectRef { kind, name, .. } in created.map(|object| &object.reference) {
             match kind.as_str() {
                 "Namespace" => drop(new.namespaces.insert(name.clone())),
@@ -69,11 +72,6 @@ impl NewObjects {
     }
 }
 
-/// All objects of a component, including those of its traits.
-fn objects(prepared: &PreparedComponent) -> impl Iterator<Item = &PreparedObject> {
-    prepared.objects.iter().chain([&prepared.trait_objects]).flat_map(|all| &all.objects)
-}
-
 /// Validates every object that would be written with a server-side dry run.
 ///
 /// # Errors
@@ -91,7 +89,8 @@ pub async fn dry_run_objects(
             && !created.has_role_of(one)
             && !one.before.as_ref().is_some_and(is_same)
     };
-    let judged = objects(prepared)
+    let judged = prepared
+        .all_objects()
         .filter(is_pending)
         .map(|object| async move { (object, dry_run(session, object, epoch).await) });
     let (judged, workload, services, smoke_tests) = tokio::join!(

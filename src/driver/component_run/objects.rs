@@ -393,8 +393,7 @@ impl ComponentRun<'_> {
     /// Refreshes the objects with a quorum read.
     pub(super) async fn refresh_objects(&self) -> Result<(), ClusterError> {
         let session = &self.context.session;
-        let whole = self.prepared.objects.iter().chain([&self.prepared.trait_objects]);
-        let reads = whole.flat_map(|objects| &objects.objects).filter_map(|object| {
+        let reads = self.prepared.all_objects().filter_map(|object| {
             let kind = object.kind.as_ref()?;
             let read_as = if object.is_awaited() { ReadMode::List } else { ReadMode::Single };
             let component = &self.prepared.component;
